@@ -1,0 +1,168 @@
+"""What a run is told, how long a preset may take, where things are kept, and how we refuse.
+
+`TrainConfig` is the one description of a run: the form, the command line and the run folder are
+three views of it. Nothing here imports torch or gradio.
+"""
+
+import os
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"  # networks that ship with us
+
+IMAGENET_DEPTHS = (18, 34, 50, 101, 152)  # He et al. 2015, Table 1
+CIFAR_DEPTHS = (8, 14, 20, 32, 38, 44, 56, 110)  # He et al. 2015, section 4.2: 6n + 2
+ARCHS = tuple(
+    f"{kind}{depth}"
+    for kind in ("resnet", "plain")
+    for depth in IMAGENET_DEPTHS + CIFAR_DEPTHS
+)
+OPTIMIZERS = ("muon", "sgd", "adamw")
+TRACKERS = ("none", "trackio", "wandb")
+DATA_FORMS = "imagenette, imagenette:320, imagenette:full, cifar10, shapes, folder:PATH"
+SMALLEST_PX, LARGEST_PX = 16, 512
+
+
+class UserError(Exception):
+    """Something the user can mend: one sentence with what is wrong, the value seen, what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides a run's result, apart from the machine; refuses nonsense."""
+
+    data: str = "imagenette"
+    arch: str = "resnet18"
+    epochs: int = 5
+    px: int = 128  # side of the pictures, in the last epochs and in validation
+    start_px: int = 96  # side in the first epoch; grows to px (progressive resizing)
+    batch_size: int = 64
+    optimizer: str = "muon"
+    lr: float = 0.02  # the schedule's peak; it ends at zero
+    weight_decay: float = 0.01
+    warmup: float = 0.1  # share of all steps
+    label_smoothing: float = 0.1
+    min_crop: float = 0.6  # least share of a picture's area that a random crop keeps
+    zero_init: bool = True  # last norm of each residual block starts at zero
+    ema: float = 0.0  # decay of the averaged weights; 0: none
+    seed: int = 0
+    init: str = ""  # MODEL whose weights to start from
+    budget_seconds: int = 0  # over it, pictures shrink before the first step; 0: no limit
+    probe_every: int = 20  # steps between two measurements of gradient and weight norms
+    tracker: str = "none"
+
+    def __post_init__(self) -> None:
+        check_data_name(self.data)
+        require_one_of("arch", self.arch, ARCHS)
+        require_one_of("optimizer", self.optimizer, OPTIMIZERS)
+        require_one_of("tracker", self.tracker, TRACKERS)
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:  # False for NaN too
+                raise UserError(f"{name} must lie between {low} and {high}. Got {value}.")
+
+    @property
+    def residual(self) -> bool:
+        return self.arch.startswith("resnet")
+
+    @property
+    def depth(self) -> int:
+        return int(self.arch.removeprefix("resnet").removeprefix("plain"))
+
+    def twin(self) -> "TrainConfig":
+        """The same run with shortcuts removed, or put back."""
+        return replace(self, arch=f"{'plain' if self.residual else 'resnet'}{self.depth}")
+
+    def to_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, object]) -> "TrainConfig":
+        """Raises UserError when a field is unknown, as in a run folder of another version."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise UserError(
+                f"This run was written by another version: it has the unknown setting "
+                f"{', '.join(unknown)}. Open it with that version, or start a new run."
+            )
+        return cls(**values)
+
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "epochs": (1, 10_000),
+    "px": (SMALLEST_PX, LARGEST_PX),
+    "start_px": (SMALLEST_PX, LARGEST_PX),
+    "batch_size": (2, 8192),
+    "lr": (1e-8, 100.0),
+    "weight_decay": (0.0, 10.0),
+    "warmup": (0.0, 0.9),
+    "label_smoothing": (0.0, 0.9),
+    "min_crop": (0.05, 1.0),
+    "ema": (0.0, 0.99999),
+    "seed": (0, 2**31 - 1),
+    "budget_seconds": (0, 10**9),
+    "probe_every": (1, 10**9),
+}
+
+# What fits a time on 2 cores with bf16; slower machines get smaller pictures (budget_seconds).
+PRESETS: dict[str, dict[str, object]] = {
+    "minute": dict(epochs=2, px=96, start_px=64, budget_seconds=120),
+    "coffee": dict(epochs=5, px=128, start_px=96, budget_seconds=480),
+    "lunch": dict(epochs=16, px=128, start_px=96, budget_seconds=1800),
+}
+
+
+def preset(name: str) -> dict[str, object]:
+    """The settings of a preset; raises UserError that lists the names."""
+    require_one_of("preset", name, tuple(PRESETS))
+    return PRESETS[name]
+
+
+def require_one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UserError(f"There is no {what} '{value}'. Choose one of: {', '.join(allowed)}.")
+
+
+def check_data_name(name: str) -> None:
+    kind, _, rest = name.partition(":")
+    known = name in ("imagenette", "imagenette:320", "imagenette:full", "cifar10", "shapes")
+    if not known and not (kind == "folder" and rest):
+        raise UserError(f"There is no data '{name}'. Choose one of: {DATA_FORMS}.")
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that holds runs, caches and downloads."""
+
+    path: Path
+
+    @classmethod
+    def find(cls, given: str | None = None) -> "Home":
+        """`given`, else RESNET_DEMO_HOME, else ./.resnet_demo."""
+        return cls(Path(given or os.environ.get("RESNET_DEMO_HOME") or ".resnet_demo").resolve())
+
+    @property
+    def runs(self) -> Path:
+        return self.path / "runs"
+
+    @property
+    def caches(self) -> Path:
+        return self.path / "caches"
+
+    @property
+    def downloads(self) -> Path:
+        return self.path / "downloads"
+
+    def make(self) -> None:
+        """Create the folders; raises UserError when the place cannot be written to."""
+        try:
+            for folder in (self.runs, self.caches, self.downloads):
+                folder.mkdir(parents=True, exist_ok=True)
+            probe = self.path / f".write-test-{os.getpid()}"
+            probe.write_text("")
+            probe.unlink()
+        except OSError as error:
+            raise UserError(
+                f"Cannot write to {self.path} ({error.strerror}). "
+                f"Choose another folder with --home or RESNET_DEMO_HOME."
+            ) from error

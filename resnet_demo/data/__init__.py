@@ -1,0 +1,5 @@
+"""Where pictures come from, and how they reach the network."""
+
+from resnet_demo.data.sources import Pictures, Split, open_data
+
+__all__ = ["Pictures", "Split", "open_data"]

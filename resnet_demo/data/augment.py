@@ -1,0 +1,78 @@
+"""Batches for the network, cut out of cached pixels.
+
+A batch depends on (seed, epoch, batch number) alone, so a resumed run sees what an uninterrupted
+one would have seen.
+"""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from resnet_demo.data.pixels import Pixels
+
+# ImageNet's, which pretrained weights expect; harmless for others.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+ASPECT = 4 / 3  # crops are at most this much wider than high, or the other way round
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng((seed, epoch)).permutation(count)
+
+
+def num_batches(count: int, batch_size: int) -> int:
+    """A last batch of one picture is left out: batch norm cannot train on it."""
+    return math.ceil(count / batch_size) - (count % batch_size == 1)
+
+
+def train_batch(
+    pixels: Pixels, indices: np.ndarray, px: int, min_crop: float, key: tuple[int, int, int]
+) -> tuple[Tensor, Tensor]:
+    """Random crops, half of them flipped, and their labels.
+
+    key: (seed, epoch, batch number). Returns uint8 (B, 3, px, px) in channels-last memory, and
+    int64 (B,).
+    """
+    random = np.random.default_rng(key)
+    images = torch.empty(len(indices), px, px, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
+    for image, index in zip(images, indices):
+        picture = torch.from_numpy(np.array(pixels.images[index])).permute(2, 0, 1)
+        crop = random_crop(picture, min_crop, random)
+        image.copy_(resize(crop.flip(2) if random.random() < 0.5 else crop, px))
+    return images, torch.from_numpy(pixels.labels[indices])
+
+
+def random_crop(picture: Tensor, min_crop: float, random: np.random.Generator) -> Tensor:
+    """A part of the picture (3, S, S) with at least `min_crop` of its area, of varied aspect."""
+    side = picture.shape[-1]
+    area = random.uniform(min_crop, 1)
+    aspect = math.exp(random.uniform(-1, 1) * math.log(ASPECT) / 2)
+    height = min(side, round(side * math.sqrt(area) / aspect))
+    width = min(side, round(side * math.sqrt(area) * aspect))
+    top = random.integers(0, side - height + 1)
+    left = random.integers(0, side - width + 1)
+    return picture[:, top : top + height, left : left + width]
+
+
+def resize(picture: Tensor, px: int) -> Tensor:
+    """uint8 (3, H, W) -> (3, px, px)."""
+    if picture.shape[1:] == (px, px):
+        return picture
+    return F.interpolate(picture[None], (px, px), mode="bilinear", antialias=True)[0]
+
+
+def whole_batch(pixels: Pixels, indices: range) -> tuple[Tensor, Tensor]:
+    """Pictures as they are, for validation: uint8 (B, 3, S, S) in channels-last memory."""
+    part = slice(indices.start, indices.stop)
+    images = torch.from_numpy(np.array(pixels.images[part])).permute(0, 3, 1, 2)
+    return images, torch.from_numpy(pixels.labels[part])
+
+
+def normalise(images: Tensor) -> Tensor:
+    """uint8 0..255 -> float32 with ImageNet's mean and deviation; keeps the memory layout."""
+    mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1) * 255
+    std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1) * 255
+    return images.float().sub_(mean).div_(std)

@@ -1,0 +1,111 @@
+"""Pictures decoded once into a uint8 memory-mapped file that all runs share.
+
+The file's name is a hash of the pictures' fingerprint and the side, so a changed folder makes a
+new file. It is written under another name and renamed when complete: a build that is killed
+leaves nothing that could be taken for a cache.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from resnet_demo.config import UserError
+from resnet_demo.data.sources import Split
+from resnet_demo.files import write_whole
+from resnet_demo.images.decode import square
+
+CHUNK = 64  # pictures decoded between two reports
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A split, ready for training: every picture square, aspect ratio kept, centre kept."""
+
+    images: np.ndarray  # uint8 (N, px, px, 3), memory-mapped
+    labels: np.ndarray  # int64 (N,)
+    names: tuple[str, ...]
+    broken: tuple[str, ...]  # "name: reason" of pictures left out
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def cached_pixels(split: Split, px: int, caches: Path) -> Generator[tuple[int, int], None, Pixels]:
+    """Yield (done, total) while decoding, return the Pixels; nothing is yielded from a cache hit.
+
+    Raises UserError when no picture can be read or the disk is full.
+    """
+    key = hashlib.sha256(f"{split.fingerprint} {px}".encode()).hexdigest()[:24]
+    array_path, notes_path = caches / f"{key}.npy", caches / f"{key}.json"
+    if not notes_path.exists():
+        try:
+            yield from build(split, px, array_path, notes_path)
+        except OSError as error:
+            raise UserError(
+                f"Cannot write the picture cache in {caches} ({error.strerror}). "
+                f"It needs {len(split) * px * px * 3 / 1e6:.0f} MB; make room or choose "
+                f"another --home."
+            ) from error
+    return open_cache(split, array_path, notes_path)
+
+
+def open_cache(split: Split, array_path: Path, notes_path: Path) -> Pixels:
+    broken = {int(index): reason for index, reason in json.loads(notes_path.read_text()).items()}
+    kept = [index for index in range(len(split)) if index not in broken]
+    return Pixels(
+        images=np.load(array_path, mmap_mode="r"),
+        labels=np.array([split.labels[index] for index in kept], dtype=np.int64),
+        names=tuple(split.names[index] for index in kept),
+        broken=tuple(f"{split.names[index]}: {reason}" for index, reason in broken.items()),
+    )
+
+
+def build(
+    split: Split, px: int, array_path: Path, notes_path: Path
+) -> Generator[tuple[int, int], None, None]:
+    """Decode on all cores (Pillow releases the interpreter lock)."""
+    partial = array_path.with_suffix(f".{os.getpid()}.partial")
+    for left_over in array_path.parent.glob(f"{array_path.stem}.*.partial"):
+        left_over.unlink(missing_ok=True)
+    broken: dict[int, str] = {}
+    try:
+        with partial.open("wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
+            write_header(file, len(split), px)
+            for start in range(0, len(split), CHUNK):
+                chunk = range(start, min(start + CHUNK, len(split)))
+                for index, result in zip(chunk, pool.map(lambda i: read(split, i, px), chunk)):
+                    if isinstance(result, str):
+                        broken[index] = result
+                    else:
+                        file.write(result.tobytes())
+                yield chunk.stop, len(split)
+            write_header(file, len(split) - len(broken), px)
+            file.flush()
+            os.fsync(file.fileno())
+        if len(broken) == len(split):
+            raise UserError(f"None of the {len(split)} pictures can be read: {broken[0]}")
+        partial.replace(array_path)
+        write_whole(notes_path, lambda file: file.write(json.dumps(broken).encode()))
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_header(file, count: int, px: int) -> None:
+    """NumPy's .npy header, always of the same length, so that the count can be mended at the end."""
+    file.seek(0)
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, px, px, 3)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def read(split: Split, index: int, px: int) -> np.ndarray | str:
+    """The square picture, or why it cannot be read."""
+    try:
+        return square(split.read(index), px)
+    except UserError as error:
+        return str(error)

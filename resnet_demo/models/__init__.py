@@ -1,0 +1,5 @@
+"""The paper's networks and their plain twins; where a ready network comes from."""
+
+from resnet_demo.models.resnet import ResNet, build, describe
+
+__all__ = ["ResNet", "build", "describe"]

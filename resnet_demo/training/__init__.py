@@ -1,0 +1,1 @@
+"""One training loop, for the page, the command line and the lab."""

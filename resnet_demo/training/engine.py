@@ -1,0 +1,251 @@
+"""The training loop: a generator that trains, measures, and leaves the rest to whoever asks.
+
+    for event in Training(config, train, val, classes).run():
+        ...                     # store it, draw it, or stop asking: between two events all is at rest
+
+An event comes after every batch, so a consumer can stop, pause or save within one batch. A run is
+decided by (config, changes) alone: batch `i` of epoch `e` by (seed, e, i), the settings of a step
+by the changes made until then. That makes a resumed run equal to an uninterrupted one.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from resnet_demo.config import TrainConfig, UserError
+from resnet_demo.data.augment import epoch_order, normalise, num_batches, train_batch, whole_batch
+from resnet_demo.data.pixels import Pixels
+from resnet_demo.models import build
+from resnet_demo.training import machine
+from resnet_demo.training.averaging import average_weights
+from resnet_demo.training.norms import block_norms, not_finite
+from resnet_demo.training.optim import lr_at, make_optimizer, px_at
+
+VAL_BATCH = 128
+CHANGEABLE = ("lr", "epochs")  # while a run is on
+
+
+class Diverged(UserError):
+    """Loss or gradient stopped being a number; the weights are those of before the step."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A setting that a person changed: in force from `step` on."""
+
+    step: int
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One batch trained; `step` counts from 1."""
+
+    step: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Validating:
+    """`done` of `total` validation pictures seen."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """An epoch trained and validated; `epoch` counts from 1."""
+
+    epoch: int
+    step: int
+    metrics: dict[str, float]
+
+
+Event = StepDone | Validating | EpochDone
+
+
+@dataclass
+class Sums:
+    """Over the pictures of the present epoch, as they were when trained on."""
+
+    pictures: int = 0
+    loss: float = 0.0
+    wrong: int = 0
+
+
+@dataclass
+class Training:
+    """A network being trained, and where it stands."""
+
+    config: TrainConfig
+    train: Pixels
+    val: Pixels
+    num_classes: int
+    weights: dict[str, Tensor] | None = None  # to start from, instead of He initialisation
+    changes: Sequence[Change] = ()  # the consumer may append
+    step: int = 0  # batches trained
+    epoch: int = 0  # epochs trained and validated
+    seconds: float = 0.0  # spent in this loop, also before a resume
+    sums: Sums = field(default_factory=Sums)
+
+    def __post_init__(self) -> None:
+        if self.config.batch_size > len(self.train):
+            raise UserError(
+                f"batch_size {self.config.batch_size} is larger than the training data "
+                f"({len(self.train)} pictures). Choose at most {len(self.train)}."
+            )
+        self.device = machine.device()
+        self.model = self.make_model().to(self.device, memory_format=torch.channels_last)
+        self.optimizer = make_optimizer(self.model, self.config)
+        self.ema = average_weights(self.model, self.config.ema)
+        self.steps_per_epoch = num_batches(len(self.train), self.config.batch_size)
+
+    def make_model(self) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):  # no global random state is left changed
+            torch.manual_seed(self.config.seed)
+            model = build(self.config.arch, self.num_classes, self.config.zero_init)
+        if self.weights is not None:
+            model.load_state_dict(self.weights)
+        return model
+
+    @property
+    def settings(self) -> TrainConfig:
+        """The configuration with the changes made so far."""
+        made = {c.name: c.value for c in self.changes if c.step <= self.step}
+        if "epochs" in made:
+            made["epochs"] = int(made["epochs"])
+        return replace(self.config, **made) if made else self.config
+
+    @property
+    def total_steps(self) -> int:
+        return self.settings.epochs * self.steps_per_epoch
+
+    @property
+    def best_model(self) -> nn.Module:
+        """The weights that are validated and saved."""
+        return self.model if self.ema is None else self.ema.module
+
+    def run(self) -> Iterator[Event]:
+        """Train until all epochs are validated. Raises Diverged before a step that would spoil
+        the weights."""
+        while True:
+            if self.step == (self.epoch + 1) * self.steps_per_epoch:
+                yield from self.validate()
+            elif self.epoch < self.settings.epochs:
+                yield self.train_step()
+            else:
+                return
+
+    def train_step(self, lr: float | None = None) -> StepDone:
+        """One batch; `lr` overrides the schedule (for the learning-rate finder)."""
+        started = time.perf_counter()
+        settings = self.settings
+        progress = self.step / self.total_steps
+        lr = lr_at(progress, settings.lr, settings.warmup) if lr is None else lr
+        images, labels = self.batch(settings)
+        self.model.train()
+        with machine.autocast(self.device):
+            logits = self.model(normalise(images.to(self.device)))
+        logits = logits.float()
+        loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.refuse_non_finite(loss, lr)
+        probing = self.step % settings.probe_every == 0
+        metrics = block_norms(self.model) if probing else {}  # of the weights before the step
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        if self.ema is not None:
+            self.ema.update_parameters(self.model)
+        self.step += 1
+        metrics |= self.count(logits.detach(), labels) | {"lr": lr}
+        elapsed = time.perf_counter() - started
+        self.seconds += elapsed
+        return StepDone(self.step, metrics | {"images_per_s": len(labels) / elapsed})
+
+    def batch(self, settings: TrainConfig) -> tuple[Tensor, Tensor]:
+        """The next batch: uint8 (B, 3, px, px), and labels on the device."""
+        epoch, number = divmod(self.step, self.steps_per_epoch)
+        size = settings.batch_size
+        order = epoch_order(len(self.train), settings.seed, epoch)
+        px = px_at(epoch / settings.epochs, settings.start_px, settings.px)
+        indices = order[number * size : (number + 1) * size]
+        key = (settings.seed, epoch, number)
+        images, labels = train_batch(self.train, indices, px, settings.min_crop, key)
+        return images, labels.to(self.device)
+
+    def refuse_non_finite(self, loss: Tensor, lr: float) -> None:
+        bad = "loss" if not torch.isfinite(loss) else not_finite(self.model)
+        if bad:
+            raise Diverged(
+                f"The {bad} stopped being a finite number at step {self.step + 1} "
+                f"(learning rate {lr:.3g}). The weights from before this step are kept; "
+                f"lower lr to {self.settings.lr / 4:.3g} and resume, or start again."
+            )
+
+    def count(self, logits: Tensor, labels: Tensor) -> dict[str, float]:
+        """Add the batch to the epoch's sums. Loss without smoothing, to compare with val_loss."""
+        loss = F.cross_entropy(logits, labels).item()
+        self.sums.pictures += len(labels)
+        self.sums.loss += loss * len(labels)
+        self.sums.wrong += int((logits.argmax(1) != labels).sum())
+        return {"loss": loss}
+
+    def validate(self) -> Iterator[Event]:
+        started = time.perf_counter()
+        total = len(self.val)
+        loss = correct = 0
+        for start in range(0, total, VAL_BATCH):
+            part = range(start, min(start + VAL_BATCH, total))
+            part_loss, part_correct = self.validate_batch(part)
+            loss += part_loss
+            correct += part_correct
+            yield Validating(part.stop, total)
+        metrics = {
+            "train_loss": self.sums.loss / self.sums.pictures,
+            "train_error": 100 * self.sums.wrong / self.sums.pictures,
+            "val_loss": loss / total,
+            "top1": 100 * correct / total,
+        }
+        self.epoch += 1
+        self.sums = Sums()
+        self.seconds += time.perf_counter() - started
+        yield EpochDone(self.epoch, self.step, metrics | {"seconds": self.seconds})
+
+    def validate_batch(self, part: range) -> tuple[float, int]:
+        """Sum of losses, and the number of right answers."""
+        images, labels = whole_batch(self.val, part)
+        labels = labels.to(self.device)
+        model = self.best_model.eval()
+        with torch.inference_mode(), machine.autocast(self.device):
+            logits = model(normalise(images.to(self.device))).float()
+        loss = F.cross_entropy(logits, labels, reduction="sum").item()
+        return loss, int((logits.argmax(1) == labels).sum())
+
+    def state(self) -> dict[str, object]:
+        """Everything that a resumed run needs besides its configuration and changes."""
+        return {
+            "step": self.step,
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "sums": vars(self.sums),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "ema": None if self.ema is None else self.ema.state_dict(),
+        }
+
+    def load(self, state: dict[str, object]) -> None:
+        self.step, self.epoch = state["step"], state["epoch"]
+        self.seconds = state["seconds"]
+        self.sums = Sums(**state["sums"])
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])

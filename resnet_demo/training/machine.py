@@ -1,0 +1,64 @@
+"""What this machine computes with: device, threads, number format."""
+
+import ctypes
+import os
+import platform
+from contextlib import AbstractContextManager
+
+import torch
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def fast_bf16(on: torch.device) -> bool:
+    """Whether bfloat16 is done in hardware; elsewhere it is slower than float32."""
+    if on.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def autocast(on: torch.device) -> AbstractContextManager:
+    return torch.autocast(on.type, torch.bfloat16, enabled=fast_bf16(on))
+
+
+def num_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def prepare(threads: int | None = None) -> int:
+    """All cores for this process (or `threads`), and memory that is kept between steps.
+
+    Returns the number of threads, on which bit-exact results depend.
+    """
+    torch.set_num_threads(threads or num_cores())
+    keep_freed_memory()
+    return torch.get_num_threads()
+
+
+def keep_freed_memory() -> None:
+    """Let glibc reuse large blocks instead of returning them to the system at every step.
+
+    Fresh pages cost a quarter of a training step on a CPU (measured: `bench train`).
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
+    mallopt = ctypes.CDLL(None).mallopt
+    mallopt(M_MMAP_MAX, 0)
+    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    mallopt(M_TOP_PAD, 64 * 2**20)
+
+
+def describe_machine() -> str:
+    """E.g. "AMD EPYC, 2 cores, bf16, torch 2.15.0"."""
+    on = device()
+    name = (
+        torch.cuda.get_device_name()
+        if on.type == "cuda"
+        else torch.cpu.get_capabilities().get("cpu_name") or platform.processor()
+    )
+    number = "bf16" if fast_bf16(on) else "float32"
+    return f"{name.strip()}, {num_cores()} cores, {number}, torch {torch.__version__.split('+')[0]}"

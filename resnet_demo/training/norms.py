@@ -1,0 +1,34 @@
+"""Size of gradients and weights, block by block."""
+
+import torch
+from torch import Tensor, nn
+
+
+def block_of(parameter_name: str) -> str:
+    """ "layer1.0.conv1.weight" -> "layer1.0"; "conv1.weight" -> "stem"; "fc.bias" -> "fc"."""
+    parts = parameter_name.split(".")
+    if parts[0].startswith("layer"):
+        return ".".join(parts[:2])
+    return "fc" if parts[0] == "fc" else "stem"
+
+
+def block_norms(model: nn.Module) -> dict[str, float]:
+    """`param_grad_norm/BLOCK` and `param_norm/BLOCK`: Euclidean norms over a block's parameters."""
+    squares: dict[str, Tensor] = {}
+    names = [name for name, _ in model.named_parameters()]
+    parameters = [parameter for parameter in model.parameters()]
+    gradients = [parameter.grad for parameter in parameters]
+    for kind, tensors in (("param_grad_norm", gradients), ("param_norm", parameters)):
+        for name, norm in zip(names, torch._foreach_norm(tensors)):
+            key = f"{kind}/{block_of(name)}"
+            squares[key] = squares.get(key, 0) + norm.detach() ** 2
+    return {key: float(square) ** 0.5 for key, square in squares.items()}
+
+
+def not_finite(model: nn.Module) -> str:
+    """Which gradient holds NaN or Inf, in words; empty when none does."""
+    norms = torch._foreach_norm([parameter.grad for parameter in model.parameters()])
+    if torch.isfinite(torch.stack(norms)).all():
+        return ""
+    named = zip(norms, model.named_parameters())
+    return "gradient of " + next(name for norm, (name, _) in named if not torch.isfinite(norm))
