@@ -13,14 +13,17 @@ CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"  # networks
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152)  # He et al. 2015, Table 1
 CIFAR_DEPTHS = (8, 14, 20, 32, 38, 44, 56, 110)  # He et al. 2015, section 4.2: 6n + 2
 ARCHS = tuple(
-    f"{kind}{depth}"
-    for kind in ("resnet", "plain")
-    for depth in IMAGENET_DEPTHS + CIFAR_DEPTHS
+    f"{kind}{depth}" for kind in ("resnet", "plain") for depth in IMAGENET_DEPTHS + CIFAR_DEPTHS
 )
 OPTIMIZERS = ("muon", "sgd", "adamw")
 TRACKERS = ("none", "trackio", "wandb")
 DATA_FORMS = "imagenette, imagenette:320, imagenette:full, cifar10, shapes, folder:PATH"
 SMALLEST_PX, LARGEST_PX = 16, 512
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels in 0..1; what pretrained weights expect
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+Progress = tuple[str, int, int]  # what long work yields as it goes: (what, done, total)
 
 
 class UserError(Exception):

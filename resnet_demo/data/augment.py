@@ -11,11 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD
 from resnet_demo.data.pixels import Pixels
 
-# ImageNet's, which pretrained weights expect; harmless for others.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
 ASPECT = 4 / 3  # crops are at most this much wider than high, or the other way round
 
 
@@ -73,6 +71,6 @@ def whole_batch(pixels: Pixels, indices: range) -> tuple[Tensor, Tensor]:
 
 def normalise(images: Tensor) -> Tensor:
     """uint8 0..255 -> float32 with ImageNet's mean and deviation; keeps the memory layout."""
-    mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1) * 255
-    std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1) * 255
+    mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(1, 3, 1, 1) * 255
+    std = torch.tensor(IMAGENET_STD, device=images.device).view(1, 3, 1, 1) * 255
     return images.float().sub_(mean).div_(std)

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_demo.config import UserError
-from resnet_demo.data.sources import Split
+from resnet_demo.config import Home, Progress, UserError
+from resnet_demo.data.sources import Pictures, Split
 from resnet_demo.files import write_whole
 from resnet_demo.images.decode import square
 
+CROP_MARGIN = 1.25
 CHUNK = 64  # pictures decoded between two reports
 
 
@@ -36,8 +37,18 @@ class Pixels:
         return len(self.labels)
 
 
-def cached_pixels(split: Split, px: int, caches: Path) -> Generator[tuple[int, int], None, Pixels]:
-    """Yield (done, total) while decoding, return the Pixels; nothing is yielded from a cache hit.
+def load_pixels(
+    pictures: Pictures, px: int, home: Home
+) -> Generator[Progress, None, tuple[Pixels, Pixels]]:
+    """Both splits for a run at this side; training pictures are kept larger than the crops cut
+    out of them."""
+    train = yield from cached_pixels(pictures.train, round(px * CROP_MARGIN), home.caches)
+    val = yield from cached_pixels(pictures.val, px, home.caches)
+    return train, val
+
+
+def cached_pixels(split: Split, px: int, caches: Path) -> Generator[Progress, None, Pixels]:
+    """Yield while decoding, return the Pixels; nothing is yielded from a cache hit.
 
     Raises UserError when no picture can be read or the disk is full.
     """
@@ -68,7 +79,7 @@ def open_cache(split: Split, array_path: Path, notes_path: Path) -> Pixels:
 
 def build(
     split: Split, px: int, array_path: Path, notes_path: Path
-) -> Generator[tuple[int, int], None, None]:
+) -> Generator[Progress, None, None]:
     """Decode on all cores (Pillow releases the interpreter lock)."""
     partial = array_path.with_suffix(f".{os.getpid()}.partial")
     for left_over in array_path.parent.glob(f"{array_path.stem}.*.partial"):
@@ -84,7 +95,7 @@ def build(
                         broken[index] = result
                     else:
                         file.write(result.tobytes())
-                yield chunk.stop, len(split)
+                yield "Decoding", chunk.stop, len(split)
             write_header(file, len(split) - len(broken), px)
             file.flush()
             os.fsync(file.fileno())
@@ -97,7 +108,7 @@ def build(
 
 
 def write_header(file, count: int, px: int) -> None:
-    """NumPy's .npy header, always of the same length, so that the count can be mended at the end."""
+    """NumPy's .npy header: always of the same length, so the count can be mended at the end."""
     file.seek(0)
     header = {"descr": "|u1", "fortran_order": False, "shape": (count, px, px, 3)}
     np.lib.format.write_array_header_1_0(file, header)

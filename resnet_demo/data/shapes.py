@@ -22,7 +22,9 @@ Point = tuple[float, float]
 
 
 def shapes() -> Pictures:
-    return Pictures(CLASSES, drawn_split(TRAIN, 0), drawn_split(VAL, TRAIN), "Drawn by the program.")
+    return Pictures(
+        CLASSES, drawn_split(TRAIN, 0), drawn_split(VAL, TRAIN), "Drawn by the program."
+    )
 
 
 def drawn_split(count: int, first: int) -> Split:

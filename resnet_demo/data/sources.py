@@ -4,14 +4,14 @@ Opening a source lists what there is and reads no picture; `data.pixels` decodes
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from resnet_demo.config import Home, UserError, check_data_name
+from resnet_demo.config import Home, Progress, UserError, check_data_name
 from resnet_demo.images.decode import decode
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
@@ -54,8 +54,11 @@ class Pictures:
     note: str = ""  # what a person should know, e.g. how the split was made
 
 
-def open_data(name: str, home: Home) -> Pictures:
-    """Raises UserError when the name is unknown or the pictures are not there."""
+def open_data(name: str, home: Home) -> Generator[Progress, None, Pictures]:
+    """Yield the bytes of a download, if one is needed; return the Pictures.
+
+    Raises UserError when the name is unknown or the pictures cannot be had.
+    """
     check_data_name(name)
     kind, _, rest = name.partition(":")
     if kind == "folder":
@@ -66,7 +69,9 @@ def open_data(name: str, home: Home) -> Pictures:
         return shapes()
     from resnet_demo.data.download import cifar10, imagenette_folder
 
-    return cifar10(home) if kind == "cifar10" else folder(imagenette_folder(rest, home))
+    if kind == "cifar10":
+        return (yield from cifar10(home))
+    return folder((yield from imagenette_folder(rest, home)))
 
 
 def folder(root: Path) -> Pictures:
@@ -125,8 +130,7 @@ def check_same_classes(train: list[str], val: list[str], val_dir: Path) -> None:
     if train != val:
         odd = ", ".join(sorted(set(train) ^ set(val))[:3])
         raise UserError(
-            f"train and {val_dir} name different classes ({odd}). "
-            f"Give both the same class folders."
+            f"train and {val_dir} name different classes ({odd}). Give both the same class folders."
         )
 
 

@@ -68,7 +68,12 @@ class BasicBlock(Block):
     """Two 3x3 convolutions (Fig. 5 left)."""
 
     def __init__(
-        self, channels_in: int, width: int, stride: int, downsample: nn.Module | None, residual: bool
+        self,
+        channels_in: int,
+        width: int,
+        stride: int,
+        downsample: nn.Module | None,
+        residual: bool,
     ) -> None:
         super().__init__(width, downsample, residual)
         self.conv1 = conv(channels_in, width, 3, stride)
@@ -86,7 +91,12 @@ class Bottleneck(Block):
     expansion = 4
 
     def __init__(
-        self, channels_in: int, width: int, stride: int, downsample: nn.Module | None, residual: bool
+        self,
+        channels_in: int,
+        width: int,
+        stride: int,
+        downsample: nn.Module | None,
+        residual: bool,
     ) -> None:
         super().__init__(width * self.expansion, downsample, residual)
         self.conv1 = conv(channels_in, width, 1)
@@ -159,9 +169,8 @@ class ResNet(nn.Module):
                 yield f"{stage}.{index}", block
 
     def forward(self, images: Tensor) -> Tensor:
-        for _, x in self.walk(images):
-            pass
-        return x
+        *_, (_, logits) = self.walk(images)
+        return logits
 
 
 def make_stage(

@@ -1,22 +1,22 @@
 """The training loop: a generator that trains, measures, and leaves the rest to whoever asks.
 
     for event in Training(config, train, val, classes).run():
-        ...                     # store it, draw it, or stop asking: between two events all is at rest
+        ...                     # store it, draw it, or stop asking
 
-An event comes after every batch, so a consumer can stop, pause or save within one batch. A run is
-decided by (config, changes) alone: batch `i` of epoch `e` by (seed, e, i), the settings of a step
+An event comes after every batch, and between two events all is at rest: a consumer can stop,
+pause or save within one batch. A run is decided by (config, changes) alone: batch `i` of epoch `e` by (seed, e, i), the settings of a step
 by the changes made until then. That makes a resumed run equal to an uninterrupted one.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_demo.config import TrainConfig, UserError
+from resnet_demo.config import TrainConfig, UserError, require_one_of
 from resnet_demo.data.augment import epoch_order, normalise, num_batches, train_batch, whole_batch
 from resnet_demo.data.pixels import Pixels
 from resnet_demo.models import build
@@ -26,7 +26,7 @@ from resnet_demo.training.norms import block_norms, not_finite
 from resnet_demo.training.optim import lr_at, make_optimizer, px_at
 
 VAL_BATCH = 128
-CHANGEABLE = ("lr", "epochs")  # while a run is on
+CHANGEABLE = ("lr", "epochs")  # by a person, while a run is on
 
 
 class Diverged(UserError):
@@ -40,6 +40,23 @@ class Change:
     step: int
     name: str
     value: float
+
+
+def with_changes(config: TrainConfig, changes: Iterable[Change]) -> TrainConfig:
+    made = {c.name: type(getattr(config, c.name))(c.value) for c in changes}
+    return replace(config, **made) if made else config
+
+
+def changed(config: TrainConfig, name: str, text: str) -> TrainConfig:
+    """What a person asks for in "lr=0.01"; raises UserError when it makes no sense."""
+    require_one_of("setting to change", name, CHANGEABLE)
+    try:
+        value = float(text)
+    except ValueError:
+        raise UserError(f"{name} must be a number. Got '{text}'.") from None
+    if name == "epochs" and value != int(value):
+        raise UserError(f"epochs must be a whole number. Got {text}.")
+    return with_changes(config, [Change(0, name, value)])
 
 
 @dataclass(frozen=True)
@@ -88,7 +105,7 @@ class Training:
     val: Pixels
     num_classes: int
     weights: dict[str, Tensor] | None = None  # to start from, instead of He initialisation
-    changes: Sequence[Change] = ()  # the consumer may append
+    changes: list[Change] = field(default_factory=list)  # the consumer may append
     step: int = 0  # batches trained
     epoch: int = 0  # epochs trained and validated
     seconds: float = 0.0  # spent in this loop, also before a resume
@@ -117,10 +134,7 @@ class Training:
     @property
     def settings(self) -> TrainConfig:
         """The configuration with the changes made so far."""
-        made = {c.name: c.value for c in self.changes if c.step <= self.step}
-        if "epochs" in made:
-            made["epochs"] = int(made["epochs"])
-        return replace(self.config, **made) if made else self.config
+        return with_changes(self.config, (c for c in self.changes if c.step <= self.step))
 
     @property
     def total_steps(self) -> int:

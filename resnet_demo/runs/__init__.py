@@ -1,0 +1,1 @@
+"""Runs on disk: the store, the worker that trains, and the control that starts and stops it."""

@@ -1,0 +1,245 @@
+"""Start, list and steer runs; used by the page and the command line. Imports no torch.
+
+The worker is the command `resume RUN` in a process of its own: it outlives the page, and a page
+that comes back finds it by its lock.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.runs.locks import is_held
+from resnet_demo.runs.store import Store
+
+COMMANDS = ("pause", "resume", "stop", "cancel", "set")
+GRACE_SECONDS = 10  # between a run's entry in the queue and its worker's lock
+UNDER_WAY = ("queued", "running", "paused", "stopping")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a list of runs shows of one."""
+
+    run: str
+    state: str
+    arch: str
+    data: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    seed: int
+    px: int
+    top1: float | None  # the last epoch's, percent
+    best_top1: float | None
+    num_val: int | None  # pictures behind these percentages
+    seconds: float
+    created: float
+    params: int | None
+    message: str  # why it failed, or what it waits for
+
+
+def run_dir(home: Home, run: str) -> Path:
+    """The folder of a run; raises UserError for a name that is none."""
+    folder = home.runs / run
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run) or not (folder / "run.sqlite").is_file():
+        known = ", ".join(run_names(home)[:5]) or "none yet"
+        raise UserError(f"There is no run '{run}' in {home.path}. Runs: {known}.")
+    return folder
+
+
+def run_names(home: Home) -> list[str]:
+    """Newest first."""
+    return sorted((p.parent.name for p in home.runs.glob("*/run.sqlite")), reverse=True)
+
+
+def new_run(home: Home, config: TrainConfig, save_every: float = 30.0) -> str:
+    """A queued run; raises UserError when the home cannot be written to."""
+    home.make()
+    number = max((int(p.name) for p in home.runs.iterdir() if p.name.isdecimal()), default=0) + 1
+    while True:
+        name = f"{number:04d}"
+        try:
+            (home.runs / name).mkdir()
+            break
+        except FileExistsError:  # another start took the number
+            number += 1
+    for folder in ("checkpoints", "weights"):
+        (home.runs / name / folder).mkdir()
+    Store.create(home.runs / name, config, save_every=save_every).close()
+    enqueue(home, name)
+    return name
+
+
+def enqueue(home: Home, run: str) -> None:
+    """Put the run at the end of the line, unless it stands in it."""
+    queue = home.path / "queue"
+    queue.mkdir(exist_ok=True)
+    if not list(queue.glob(f"*-{run}")):
+        (queue / f"{time.time_ns():020d}-{run}").touch()
+
+
+def dequeue(home: Home, run: str) -> None:
+    for entry in (home.path / "queue").glob(f"*-{run}"):
+        entry.unlink(missing_ok=True)
+
+
+def ahead_of(home: Home, run: str) -> list[str]:
+    """Runs that stand before this one in the line and whose workers are alive."""
+    ahead = []
+    for entry in sorted((home.path / "queue").iterdir()):
+        stamp, other = entry.name.split("-", 1)
+        if other == run:
+            break
+        young = time.time_ns() - int(stamp) < GRACE_SECONDS * 1e9
+        if young or is_held(home.runs / other / "lock"):
+            ahead.append(other)
+        else:
+            entry.unlink(missing_ok=True)
+    return ahead
+
+
+def start(home: Home, config: TrainConfig) -> str:
+    """Queue a run and wake its worker; returns the run's name."""
+    run = new_run(home, config)
+    spawn(home, run)
+    return run
+
+
+def resume(home: Home, run: str) -> str:
+    """Unpause a run that is alive, else wake a worker for it; says what was done."""
+    folder = run_dir(home, run)
+    if is_held(folder / "lock"):
+        return send(home, run, "resume")
+    with Store(folder) as store:
+        TrainConfig.from_dict(store.fact("config"))  # another version's is refused untouched
+        store.set(state="queued", woken=time.time())
+    enqueue(home, run)
+    spawn(home, run)
+    return f"Run {run} is going on from its last checkpoint."
+
+
+def spawn(home: Home, run: str) -> subprocess.Popen:
+    """The worker: in a session of its own, so that it does not end with the page."""
+    command = [sys.executable, "-m", "resnet_demo", "resume", run, "--home", str(home.path)]
+    root = Path(__file__).resolve().parent.parent.parent
+    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    with (home.runs / run / "log.txt").open("ab") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+
+
+def send(home: Home, run: str, command: str, value: str = "", wait: float = 15.0) -> str:
+    """Leave a command for the run's worker and return its answer (one sentence)."""
+    folder = run_dir(home, run)
+    alive = is_held(folder / "lock")
+    with Store(folder) as store:
+        if not alive and command != "set":
+            raise UserError(
+                f"Run {run} is {state_of(folder, store)}: there is nothing to {command}."
+            )
+        number = store.send(command, value)
+        if not alive:
+            return f"Run {run} will use {value.replace('=', ' ')} when it is resumed."
+        deadline = time.monotonic() + wait
+        while time.monotonic() < deadline:
+            answer = store.answer_to(number)
+            if answer:
+                return answer
+            time.sleep(0.02)
+    return f"Run {run} has not answered in {wait:.0f} s; it will {command} at its next batch."
+
+
+def cancel(home: Home, run: str) -> str:
+    """Stop the run and remove all it wrote."""
+    folder = run_dir(home, run)
+    if is_held(folder / "lock"):
+        try:
+            return send(home, run, "cancel")
+        except (UserError, OSError):  # the worker removed the folder while we asked
+            return f"Run {run} was cancelled and removed."
+    return delete(home, run)
+
+
+def delete(home: Home, run: str) -> str:
+    folder = run_dir(home, run)
+    if is_held(folder / "lock"):
+        raise UserError(f"Run {run} is at work. Stop it before you delete it, or cancel it.")
+    remove(home, folder)
+    return f"Run {run} was deleted."
+
+
+def remove(home: Home, folder: Path) -> None:
+    """Out of sight in one step, then off the disk."""
+    dequeue(home, folder.name)
+    doomed = home.path / f".removed-{folder.name}-{time.time_ns()}"
+    folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def list_runs(home: Home) -> Iterator[Run]:
+    """Newest first; folders that cannot be read are passed over."""
+    for name in run_names(home):
+        try:
+            yield read_run(home, name)
+        except UserError as error:
+            yield unreadable(name, str(error))
+
+
+def read_run(home: Home, run: str) -> Run:
+    folder = run_dir(home, run)
+    with Store(folder) as store:
+        facts = store.facts()
+        config = TrainConfig.from_dict(facts["config"])
+        made = {name: value for _, name, value in store.changes()}
+        return Run(
+            run=run,
+            state=state_of(folder, store),
+            arch=config.arch,
+            data=config.data,
+            epoch=facts.get("epoch", 0),
+            epochs=int(made.get("epochs", config.epochs)),
+            step=facts.get("step", 0),
+            steps=facts.get("steps", 0),
+            seed=config.seed,
+            px=facts.get("px", config.px),
+            top1=store.last("top1"),
+            best_top1=store.best("top1"),
+            num_val=facts.get("num_val"),
+            seconds=facts.get("seconds", 0.0),
+            created=facts["created"],
+            params=facts.get("params"),
+            message=facts.get("message", ""),
+        )
+
+
+def unreadable(run: str, why: str) -> Run:
+    blank = dict.fromkeys(Run.__dataclass_fields__)
+    zero = dict.fromkeys(
+        ("epoch", "epochs", "step", "steps", "seed", "px", "created", "seconds"), 0
+    )
+    text = {"run": run, "state": "failed", "arch": "?", "data": "?", "message": why}
+    return Run(**blank | zero | text)
+
+
+def state_of(folder: Path, store: Store) -> str:
+    """The stored state, corrected by the lock."""
+    state = store.fact("state")
+    if state in UNDER_WAY and not is_held(folder / "lock"):
+        woken = store.fact("woken") or store.fact("created")
+        just_now = state == "queued" and time.time() - woken < GRACE_SECONDS
+        return "queued" if just_now else "interrupted"
+    return state

@@ -1,0 +1,202 @@
+"""What the worker does with torch: open a training, record its events, report at the end."""
+
+import json
+import logging
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, UserError
+from resnet_demo.data import Pictures, open_data
+from resnet_demo.data.pixels import Pixels, load_pixels
+from resnet_demo.evaluate.report import all_logits, report
+from resnet_demo.files import write_whole
+from resnet_demo.models.sources import starting_weights
+from resnet_demo.runs.trackers import Tracker
+from resnet_demo.training import checkpoint, machine
+from resnet_demo.training.engine import (
+    Change,
+    EpochDone,
+    Event,
+    StepDone,
+    Training,
+    Validating,
+    with_changes,
+)
+from resnet_demo.training.estimate import fitting_px, measure
+
+if TYPE_CHECKING:
+    from resnet_demo.runs.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+def open_training(worker: "Worker") -> Training:
+    """Data, network and the newest checkpoint, ready to go on."""
+    store = worker.store
+    note_machine(worker)
+    pictures: Pictures = worker.attend(open_data(worker.config.data, worker.home))
+    changes = [Change(*row) for row in store.changes()]
+    if worker.config.budget_seconds and not any(change.name == "px" for change in changes):
+        changes += fit_to_budget(worker, pictures)
+    px = with_changes(worker.config, changes).px
+    train, val = worker.attend(load_pixels(pictures, px, worker.home))
+    tell_about_data(worker, pictures, train, val)
+    weights = starting_weights(worker.config, len(pictures.classes), worker.home)
+    training = Training(
+        worker.config, train, val, len(pictures.classes), weights=weights, changes=changes
+    )
+    load_checkpoint(worker, training)
+    check_disk(worker, training)
+    store.set(
+        state="running",
+        message="",
+        classes=pictures.classes,
+        px=px,
+        params=sum(p.numel() for p in training.model.parameters()),
+        steps=training.total_steps,
+        num_train=len(train),
+        num_val=len(val),
+        step=training.step,
+        epoch=training.epoch,
+        seconds=training.seconds,
+        generation=store.fact("generation", 0) + 1,
+    )
+    return training
+
+
+def note_machine(worker: "Worker") -> None:
+    """Use the number of threads that the run began with; say so when something else differs."""
+    now = machine.describe_machine()
+    threads, before = worker.store.fact("threads"), worker.store.fact("machine")
+    used = machine.prepare(threads if threads and threads <= machine.num_cores() else None)
+    if before and (before != now or threads != used):
+        worker.say(
+            "not-exact",
+            f"Continued on {now}, {used} threads; begun on {before}, {threads} threads. "
+            f"From here on numbers differ in their last digits from an uninterrupted run's.",
+        )
+    worker.store.set(threads=used, machine=now)
+
+
+def fit_to_budget(worker: "Worker", pictures: Pictures) -> list[Change]:
+    """Measure this machine; smaller pictures when the run would take longer than promised."""
+    worker.store.set(message="Measuring this machine")
+    config, sizes = worker.config, (len(pictures.train), len(pictures.val))
+    speed = measure(config, len(pictures.classes))
+    px = fitting_px(config, speed, *sizes)
+    sized = replace(config, px=px, start_px=min(px, config.start_px))
+    worker.say(
+        "estimate",
+        f"This machine will take about {speed.seconds(sized, *sizes) / 60:.1f} minutes "
+        f"with pictures of {px} px.",
+    )
+    worker.store.add_event(0, "set", json.dumps(["px", px]))
+    return [Change(0, "px", px)]
+
+
+def tell_about_data(worker: "Worker", pictures: Pictures, train: Pixels, val: Pixels) -> None:
+    if worker.store.fact("num_train") is not None:
+        return  # said when the run began
+    if pictures.note:
+        worker.say("data", pictures.note)
+    for pixels in (train, val):
+        if pixels.broken:
+            first = "; ".join(pixels.broken[:3])
+            worker.say("data", f"{len(pixels.broken)} pictures left out, e.g. {first}")
+
+
+def load_checkpoint(worker: "Worker", training: Training) -> None:
+    state, spoilt = checkpoint.load_state(worker.folder / "checkpoints")
+    for name in spoilt:
+        worker.say("spoilt", f"Checkpoint {name} is damaged and was passed over.")
+    if state is None:
+        worker.store.rewind(-1)
+        return
+    training.load(state)
+    worker.store.rewind(training.step)
+    worker.say("resumed", f"Resumed at step {training.step} of {training.total_steps}.")
+
+
+def check_disk(worker: "Worker", training: Training) -> None:
+    """Room for three checkpoints and a bit, before anything is trained."""
+    values = sum(tensor.numel() for tensor in training.model.state_dict().values())
+    needed = values * 4 * 3 * (checkpoint.KEPT + 1)  # weights, momentum, average
+    free = shutil.disk_usage(worker.folder).free
+    if free < needed:
+        raise UserError(
+            f"The disk of {worker.home.path} has {free / 1e6:.0f} MB left; the run needs "
+            f"{needed / 1e6:.0f} MB for its checkpoints. Make room or choose another --home."
+        )
+
+
+def record(worker: "Worker", event: Event, tracker: Tracker) -> None:
+    training, store = worker.training, worker.store
+    if isinstance(event, StepDone):
+        store.add_metrics(event.step, event.metrics, step=event.step, seconds=training.seconds)
+        tracker.log(event.metrics, event.step)
+        worker.progress("Training", event.step, training.total_steps)
+    elif isinstance(event, Validating):
+        worker.progress("Validating", event.done, event.total)
+    elif isinstance(event, EpochDone):
+        save_epoch(worker, event)
+        store.add_metrics(event.step, event.metrics, epoch=event.epoch, seconds=training.seconds)
+        tracker.log(event.metrics, event.step)
+        worker.say("epoch", epoch_sentence(event, training.settings.epochs))
+
+
+def epoch_sentence(event: EpochDone, epochs: int) -> str:
+    m = event.metrics
+    return (
+        f"Epoch {event.epoch} of {epochs}: top-1 {m['top1']:.2f} %, "
+        f"val_loss {m['val_loss']:.4f}, train_loss {m['train_loss']:.4f}"
+    )
+
+
+def save_epoch(worker: "Worker", event: EpochDone) -> None:
+    """Weights before rows: a kill in between costs nothing, the epoch is done again."""
+    training, folder = worker.training, worker.folder / "weights"
+    best = worker.store.best("top1")
+    about = describe_weights(worker, event)
+    checkpoint.save_weights(folder / "last.safetensors", training.best_model, about)
+    if best is None or event.metrics["top1"] > best:
+        checkpoint.save_weights(folder / "best.safetensors", training.best_model, about)
+    snapshot = folder / f"epoch-{event.epoch:03d}.safetensors"
+    checkpoint.save_weights(snapshot, training.best_model, about, half=True)
+    checkpoint.thin_out(folder)
+
+
+def describe_weights(worker: "Worker", event: EpochDone) -> dict[str, str]:
+    """The safetensors metadata that `models.sources` reads."""
+    settings = worker.training.settings
+    return {
+        "format": "resnet_demo 1",
+        "arch": settings.arch,
+        "classes": json.dumps(worker.store.fact("classes")),
+        "px": str(settings.px),
+        "mean": json.dumps(IMAGENET_MEAN),
+        "std": json.dumps(IMAGENET_STD),
+        "data": settings.data.partition("/")[0] + settings.data.rpartition("/")[2],
+        "run": worker.run,
+        "seed": str(settings.seed),
+        "epoch": str(event.epoch),
+        "top1": f"{event.metrics['top1']:.4f}",
+        "recipe": json.dumps(settings.to_dict() | {"data": "", "init": settings.init}),
+    }
+
+
+def final_report(worker: "Worker") -> dict[str, object]:
+    """Evaluate the last weights and write report.json."""
+    training, store = worker.training, worker.store
+    outputs = worker.attend(all_logits(training.best_model, training.val, training.device))
+    numbers = report(*outputs, tuple(store.fact("classes")))
+    last = ("train_loss", "train_error")
+    numbers |= {name: store.last(name) for name in last}
+    numbers |= {
+        "seconds": training.seconds,
+        "epochs": training.epoch,
+        "sha256": checkpoint.weights_digest(training.best_model.state_dict()),
+    }
+    data = json.dumps(numbers, indent=1).encode()
+    write_whole(worker.folder / "report.json", lambda file: file.write(data))
+    return numbers

@@ -1,0 +1,164 @@
+"""One run's SQLite file: the only channel between the worker, the page and the command line.
+
+The worker writes metrics, facts and events; everybody else reads, and leaves commands. Local disk
+only: WAL needs shared memory.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from resnet_demo.config import TrainConfig, UserError
+
+VERSION = 1  # of the schema
+SCHEMA = """
+CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE metrics(step INTEGER, name TEXT, value REAL, PRIMARY KEY(step, name)) WITHOUT ROWID;
+CREATE TABLE events(id INTEGER PRIMARY KEY, time REAL, step INTEGER, kind TEXT, text TEXT);
+CREATE TABLE commands(id INTEGER PRIMARY KEY, time REAL, name TEXT, value TEXT, answer TEXT);
+"""
+
+
+class Store:
+    """Open store of one run folder."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.path = run_dir / "run.sqlite"
+        if not self.path.is_file():
+            raise UserError(f"There is no run {run_dir.name} in {run_dir.parent}.")
+        self.db = connect(self.path)
+        version = self.db.execute("PRAGMA user_version").fetchone()[0]
+        if version != VERSION:
+            self.close()
+            raise UserError(
+                f"Run {run_dir.name} was written by another version (format {version}, here "
+                f"{VERSION}). Open it with that version; nothing was changed."
+            )
+
+    @classmethod
+    def create(cls, run_dir: Path, config: TrainConfig, **facts: object) -> "Store":
+        """Make the file complete or not at all."""
+        partial = run_dir / "run.sqlite.partial"
+        db = connect(partial)
+        db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        rows = {"config": config.to_dict(), "state": "queued", "created": time.time(), **facts}
+        write_facts(db, rows)
+        db.close()
+        partial.rename(run_dir / "run.sqlite")
+        return cls(run_dir)
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.db.close()
+
+    # --- facts -----------------------------------------------------------------------------
+
+    def facts(self) -> dict[str, object]:
+        return {k: json.loads(v) for k, v in self.db.execute("SELECT name, value FROM facts")}
+
+    def fact(self, name: str, default: object = None) -> object:
+        row = self.db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return json.loads(row[0]) if row else default
+
+    def set(self, **facts: object) -> None:
+        write_facts(self.db, facts)
+
+    @property
+    def config(self) -> TrainConfig:
+        return TrainConfig.from_dict(self.fact("config"))
+
+    # --- metrics ---------------------------------------------------------------------------
+
+    def add_metrics(self, at: int, metrics: dict[str, float], **facts: object) -> None:
+        """Rows of step `at`, with facts, in one transaction; an old row is replaced, not doubled."""
+        self.db.execute("BEGIN IMMEDIATE")
+        rows = [(at, name, value) for name, value in metrics.items()]
+        self.db.executemany("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?)", rows)
+        write_facts(self.db, facts)
+        self.db.execute("COMMIT")
+
+    def metrics(self, names: Iterable[str], since: int = -1) -> dict[str, list[tuple[int, float]]]:
+        """{name: [(step, value), ...]} of the rows after step `since`, by step."""
+        found: dict[str, list[tuple[int, float]]] = {name: [] for name in names}
+        marks = ",".join("?" * len(found))
+        query = f"SELECT name, step, value FROM metrics WHERE step > ? AND name IN ({marks})"
+        for name, step, value in self.db.execute(f"{query} ORDER BY step", (since, *found)):
+            found[name].append((step, value))
+        return found
+
+    def last(self, name: str) -> float | None:
+        query = "SELECT value FROM metrics WHERE name = ? ORDER BY step DESC LIMIT 1"
+        row = self.db.execute(query, (name,)).fetchone()
+        return row[0] if row else None
+
+    def best(self, name: str) -> float | None:
+        return self.db.execute("SELECT max(value) FROM metrics WHERE name = ?", (name,)).fetchone()[
+            0
+        ]
+
+    def names(self, prefix: str) -> list[str]:
+        query = "SELECT DISTINCT name FROM metrics WHERE substr(name, 1, ?) = ?"
+        return [row[0] for row in self.db.execute(query, (len(prefix), prefix))]
+
+    def rewind(self, step: int) -> None:
+        """Forget what came after `step`: it is about to be done again."""
+        self.db.execute("DELETE FROM metrics WHERE step > ?", (step,))
+
+    # --- events and commands -----------------------------------------------------------------
+
+    def add_event(self, step: int, kind: str, text: str) -> None:
+        self.db.execute(
+            "INSERT INTO events(time, step, kind, text) VALUES (?, ?, ?, ?)",
+            (time.time(), step, kind, text),
+        )
+
+    def events(self, since: int = 0) -> list[dict[str, object]]:
+        rows = self.db.execute(
+            "SELECT id, time, step, kind, text FROM events WHERE id > ? ORDER BY id", (since,)
+        )
+        return [dict(zip(("id", "time", "step", "kind", "text"), row)) for row in rows]
+
+    def changes(self) -> list[tuple[int, str, float]]:
+        """(step, setting, value), in the order in which they were made."""
+        return [
+            (event["step"], *json.loads(event["text"]))
+            for event in self.events()
+            if event["kind"] == "set"
+        ]
+
+    def send(self, name: str, value: str = "") -> int:
+        cursor = self.db.execute(
+            "INSERT INTO commands(time, name, value) VALUES (?, ?, ?)", (time.time(), name, value)
+        )
+        return cursor.lastrowid
+
+    def pending(self) -> list[tuple[int, str, str]]:
+        """(id, name, value) of commands that nobody has answered."""
+        query = "SELECT id, name, value FROM commands WHERE answer IS NULL ORDER BY id"
+        return self.db.execute(query).fetchall()
+
+    def answer(self, command: int, text: str) -> None:
+        self.db.execute("UPDATE commands SET answer = ? WHERE id = ?", (text, command))
+
+    def answer_to(self, command: int) -> str | None:
+        query = "SELECT answer FROM commands WHERE id = ?"
+        return self.db.execute(query, (command,)).fetchone()[0]
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    return db
+
+
+def write_facts(db: sqlite3.Connection, facts: dict[str, object]) -> None:
+    rows = [(name, json.dumps(value)) for name, value in facts.items()]
+    db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)

@@ -1,0 +1,257 @@
+"""The process that trains one run: it holds the run's lock for its life and waits its turn.
+
+    python -m resnet_demo resume 0001        # what the page starts, and what you may type
+
+Killed at any instant, it leaves a run that goes on from its newest checkpoint as if nothing had
+happened. torch is imported once it is this run's turn.
+"""
+
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TypeVar
+
+from resnet_demo.config import Home, Progress, UserError
+from resnet_demo.runs import control
+from resnet_demo.runs.locks import try_lock
+from resnet_demo.runs.store import Store
+from resnet_demo.runs.trackers import Tracker
+
+if TYPE_CHECKING:
+    from resnet_demo.training.engine import Change, Training
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+POLL_SECONDS = 0.1
+
+
+class Halt(Exception):
+    """The run ends here, on request: `state` is what it is left in."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(state)
+        self.state = state
+
+
+@dataclass
+class Worker:
+    """One run in this process."""
+
+    home: Home
+    run: str
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None
+    signalled: str = ""  # "terminate" or "interrupt"
+    cancelled: bool = False  # its folder goes when the worker ends
+    asked_at: float = 0.0  # when commands were last looked at
+    saved_at: float = 0.0  # when the last resume state was written
+    training: "Training | None" = None  # once it is this run's turn
+    locks: list[IO] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.folder = control.run_dir(self.home, self.run)
+        lock = try_lock(self.folder / "lock", patience=2)
+        if lock is None:
+            raise UserError(f"Run {self.run} is at work in another process. Watch it, or stop it.")
+        self.locks.append(lock)
+        self.store = Store(self.folder)
+        self.config = self.store.config
+
+    def work(self) -> str:
+        """Train until the run ends; returns its state. Raises UserError when it failed."""
+        self.listen_to_signals()
+        self.drop_stale_commands()
+        control.enqueue(self.home, self.run)
+        try:
+            self.wait_for_turn()
+            self.train()
+            state = "finished"
+        except Halt as halt:
+            state = halt.state
+        except UserError as error:
+            self.fail(str(error))
+            raise
+        except OSError as error:
+            self.fail(f"The run stopped: {error}. Make room or mend the disk, then resume it.")
+            raise UserError(f"Run {self.run} stopped: {error}.") from error
+        except Exception as error:
+            self.fail(f"{type(error).__name__}: {error}. The log of run {self.run} says where.")
+            log.exception("run %s", self.run)
+            raise
+        finally:
+            self.close()
+        return state
+
+    # --- being asked ------------------------------------------------------------------------
+
+    def listen_to_signals(self) -> None:
+        def remember(number: int, _: object) -> None:
+            self.signalled = "terminate" if number == signal.SIGTERM else "interrupt"
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, remember)
+
+    def drop_stale_commands(self) -> None:
+        """What was asked of a process that is gone; settings stay, to be used from here on."""
+        for number, name, _ in self.store.pending():
+            if name != "set":
+                self.store.answer(number, f"The process that should {name} was gone.")
+
+    def look_up(self) -> None:
+        """Obey what was asked since the last look. Raises Halt."""
+        if self.signalled:
+            self.save()
+            self.say("interrupted", f"The process was asked to end ({self.signalled}).")
+            raise Halt("interrupted")
+        if time.monotonic() - self.asked_at < POLL_SECONDS:
+            return
+        self.asked_at = time.monotonic()
+        for number, name, value in self.store.pending():
+            getattr(self, f"on_{name}")(number, value)
+
+    @property
+    def step(self) -> int:
+        return self.training.step if self.training else self.store.fact("step", 0)
+
+    def on_stop(self, number: int, _: str) -> None:
+        self.store.set(state="stopping")
+        self.save()
+        kept = f"Stopped at step {self.step}; everything is kept, resume it whenever you like."
+        self.store.set(state="stopped")
+        self.store.answer(number, kept)
+        self.say("stopped", kept)
+        raise Halt("stopped")
+
+    def on_cancel(self, number: int, _: str) -> None:
+        self.store.answer(number, f"Run {self.run} was cancelled and removed.")
+        self.cancelled = True
+        raise Halt("cancelled")
+
+    def on_pause(self, number: int, _: str) -> None:
+        if self.training is None:
+            return self.store.answer(number, "Not training yet; stop it instead.")
+        self.save()
+        self.store.set(state="paused")
+        self.store.answer(number, f"Paused at step {self.step}.")
+        self.say("paused", f"Paused at step {self.step}.")
+        while self.store.fact("state") == "paused":
+            time.sleep(POLL_SECONDS)
+            self.look_up()
+
+    def on_resume(self, number: int, _: str) -> None:
+        paused = self.store.fact("state") == "paused"
+        if paused:
+            self.store.set(state="running")
+            self.say("resumed", f"Going on at step {self.step}.")
+        self.store.answer(
+            number, f"Going on at step {self.step}." if paused else f"Run {self.run} is at work."
+        )
+
+    def on_set(self, number: int, value: str) -> None:
+        """`lr=0.01` or `epochs=8`, in force from the next step on."""
+        from resnet_demo.training.engine import Change, changed
+
+        if self.training is None:
+            return  # answered at the first step
+        name, _, number_text = value.partition("=")
+        try:
+            changed(self.training.settings, name, number_text)
+        except UserError as error:
+            return self.store.answer(number, str(error))
+        self.make_change(Change(self.step, name, float(number_text)))
+        self.store.set(steps=self.training.total_steps)
+        self.store.answer(number, f"{name} is {number_text} from step {self.step + 1} on.")
+
+    def make_change(self, change: "Change") -> None:
+        self.training.changes.append(change)
+        self.store.add_event(change.step, "set", json.dumps([change.name, change.value]))
+
+    # --- the run ------------------------------------------------------------------------------
+
+    def wait_for_turn(self) -> None:
+        said = ""
+        while True:
+            ahead = control.ahead_of(self.home, self.run)
+            lock = None if ahead else try_lock(self.home.path / "train.lock")
+            if lock:
+                self.locks.append(lock)
+                break
+            waiting = f"Waiting for run {ahead[0]}." if ahead else "Waiting for another run."
+            if waiting != said:
+                said = waiting
+                self.store.set(state="queued", message=waiting)
+                log.info("%s", waiting)
+            time.sleep(POLL_SECONDS)
+            self.look_up()
+        control.dequeue(self.home, self.run)
+        self.store.set(state="running", message="")
+
+    def train(self) -> None:
+        from resnet_demo.runs import session
+
+        os.nice(10)  # the page and everything else go first
+        self.training = session.open_training(self)
+        tracker = Tracker(self.config.tracker, f"{self.run}", self.config.to_dict())
+        self.saved_at = time.monotonic()
+        for event in self.training.run():
+            session.record(self, event, tracker)
+            self.look_up()
+            if time.monotonic() - self.saved_at > self.store.fact("save_every", 30.0):
+                self.save()
+        self.save()
+        numbers = session.final_report(self)
+        tracker.finish(numbers, self.step)
+        self.store.set(state="finished")
+        self.say("finished", f"Finished: top-1 {numbers['top1']:.1f} %.")
+
+    def attend(self, work: Generator[Progress, None, Result]) -> Result:
+        """Run a long preparation to its end, showing progress and obeying in between."""
+        while True:
+            try:
+                what, done, total = next(work)
+            except StopIteration as end:
+                return end.value
+            self.progress(what, done, total)
+            self.store.set(message=f"{what}: {done} of {total}")
+            self.look_up()
+
+    def save(self) -> None:
+        """A resume state of this very step, if training has begun."""
+        if self.training is None or self.training.step == 0:
+            return
+        from resnet_demo.training.checkpoint import save_state
+
+        state = self.training.state() | {"threads": self.store.fact("threads")}
+        save_state(self.folder / "checkpoints", state)
+        self.saved_at = time.monotonic()
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def say(self, kind: str, text: str) -> None:
+        self.store.add_event(self.step, kind, text)
+        log.info("%s", text)
+
+    def fail(self, why: str) -> None:
+        self.store.set(state="failed", message=why)
+        self.say("failed", why)
+
+    def close(self) -> None:
+        control.dequeue(self.home, self.run)
+        self.store.close()
+        if self.cancelled:
+            control.remove(self.home, self.folder)
+        for lock in reversed(self.locks):
+            lock.close()
+        self.locks.clear()
+
+
+def log_to(folder: Path) -> logging.Handler:
+    """Write what the program says to the run's log.txt as well."""
+    handler = logging.FileHandler(folder / "log.txt")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    logging.getLogger("resnet_demo").addHandler(handler)
+    return handler

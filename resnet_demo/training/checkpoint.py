@@ -1,0 +1,77 @@
+"""Resume states and weight files, each written whole or not at all.
+
+A resume state carries its SHA-256 in its name: a flipped bit is found before anything is loaded.
+Weight files are safetensors that describe themselves (ARCH, class names, preprocessing, scores).
+"""
+
+import hashlib
+import io
+from pathlib import Path
+
+import torch
+from safetensors.torch import save as to_safetensors
+from torch import Tensor, nn
+
+from resnet_demo.files import write_whole
+
+KEPT = 3  # resume states
+SNAPSHOTS = 20  # epoch snapshots at most
+
+
+def save_state(folder: Path, state: dict[str, object]) -> None:
+    """Raises OSError when the disk is full; older states stay as they are."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    data = buffer.getbuffer()
+    digest = hashlib.sha256(data).hexdigest()
+    write_whole(folder / f"step-{state['step']:08d}.{digest}.pt", lambda file: file.write(data))
+    for old in states(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def states(folder: Path) -> list[Path]:
+    """Newest first."""
+    return sorted(folder.glob("step-*.pt"), reverse=True)
+
+
+def load_state(folder: Path) -> tuple[dict[str, object] | None, list[str]]:
+    """The newest state whose bytes are as they were written, and the names of those that aren't."""
+    spoilt = []
+    for path in states(folder):
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() == path.name.split(".")[1]:
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True), spoilt
+        spoilt.append(path.name)
+    return None, spoilt
+
+
+def save_weights(path: Path, model: nn.Module, about: dict[str, str], half: bool = False) -> None:
+    """safetensors under torchvision's parameter names; `half` stores floats in 16 bits."""
+    tensors = {name: storable(tensor, half) for name, tensor in model.state_dict().items()}
+    data = to_safetensors(tensors, metadata=about)
+    write_whole(path, lambda file: file.write(data))
+
+
+def storable(tensor: Tensor, half: bool) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.half() if half and tensor.is_floating_point() else tensor
+
+
+def thin_out(folder: Path) -> None:
+    """Keep at most SNAPSHOTS epoch files, evenly spaced: every one, every second, every fourth."""
+    files = {int(path.stem.split("-")[1]): path for path in folder.glob("epoch-*.safetensors")}
+    stride = 1
+    while max(files) // stride > SNAPSHOTS:
+        stride *= 2
+    for epoch, path in files.items():
+        if epoch % stride:
+            path.unlink(missing_ok=True)
+
+
+def weights_digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over the tensors' bytes in name order."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(tensor.view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

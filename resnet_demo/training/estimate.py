@@ -1,0 +1,85 @@
+"""How long a run will take here, and which side fits a time: a few seconds of measuring."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from resnet_demo.config import TrainConfig
+from resnet_demo.data.augment import num_batches
+from resnet_demo.data.pixels import Pixels
+from resnet_demo.training.engine import VAL_BATCH, Training
+from resnet_demo.training.optim import px_at
+
+SLACK = 1.15  # measurements vary; a preset keeps its size until it is this much too slow
+STEPS = 2  # timed at each side, after one to warm up
+FLOOR_PX = 32
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds of one training step and one validation batch: `fixed + per_pixel * px**2`."""
+
+    step: tuple[float, float]
+    val: tuple[float, float]
+
+    def seconds(self, config: TrainConfig, num_train: int, num_val: int) -> float:
+        """From the first step to the end of the last validation."""
+        steps = num_batches(num_train, config.batch_size)
+        total = 0.0
+        for epoch in range(config.epochs):
+            px = px_at(epoch / config.epochs, config.start_px, config.px)
+            total += steps * at(self.step, px) + num_val / VAL_BATCH * at(self.val, config.px)
+        return total
+
+
+def at(line: tuple[float, float], px: int) -> float:
+    return line[0] + line[1] * px**2
+
+
+def measure(config: TrainConfig, num_classes: int) -> Speed:
+    """Train and validate a few batches of noise at two sides; the network is thrown away."""
+    sides = sorted({max(FLOOR_PX, config.px // 2), config.px})
+    steps, vals = [], []
+    for px in sides:
+        noise = random_pixels(max(config.batch_size, VAL_BATCH), px, num_classes)
+        sized = replace(config, px=px, start_px=px, epochs=1000)
+        training = Training(sized, noise, noise, num_classes)
+        steps.append(timed(training.train_step))
+        vals.append(timed(lambda: training.validate_batch(range(VAL_BATCH))))  # noqa: B023
+    return Speed(line(sides, steps), line(sides, vals))
+
+
+def random_pixels(count: int, px: int, num_classes: int) -> Pixels:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (count, px, px, 3), dtype=np.uint8)
+    return Pixels(images, random.integers(0, num_classes, count), ("noise",) * count, ())
+
+
+def timed(action: Callable[[], object]) -> float:
+    action()
+    started = time.perf_counter()
+    for _ in range(STEPS):
+        action()
+    return (time.perf_counter() - started) / STEPS
+
+
+def line(sides: list[int], seconds: list[float]) -> tuple[float, float]:
+    """Through two points over px squared; proportional when there is but one."""
+    if len(sides) == 1:
+        return 0.0, seconds[0] / sides[0] ** 2
+    slope = (seconds[1] - seconds[0]) / (sides[1] ** 2 - sides[0] ** 2)
+    slope = max(slope, 0.0)
+    return max(0.0, seconds[1] - slope * sides[1] ** 2), slope
+
+
+def fitting_px(config: TrainConfig, speed: Speed, num_train: int, num_val: int) -> int:
+    """The largest side, by steps of 16, with which the run keeps to its budget."""
+    px = config.px
+    while config.budget_seconds and px - 16 >= FLOOR_PX:
+        sized = replace(config, px=px, start_px=min(px, config.start_px))
+        if speed.seconds(sized, num_train, num_val) <= SLACK * config.budget_seconds:
+            break
+        px -= 16
+    return px
