@@ -4,6 +4,7 @@ The worker is the command `resume RUN` in a process of its own: it outlives the 
 that comes back finds it by its lock.
 """
 
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resnet_demo.config import Home, TrainConfig, UserError
-from resnet_demo.runs.locks import is_held
+from resnet_demo.runs.locks import is_held, try_lock
 from resnet_demo.runs.store import Store
 
 COMMANDS = ("pause", "resume", "stop", "cancel", "set")
@@ -129,8 +130,6 @@ def resume(home: Home, run: str) -> str:
 def spawn(home: Home, run: str) -> subprocess.Popen:
     """The worker: in a session of its own, so that it does not end with the page."""
     command = [sys.executable, "-m", "resnet_demo", "resume", run, "--home", str(home.path)]
-    root = Path(__file__).resolve().parent.parent.parent
-    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     with (home.runs / run / "log.txt").open("ab") as log:
         return subprocess.Popen(
             command,
@@ -138,8 +137,49 @@ def spawn(home: Home, run: str) -> subprocess.Popen:
             stdout=subprocess.DEVNULL,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": path},
+            env=child_environment(),
         )
+
+
+def ask(home: Home, command: str, config: TrainConfig) -> dict[str, object]:
+    """Let `estimate` or `find-lr` measure in a process of its own; returns its JSON.
+
+    Raises UserError when it refuses, or when a run under way would spoil the measurement.
+    """
+    home.make()
+    lock = try_lock(home.path / "train.lock", patience=0.5)
+    if lock is None:
+        raise UserError("A run is under way here; measure when it is over, or pause and stop it.")
+    with lock:
+        done = subprocess.run(
+            [sys.executable, "-m", "resnet_demo", command, "--json", *options(config)]
+            + ["--home", str(home.path)],
+            capture_output=True,
+            text=True,
+            env=child_environment(),
+        )
+    if done.returncode:
+        raise UserError(done.stderr.strip().splitlines()[-1] if done.stderr else "It failed.")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def options(config: TrainConfig) -> list[str]:
+    """The command line that makes this configuration."""
+    words = []
+    for name, value in config.to_dict().items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            words.append(f"--{option}={value}")
+    return words
+
+
+def child_environment() -> dict[str, str]:
+    """For a process that finds this package wherever it is started."""
+    root = Path(__file__).resolve().parent.parent.parent
+    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path}
 
 
 def send(home: Home, run: str, command: str, value: str = "", wait: float = 15.0) -> str:

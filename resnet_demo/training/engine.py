@@ -23,7 +23,8 @@ from resnet_demo.models import build
 from resnet_demo.training import machine
 from resnet_demo.training.averaging import average_weights
 from resnet_demo.training.norms import block_norms, not_finite
-from resnet_demo.training.optim import lr_at, make_optimizer, px_at
+from resnet_demo.training.optim import make_optimizer
+from resnet_demo.training.schedule import lr_at, px_at
 
 VAL_BATCH = 128
 CHANGEABLE = ("lr", "epochs")  # by a person, while a run is on
@@ -230,7 +231,8 @@ class Training:
         }
         self.epoch += 1
         self.sums = Sums()
-        self.seconds += time.perf_counter() - started
+        metrics["val_seconds"] = time.perf_counter() - started
+        self.seconds += metrics["val_seconds"]
         yield EpochDone(self.epoch, self.step, metrics | {"seconds": self.seconds})
 
     def validate_batch(self, part: range) -> tuple[float, int]:

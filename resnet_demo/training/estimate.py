@@ -10,7 +10,7 @@ from resnet_demo.config import TrainConfig
 from resnet_demo.data.augment import num_batches
 from resnet_demo.data.pixels import Pixels
 from resnet_demo.training.engine import VAL_BATCH, Training
-from resnet_demo.training.optim import px_at
+from resnet_demo.training.schedule import px_at
 
 SLACK = 1.15  # measurements vary; a preset keeps its size until it is this much too slow
 STEPS = 2  # timed at each side, after one to warm up

@@ -1,4 +1,4 @@
-"""Optimizers and the learning-rate schedule."""
+"""The three optimizers."""
 
 import torch
 from torch import nn
@@ -20,18 +20,3 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
     from timm.optim import Muon  # slow to import
 
     return Muon(groups, nesterov=True, **common)
-
-
-def lr_at(progress: float, peak: float, warmup: float) -> float:
-    """Linear from zero to `peak` in the first `warmup` share of training, then linear to zero."""
-    if progress < warmup:
-        return peak * progress / warmup
-    return peak * (1 - progress) / (1 - warmup)
-
-
-def px_at(progress: float, start_px: int, px: int) -> int:
-    """Side of the training pictures: grows in steps of 16 during the first 40 % (progressive
-    resizing, e.g. Howard 2018)."""
-    share = min(1.0, progress / 0.4)
-    grown = start_px + (px - start_px) * share
-    return px if share == 1.0 else min(px, max(start_px, round(grown / 16) * 16))

@@ -1,0 +1,40 @@
+"""Some pictures of each class as the network will see them, before anything is trained."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from resnet_demo.config import UserError
+from resnet_demo.data.pixels import CROP_MARGIN, Pixels
+from resnet_demo.data.sources import Pictures, Split
+from resnet_demo.images.decode import square
+
+
+def preview(
+    pictures: Pictures, px: int, min_crop: float, per_class: int, most_classes: int
+) -> Iterator[tuple[str, list[np.ndarray]]]:
+    """(class name, augmented training pictures: uint8 (px, px, 3)) of the first classes."""
+    from resnet_demo.data.augment import train_batch
+
+    for label, name in list(enumerate(pictures.classes))[:most_classes]:
+        found = first_readable(pictures.train, label, per_class, round(px * CROP_MARGIN))
+        labels = np.full(len(found), label)
+        pixels = Pixels(np.stack(found), labels, ("",) * len(found), ())
+        images, _ = train_batch(pixels, np.arange(len(found)), px, min_crop, (0, 0, label))
+        yield name, [image.permute(1, 2, 0).numpy() for image in images]
+
+
+def first_readable(split: Split, label: int, count: int, px: int) -> list[np.ndarray]:
+    """Raises UserError when a class has no readable picture among its first."""
+    found: list[np.ndarray] = []
+    reason = ""
+    for index in [i for i, given in enumerate(split.labels) if given == label][: 5 * count]:
+        try:
+            found.append(square(split.read(index), px))
+        except UserError as error:
+            reason = str(error)
+        if len(found) == count:
+            break
+    if not found:
+        raise UserError(f"No picture of class {label} can be read: {reason}")
+    return found

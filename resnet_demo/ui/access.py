@@ -1,0 +1,98 @@
+"""Who may do what, and how large a request may be.
+
+On a public page visitors watch; the owner (OAuth name) or whoever has the admin token steers.
+Checked inside each function, since hiding a button protects nothing.
+"""
+
+import hmac
+import os
+
+import gradio as gr
+
+from resnet_demo.config import UserError
+
+MAX_BODY_BYTES = 24 * 2**20
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def is_public() -> bool:
+    """A Space, a share link, an address that is not loop-back, or told so."""
+    return bool(os.environ.get("SPACE_ID")) or os.environ.get("RESNET_DEMO_PUBLIC") == "1"
+
+
+def owner() -> str | None:
+    """The account that the Space belongs to."""
+    space = os.environ.get("SPACE_ID", "")
+    return os.environ.get("SPACE_AUTHOR_NAME") or space.partition("/")[0] or None
+
+
+def may_steer(request: gr.Request | None, token: str = "") -> bool:
+    """May this caller start, steer or delete runs?"""
+    if not is_public():
+        return True
+    expected = os.environ.get("RESNET_DEMO_ADMIN_TOKEN", "")
+    if expected and hmac.compare_digest(expected.encode(), str(token or "").encode()):
+        return True
+    return owner() is not None and signed_in_as(request) == owner()
+
+
+def signed_in_as(request: gr.Request | None) -> str | None:
+    """The visitor's Hub name, out of the session that gr.LoginButton keeps."""
+    inner = getattr(request, "request", None)
+    session = inner.scope.get("session") if inner is not None else None
+    user = ((session or {}).get("oauth_info") or {}).get("userinfo") or {}
+    return user.get("preferred_username")
+
+
+def require_steering(request: gr.Request | None, token: str = "") -> None:
+    if not may_steer(request, token):
+        raise UserError(
+            "Visitors watch here; only the owner may start, steer or delete runs. "
+            "Sign in as the owner or give the admin token."
+        )
+
+
+class BodyLimit:
+    """ASGI middleware: a request body over the limit is answered with 413 and read no further."""
+
+    def __init__(self, app, max_bytes: int = MAX_BODY_BYTES) -> None:
+        self.app, self.max_bytes = app, max_bytes
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        headers = dict(scope["headers"])
+        if int(headers.get(b"content-length", b"0") or 0) > self.max_bytes:
+            return await refuse(send)
+        seen = 0
+        started = False
+
+        async def counting_receive() -> dict:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.max_bytes:
+                raise TooLarge
+            return message
+
+        async def watching_send(message: dict) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, counting_receive, watching_send)
+        except TooLarge:
+            if not started:
+                await refuse(send)
+
+
+class TooLarge(Exception):
+    """The body went over the limit."""
+
+
+async def refuse(send) -> None:
+    text = f"A request may hold at most {MAX_BODY_BYTES // 2**20} MB.".encode()
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode())]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": text})

@@ -1,0 +1,235 @@
+"""What an open page asks for once a second: only what is new, read once for all viewers."""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.evaluate.interval import wilson
+from resnet_demo.runs import control
+from resnet_demo.runs.diagnosis import Signs, diagnose
+from resnet_demo.runs.store import Store
+from resnet_demo.training.schedule import px_at
+
+STEP_LINES = ("loss", "lr", "images_per_s")
+EPOCH_LINES = ("train_loss", "val_loss", "top1", "train_error")
+MAX_POINTS = 2000  # a line at first load; ticks bring single points
+MAX_RUNS = 6  # compared at once
+LISTED = 40  # newest runs in the list
+KEEP_SECONDS = 0.9  # how long an answer serves other viewers
+Points = list[tuple[int, float]]
+
+
+class Feed:
+    """Answers the pages of one home."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.kept: dict[tuple, tuple[float, object]] = {}
+        self.lock = threading.Lock()
+
+    def once_a_second(self, key: tuple, make: Callable[[], object]) -> object:
+        with self.lock:
+            now = time.monotonic()
+            if key not in self.kept or now - self.kept[key][0] > KEEP_SECONDS:
+                self.kept = {k: v for k, v in self.kept.items() if now - v[0] < KEEP_SECONDS}
+                self.kept[key] = (now, make())
+            return self.kept[key][1]
+
+    def poll(self, asked: dict[str, object]) -> dict[str, object]:
+        """asked: {main, digest, runs: {RUN: {generation, step, epoch}}}; see live.js."""
+        rows, digest = self.once_a_second(("runs",), self.list_rows)
+        names = [row["run"] for row in rows]
+        main = asked.get("main") if asked.get("main") in names else default_run(rows)
+        answer: dict[str, object] = {"main": main, "digest": digest}
+        if asked.get("digest") != digest:
+            answer["runs"] = rows
+        if main:
+            answer["head"] = self.once_a_second(("head", main), lambda: self.head(main))
+        wanted = dict(list((asked.get("runs") or {}).items())[:MAX_RUNS])
+        if main:
+            wanted.setdefault(main, {})
+        answer["series"] = {
+            run: self.series(run, cursor) for run, cursor in wanted.items() if run in names
+        }
+        return answer
+
+    def list_rows(self) -> tuple[list[dict[str, object]], str]:
+        rows = [row_for_page(run) for run in control.list_runs(self.home)][:LISTED]
+        return rows, hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
+
+    def head(self, run: str) -> dict[str, object]:
+        """The line above the charts."""
+        try:
+            row = control.read_run(self.home, run)
+            with Store(control.run_dir(self.home, run)) as store:
+                return head_of(row, store)
+        except UserError as error:
+            return {"run": run, "state": "failed", "message": str(error)}
+
+    def series(self, run: str, cursor: dict[str, object]) -> dict[str, object]:
+        """New points of all lines, or all of them when the run began anew or nothing is known."""
+        key = ("series", run, json.dumps(cursor, sort_keys=True))
+        return self.once_a_second(key, lambda: read_series(self.home, run, cursor))
+
+
+def default_run(rows: list[dict[str, object]]) -> str | None:
+    """The run to show when none was chosen: one that is under way, else the newest."""
+    for state in ("running", "paused", "stopping", "queued"):
+        for row in rows:
+            if row["state"] == state:
+                return row["run"]
+    return rows[0]["run"] if rows else None
+
+
+def row_for_page(run: control.Run) -> dict[str, object]:
+    """A run as the list shows it: nothing that changes with every step, no path of the server."""
+    row = asdict(run)
+    for name in ("step", "steps", "seconds", "message", "params"):
+        del row[name]
+    row["data"] = shown_data(run.data)
+    row["minutes"] = None if run.state in control.UNDER_WAY else round(run.seconds / 60, 1)
+    row["ci95"] = interval(run.best_top1, run.num_val)
+    return row
+
+
+def shown_data(data: str) -> str:
+    kind, _, rest = data.partition(":")
+    return f"folder:{Path(rest).name}" if kind == "folder" else data
+
+
+def interval(top1: float | None, n: int | None) -> list[float] | None:
+    if top1 is None or not n:
+        return None
+    return [round(bound, 2) for bound in wilson(round(top1 / 100 * n), n)]
+
+
+def head_of(row: control.Run, store: Store) -> dict[str, object]:
+    rates = [value for _, value in store.metrics(["images_per_s"], row.step - 20)["images_per_s"]]
+    rate = sum(rates) / len(rates) if rates else None
+    return {
+        "run": row.run,
+        "state": row.state,
+        "arch": row.arch,
+        "data": shown_data(row.data),
+        "epoch": row.epoch,
+        "epochs": row.epochs,
+        "step": row.step,
+        "steps": row.steps,
+        "seconds": round(row.seconds),
+        "eta": remaining_seconds(row, store, rate),
+        "images_per_s": rate and round(rate, 1),
+        "top1": row.top1,
+        "best_top1": row.best_top1,
+        "ci95": interval(row.best_top1, row.num_val),
+        "n": row.num_val,
+        "machine": store.fact("machine"),
+        "message": row.message,
+        "diagnosis": diagnose(signs_of(store)),
+    }
+
+
+def remaining_seconds(row: control.Run, store: Store, rate: float | None) -> int | None:
+    """Work left, in pictures weighted by their area, at the speed of the last steps."""
+    if row.state != "running" or not rate or not row.steps or not row.epochs:
+        return None
+    config: TrainConfig = store.config
+    start_px = min(config.start_px, row.px)
+    per_epoch = row.steps / row.epochs
+    areas = [px_at(e / row.epochs, start_px, row.px) ** 2 for e in range(row.epochs)]
+    done = row.step / per_epoch
+    left = sum(
+        area * max(0.0, min(1.0, index + 1 - done)) * per_epoch for index, area in enumerate(areas)
+    )
+    now = areas[min(int(done), row.epochs - 1)]
+    validations = (row.epochs - row.epoch) * (store.last("val_seconds") or 0)
+    return round(left / now * config.batch_size / rate + validations)
+
+
+def signs_of(store: Store) -> Signs:
+    lines = store.metrics(("loss", "train_loss", "val_loss"))
+    strip = relative_norms(store, -1)
+    first = last = None
+    if strip["steps"]:
+        blocks = [i for i, name in enumerate(strip["blocks"]) if name.startswith("layer")]
+        first, last = strip["values"][-1][blocks[0]], strip["values"][-1][blocks[-1]]
+    return Signs(
+        losses=[value for _, value in lines["loss"]],
+        lr=store.last("lr"),
+        num_classes=len(store.fact("classes") or "0123456789"),
+        train_losses=[value for _, value in lines["train_loss"]],
+        val_losses=[value for _, value in lines["val_loss"]],
+        first_gradient=first,
+        last_gradient=last,
+    )
+
+
+def read_series(home: Home, run: str, cursor: dict[str, object]) -> dict[str, object]:
+    try:
+        with Store(control.run_dir(home, run)) as store:
+            generation = store.fact("generation", 0)
+            fresh = cursor.get("generation") != generation
+            step = -1 if fresh else int(cursor.get("step", -1))
+            epoch = -1 if fresh else int(cursor.get("epoch", -1))
+            lines = store.metrics(STEP_LINES, step) | store.metrics(EPOCH_LINES, epoch)
+            return {
+                "generation": generation,
+                "reset": fresh,
+                "lines": {name: columns(points) for name, points in lines.items() if points},
+                "strip": relative_norms(store, step),
+            }
+    except UserError as error:
+        return {"error": str(error)}
+
+
+def columns(points: Points) -> list[list[float]]:
+    """[[steps], [values]], thinned to MAX_POINTS by keeping each bucket's lowest and highest."""
+    if len(points) > MAX_POINTS:
+        points = thinned(points, MAX_POINTS // 2)
+    return [[step for step, _ in points], [short(value) for _, value in points]]
+
+
+def thinned(points: Points, buckets: int) -> Points:
+    kept = {points[0], points[-1]}
+    width = len(points) / buckets
+    for index in range(buckets):
+        bucket = points[int(index * width) : int((index + 1) * width)]
+        kept |= {min(bucket, key=value_of), max(bucket, key=value_of)} if bucket else set()
+    return sorted(kept)
+
+
+def value_of(point: tuple[int, float]) -> float:
+    return point[1]
+
+
+def short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.5g}")
+
+
+def relative_norms(store: Store, since: int) -> dict[str, list]:
+    """{blocks, steps, values[step][block]}: gradient over weight norm of each block."""
+    blocks = sorted(
+        (name.partition("/")[2] for name in store.names("param_norm/")), key=block_order
+    )
+    gradients = store.metrics([f"param_grad_norm/{block}" for block in blocks], since)
+    weights = store.metrics([f"param_norm/{block}" for block in blocks], since)
+    by_step: dict[int, list[float | None]] = {}
+    for index, block in enumerate(blocks):
+        pairs = zip(gradients[f"param_grad_norm/{block}"], weights[f"param_norm/{block}"])
+        for (step, gradient), (_, weight) in pairs:
+            by_step.setdefault(step, [None] * len(blocks))[index] = short(gradient / (weight or 1))
+    steps = sorted(by_step)
+    steps = steps[:: max(1, len(steps) // 200)]
+    return {"blocks": blocks, "steps": steps, "values": [by_step[step] for step in steps]}
+
+
+def block_order(name: str) -> tuple:
+    """stem, layer1.0 ... layer4.2, fc; layer3.10 after layer3.9."""
+    if name.startswith("layer"):
+        stage, _, index = name.removeprefix("layer").partition(".")
+        return 1, int(stage), int(index)
+    return (0,) if name == "stem" else (2,)

@@ -1,0 +1,138 @@
+"""The live panel: one gr.HTML that polls, draws with BokehJS, and leaves commands for runs."""
+
+import csv
+import importlib.util
+import io
+import json
+from datetime import datetime
+from pathlib import Path
+
+import gradio as gr
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from resnet_demo.config import Home, UserError
+from resnet_demo.runs import control
+from resnet_demo.runs.store import Store
+from resnet_demo.ui.access import require_steering
+from resnet_demo.ui.feed import EPOCH_LINES, STEP_LINES, Feed
+
+HERE = Path(__file__).parent
+LOG_CHARACTERS = 20_000
+DAY_SECONDS = 86_400
+
+
+class CachedFiles(StaticFiles):
+    """Static files that a browser may keep: Gradio's own answers carry no Cache-Control."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = f"max-age={DAY_SECONDS}"
+        return response
+
+
+def bokeh_files() -> Mount:
+    """BokehJS out of the bokeh package, without importing it."""
+    (package,) = importlib.util.find_spec("bokeh").submodule_search_locations
+    return Mount("/bokeh", CachedFiles(directory=Path(package) / "server" / "static" / "js"))
+
+
+class Live:
+    """What the panel's script may call; every answer is plain JSON, an error is a sentence."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.feed = Feed(home)
+
+    def build(self) -> gr.HTML:
+        def poll(asked: dict) -> dict:
+            return self.feed.poll(asked or {})
+
+        def steer(asked: dict, request: gr.Request) -> dict:
+            return told(lambda: self.steer(asked, request))
+
+        def csv_(asked: dict) -> dict:
+            return told(lambda: self.csv(asked["run"]))
+
+        def details(asked: dict) -> dict:
+            return told(lambda: self.details(asked["run"]))
+
+        csv_.__name__ = "csv"
+        return gr.HTML(
+            value=None,
+            html_template=(HERE / "live.html").read_text(),
+            js_on_load=(HERE / "live.js").read_text(),
+            server_functions=[poll, steer, csv_, details],
+            apply_default_css=False,
+            elem_id="live",
+        )
+
+    def steer(self, asked: dict, request: gr.Request | None) -> dict[str, object]:
+        """One command for one run. Raises UserError when it may not or cannot be done."""
+        require_steering(request, asked.get("token", ""))
+        run, command, value = asked["run"], asked["command"], str(asked.get("value", ""))
+        if command == "twin":
+            with Store(control.run_dir(self.home, run)) as store:
+                twin = control.start(self.home, store.config.twin())
+            return {"run": twin, "answer": f"Run {twin} is the twin of {run}; it waits its turn."}
+        actions = {
+            "resume": lambda: control.resume(self.home, run),
+            "cancel": lambda: control.cancel(self.home, run),
+            "delete": lambda: control.delete(self.home, run),
+        }
+        if command not in (*actions, "pause", "stop", "set"):
+            raise UserError(f"There is no command '{command}'.")
+        act = actions.get(command, lambda: control.send(self.home, run, command, value))
+        return {"answer": act()}
+
+    def csv(self, run: str) -> dict[str, str]:
+        """All points of all lines, one row a step."""
+        names = STEP_LINES + EPOCH_LINES
+        with Store(control.run_dir(self.home, run)) as store:
+            lines = store.metrics(names)
+        table: dict[int, dict[str, float]] = {}
+        for name, points in lines.items():
+            for step, value in points:
+                table.setdefault(step, {})[name] = value
+        text = io.StringIO()
+        writer = csv.DictWriter(text, ("step", *names))
+        writer.writeheader()
+        writer.writerows({"step": step, **table[step]} for step in sorted(table))
+        return {"name": f"run-{run}.csv", "text": text.getvalue()}
+
+    def details(self, run: str) -> dict[str, str]:
+        folder = control.run_dir(self.home, run)
+        with Store(folder) as store:
+            lines = [
+                f"{clock(e['time'])}  {e['text']}" for e in store.events() if e["kind"] != "set"
+            ]
+        return {"log": "\n".join(lines)[-LOG_CHARACTERS:], "report": report_text(folder)}
+
+
+def told(action) -> dict[str, object]:
+    try:
+        return action()
+    except UserError as error:
+        return {"error": str(error)}
+
+
+def clock(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%H:%M:%S")
+
+
+def report_text(folder: Path) -> str:
+    """The final report in a few lines; empty before the run has ended."""
+    path = folder / "report.json"
+    if not path.is_file():
+        return "The final report comes when the run has finished."
+    report = json.loads(path.read_text())
+    low, high = report["top1_ci95"]
+    lines = [
+        f"top-1 {report['top1']:.2f} % (95 % interval {low:.2f} to {high:.2f}, n = {report['n']}), "
+        f"top-5 {report['top5']:.2f} %, val_loss {report['val_loss']:.4f}, "
+        f"calibration error {report['ece']:.1f} %, {report['seconds']:.0f} s of training",
+    ]
+    for name, row in sorted(report["per_class"].items(), key=lambda item: item[1]["top1"] or 0):
+        lines.append(f"  {row['top1'] or 0:6.1f} %  {name}  (n = {row['n']})")
+    return "\n".join(lines)

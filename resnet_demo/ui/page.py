@@ -1,0 +1,103 @@
+"""The page as a whole: head, tabs, and how it is launched."""
+
+import os
+from pathlib import Path
+from typing import IO
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from resnet_demo.config import Home, UserError
+from resnet_demo.runs.locks import try_lock
+from resnet_demo.ui import train_tab
+from resnet_demo.ui.access import LOOPBACK, BodyLimit, is_public
+from resnet_demo.ui.live import bokeh_files
+
+CSS = (Path(__file__).parent / "page.css").read_text()
+THEME = gr.themes.Default(
+    primary_hue="blue",
+    font=["system-ui", "sans-serif"],
+    font_mono=["ui-monospace", "monospace"],
+)
+
+
+def build(home: Home) -> gr.Blocks:
+    """All tabs; nothing is read, downloaded or started."""
+    with gr.Blocks(title="ResNet Demo", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+        gr.Markdown("# ResNet Demo\nTrain a residual network, use it, take it apart.")
+        if is_public():
+            gr.Markdown("Visitors watch; training is started and stopped by the owner.")
+        if os.environ.get("SPACE_ID"):
+            gr.LoginButton()
+        with gr.Tabs():
+            with gr.Tab("Train", id="train"):
+                train_tab.build(home)
+        train_tab.api(home)
+    page.queue(max_size=32, default_concurrency_limit=2)
+    return page
+
+
+def launch(home: Home, host: str | None = None, port: int | None = None) -> None:
+    """Serve until interrupted. Raises UserError when the home or the port is taken."""
+    host = host or os.environ.get("GRADIO_SERVER_NAME")
+    if (host and host not in LOOPBACK) or os.environ.get("GRADIO_SHARE", "").lower() == "true":
+        os.environ["RESNET_DEMO_PUBLIC"] = "1"
+    home.make()
+    lock = claim(home)
+    try:
+        _, url, _ = build(home).launch(**settings(home, host, port), prevent_thread_lock=True)
+    except OSError as error:
+        raise UserError(
+            f"Cannot listen on port {port or os.environ.get('GRADIO_SERVER_PORT')} ({error}). "
+            f"Choose another with --port."
+        ) from None
+    write_address(lock, url)
+    print(f"ResNet Demo is at {url} (runs in {home.path}).", flush=True)
+    wait()
+
+
+def settings(home: Home, host: str | None, port: int | None) -> dict[str, object]:
+    """What an open page needs and a stranger may not have."""
+    return dict(
+        server_name=host,
+        server_port=port,
+        theme=THEME,
+        css=CSS,
+        quiet=True,
+        show_error=False,
+        max_file_size="20mb",
+        blocked_paths=[str(home.path)],
+        run_history=False,
+        enable_monitoring=False,
+        footer_links=["api", "settings"],
+        ssr_mode=False,
+        app_kwargs={"routes": [bokeh_files()], "middleware": [Middleware(BodyLimit)]},
+    )
+
+
+def claim(home: Home) -> IO:
+    """One page a home: the lock is held while this process lives."""
+    path = home.path / "page.lock"
+    lock = try_lock(path, patience=1)
+    if lock is None:
+        where = path.read_text().strip() or "another address"
+        raise UserError(
+            f"Another page serves {home.path} already, at {where}. Open that one, "
+            f"or choose another folder with --home."
+        )
+    return lock
+
+
+def write_address(lock: IO, url: str) -> None:
+    lock.truncate(0)
+    lock.write(url)
+    lock.flush()
+
+
+def wait() -> None:
+    import threading
+
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
