@@ -41,7 +41,7 @@ class TrainConfig:
     start_px: int = 96  # side in the first epoch; grows to px (progressive resizing)
     batch_size: int = 64
     optimizer: str = "muon"
-    lr: float = 0.02  # the schedule's peak; it ends at zero
+    lr: float = 0.04  # the schedule's peak; it ends at zero
     weight_decay: float = 0.01
     warmup: float = 0.1  # share of all steps
     label_smoothing: float = 0.1

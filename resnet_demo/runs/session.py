@@ -24,6 +24,7 @@ from resnet_demo.training.engine import (
     with_changes,
 )
 from resnet_demo.training.estimate import fitting_px, measure
+from resnet_demo.training.norms import block_of
 
 if TYPE_CHECKING:
     from resnet_demo.runs.worker import Worker
@@ -52,6 +53,7 @@ def open_training(worker: "Worker") -> Training:
         state="running",
         message="",
         classes=pictures.classes,
+        blocks=list(dict.fromkeys(block_of(n) for n, _ in training.model.named_parameters())),
         px=px,
         params=sum(p.numel() for p in training.model.parameters()),
         steps=training.total_steps,

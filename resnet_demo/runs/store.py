@@ -77,7 +77,7 @@ class Store:
     # --- metrics ---------------------------------------------------------------------------
 
     def add_metrics(self, at: int, metrics: dict[str, float], **facts: object) -> None:
-        """Rows of step `at`, with facts, in one transaction; an old row is replaced, not doubled."""
+        """Rows of step `at` and facts, in one transaction; an old row is replaced, not doubled."""
         self.db.execute("BEGIN IMMEDIATE")
         rows = [(at, name, value) for name, value in metrics.items()]
         self.db.executemany("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?)", rows)
@@ -102,10 +102,6 @@ class Store:
         return self.db.execute("SELECT max(value) FROM metrics WHERE name = ?", (name,)).fetchone()[
             0
         ]
-
-    def names(self, prefix: str) -> list[str]:
-        query = "SELECT DISTINCT name FROM metrics WHERE substr(name, 1, ?) = ?"
-        return [row[0] for row in self.db.execute(query, (len(prefix), prefix))]
 
     def rewind(self, step: int) -> None:
         """Forget what came after `step`: it is about to be done again."""

@@ -195,7 +195,8 @@ class Worker:
 
         os.nice(10)  # the page and everything else go first
         self.training = session.open_training(self)
-        tracker = Tracker(self.config.tracker, f"{self.run}", self.config.to_dict())
+        identity = f"{self.run}-{self.store.fact('created'):.0f}"  # the same after a resume
+        tracker = Tracker(self.config.tracker, identity, self.config.to_dict())
         self.saved_at = time.monotonic()
         for event in self.training.run():
             session.record(self, event, tracker)
@@ -205,7 +206,7 @@ class Worker:
         self.save()
         numbers = session.final_report(self)
         tracker.finish(numbers, self.step)
-        self.store.set(state="finished")
+        self.store.set(state="finished", message="")
         self.say("finished", f"Finished: top-1 {numbers['top1']:.1f} %.")
 
     def attend(self, work: Generator[Progress, None, Result]) -> Result:

@@ -4,8 +4,9 @@
         ...                     # store it, draw it, or stop asking
 
 An event comes after every batch, and between two events all is at rest: a consumer can stop,
-pause or save within one batch. A run is decided by (config, changes) alone: batch `i` of epoch `e` by (seed, e, i), the settings of a step
-by the changes made until then. That makes a resumed run equal to an uninterrupted one.
+pause or save within one batch. A run is decided by (config, changes) alone: batch `i` of epoch `e`
+by (seed, e, i), the settings of a step by the changes made until then. That makes a resumed run
+equal to an uninterrupted one.
 """
 
 import time

@@ -212,9 +212,7 @@ def short(value: float | None) -> float | None:
 
 def relative_norms(store: Store, since: int) -> dict[str, list]:
     """{blocks, steps, values[step][block]}: gradient over weight norm of each block."""
-    blocks = sorted(
-        (name.partition("/")[2] for name in store.names("param_norm/")), key=block_order
-    )
+    blocks = store.fact("blocks", [])
     gradients = store.metrics([f"param_grad_norm/{block}" for block in blocks], since)
     weights = store.metrics([f"param_norm/{block}" for block in blocks], since)
     by_step: dict[int, list[float | None]] = {}
@@ -225,11 +223,3 @@ def relative_norms(store: Store, since: int) -> dict[str, list]:
     steps = sorted(by_step)
     steps = steps[:: max(1, len(steps) // 200)]
     return {"blocks": blocks, "steps": steps, "values": [by_step[step] for step in steps]}
-
-
-def block_order(name: str) -> tuple:
-    """stem, layer1.0 ... layer4.2, fc; layer3.10 after layer3.9."""
-    if name.startswith("layer"):
-        stage, _, index = name.removeprefix("layer").partition(".")
-        return 1, int(stage), int(index)
-    return (0,) if name == "stem" else (2,)

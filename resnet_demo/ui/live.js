@@ -28,6 +28,7 @@ async function poll() {
     failures = 0;
     take(answer);
   } catch (error) {
+    console.error(error);
     failures += 1;
     find(".state").textContent = `no answer from the server, trying again (${failures})`;
   } finally {
@@ -91,9 +92,9 @@ function theme(figure) {
   const line = style.getPropertyValue("--border-color-primary").trim() || "#ccc";
   figure.background_fill_color = figure.border_fill_color = null;
   figure.outline_line_color = line;
-  for (const axis of [...figure.xaxis, ...figure.yaxis])
+  for (const axis of [figure.xaxis, figure.yaxis])  // proxies for all axes of a side
     for (const part of ["axis_label_text_color", "major_label_text_color", "axis_line_color", "major_tick_line_color"]) axis[part] = text;
-  for (const grid of [...figure.xgrid, ...figure.ygrid]) grid.grid_line_color = line;
+  for (const grid of [figure.xgrid, figure.ygrid]) grid.grid_line_color = line;
   figure.title.text_color = text;
 }
 
@@ -109,7 +110,7 @@ function build() {
     figure.add_tools(zoom, new Bokeh.WheelZoomTool({ dimensions: "width" }), new Bokeh.ResetTool());
     figure.toolbar.active_drag = zoom;
     figure.toolbar.logo = null;
-    figure.xaxis[0].ticker.desired_num_ticks = 4;
+    figure.xaxis.ticker = new Bokeh.BasicTicker({ desired_num_ticks: 4 });
     figure.on_event("doubletap", unzoom);
     theme(figure);
     return figure;
