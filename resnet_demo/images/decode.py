@@ -31,6 +31,8 @@ def decode(data: bytes) -> np.ndarray:
         raise
     except Image.UnidentifiedImageError:
         raise UserError(f"This is not a picture in one of {', '.join(FORMATS)}.") from None
+    except Image.DecompressionBombError:  # Pillow's own limit, four times ours
+        raise UserError(f"This picture is too large: over {MAX_PIXELS // 10**6} MP.") from None
     except Exception as error:  # Pillow's plugins raise many kinds on broken files
         reason = str(error).split("\n")[0][:60] or type(error).__name__
         raise UserError(f"This picture is broken ({reason}).") from None

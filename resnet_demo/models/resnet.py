@@ -246,22 +246,26 @@ def describe(arch: str, num_classes: int = 1000, px: int | None = None) -> list[
     with torch.device("meta"):
         model = build(arch, num_classes).eval()
         images = torch.empty(1, 3, *[px or (32 if len(model.stages) == 3 else 224)] * 2)
+    flops = dict.fromkeys(["stem", *model.stages, "fc"], 0)
+    sides = {}
     with FlopCounterMode(display=False) as counter:
-        sides = {name.split(".")[0]: x.shape[-1] for name, x in model.walk(images)}
-    flops = {
-        module.removeprefix("ResNet."): sum(operations.values())
-        for module, operations in counter.get_flop_counts().items()
-    }
-    rows = []
-    for stage in ["stem", *model.stages, "fc"]:
-        modules = ["conv1", "bn1"] if stage == "stem" else [stage]
-        rows.append(
-            StageCost(
-                stage=stage,
-                output_px=1 if stage == "fc" else sides[stage],
-                blocks=len(getattr(model, stage)) if stage in model.stages else 0,
-                params=sum(p.numel() for m in modules for p in getattr(model, m).parameters()),
-                multiply_adds=sum(flops.get(module, 0) for module in modules) // 2,
-            )
+        before = 0
+        for name, x in model.walk(images):
+            stage = name.split(".")[0]
+            sides[stage] = x.shape[-1] if x.ndim == 4 else 1
+            flops[stage] += counter.get_total_flops() - before
+            before = counter.get_total_flops()
+    return [
+        StageCost(
+            stage=stage,
+            output_px=sides[stage],
+            blocks=len(getattr(model, stage)) if stage in model.stages else 0,
+            params=sum(
+                parameter.numel()
+                for name in (("conv1", "bn1") if stage == "stem" else (stage,))
+                for parameter in getattr(model, name).parameters()
+            ),
+            multiply_adds=flops[stage] // 2,
         )
-    return rows
+        for stage in flops
+    ]

@@ -1,0 +1,145 @@
+"""Tiny real things: folders of pictures, small networks, real processes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from resnet_demo.config import Home, TrainConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    place = Home(tmp_path / "home")
+    place.make()
+    return place
+
+
+def draw_folder(root: Path, train: int, val: int, px: int = 40) -> Path:
+    """Three classes told apart by colour; `train` and `val` pictures of each."""
+    random = np.random.default_rng(0)
+    for split, count in (("train", train), ("val", val)):
+        for channel, name in enumerate(("blue", "green", "red")):
+            place = root / split / name
+            place.mkdir(parents=True)
+            for index in range(count):
+                pixels = random.integers(0, 160, (px, px, 3))
+                pixels[..., 2 - channel] += 60
+                Image.fromarray(pixels.astype(np.uint8)).save(place / f"{index:03d}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 36 + 12 pictures; not to be changed."""
+    return draw_folder(tmp_path_factory.mktemp("pictures"), 12, 4)
+
+
+@pytest.fixture
+def config(pictures: Path) -> TrainConfig:
+    """A run of 3 epochs of 5 steps, in about a second."""
+    return TrainConfig(**small(pictures))
+
+
+def small(pictures: Path) -> dict[str, object]:
+    return dict(
+        data=f"folder:{pictures}",
+        arch="resnet8",
+        epochs=3,
+        px=16,
+        start_px=16,
+        batch_size=8,
+        lr=0.01,
+        probe_every=2,
+    )
+
+
+@pytest.fixture
+def command() -> Callable[..., subprocess.CompletedProcess]:
+    """`python -m resnet_demo ...` to its end."""
+
+    def run(*words: str, **environment: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "resnet_demo", *map(str, words)],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> object:
+    """The condition's first true value; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"not so within {seconds} s")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """`python app.py` on a home of its own."""
+
+    def __init__(self, home: Path, port: int | None = None, **environment: str) -> None:
+        self.home, self.port = home, port or free_port()
+        self.process = subprocess.Popen(
+            [sys.executable, "app.py", "--home", str(home), "--port", str(self.port)],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.line = self.process.stdout.readline()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        self.process.send_signal(number)
+        self.process.wait(20)
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start page servers; they and the workers they started end with the test."""
+    from resnet_demo.runs import control
+    from resnet_demo.runs.locks import is_held
+
+    servers: list[Server] = []
+
+    def start(home: Path = tmp_path / "home", **options) -> Server:
+        servers.append(Server(home, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            server.kill()
+        place = Home(server.home)
+        for run in control.run_names(place):
+            lock = place.runs / run / "lock"
+            if is_held(lock):
+                control.cancel(place, run)
+                wait_until(lambda lock=lock: not is_held(lock))

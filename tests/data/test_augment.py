@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from resnet_demo.config import Home
+from resnet_demo.data.augment import (
+    epoch_order,
+    normalise,
+    num_batches,
+    random_crop,
+    train_batch,
+    whole_batch,
+)
+from resnet_demo.data.pixels import Pixels, cached_pixels
+from resnet_demo.data.sources import folder
+from tests.data.test_pixels import drained
+
+
+@pytest.fixture
+def pixels(pictures: Path, home: Home) -> Pixels:
+    return drained(cached_pixels(folder(pictures).train, 20, home.caches))[1]
+
+
+def test_a_batch_depends_on_its_key_alone(pixels: Pixels) -> None:
+    indices = np.array([3, 1, 4])
+    first, labels = train_batch(pixels, indices, 16, 0.5, (0, 1, 2))
+    train_batch(pixels, indices, 16, 0.5, (0, 1, 3))
+    torch.manual_seed(7), np.random.seed(7)
+    again, _ = train_batch(pixels, indices, 16, 0.5, (0, 1, 2))
+    other, _ = train_batch(pixels, indices, 16, 0.5, (0, 2, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert first.shape == (3, 3, 16, 16) and first.dtype == torch.uint8
+    assert labels.tolist() == [0, 0, 0]
+
+
+def test_every_epoch_sees_every_picture_once_in_its_own_order() -> None:
+    orders = [epoch_order(50, 0, epoch) for epoch in (0, 1)]
+    assert all(sorted(order) == list(range(50)) for order in orders)
+    assert not np.array_equal(*orders)
+
+
+def test_a_last_batch_of_one_is_left_out() -> None:
+    assert [num_batches(count, 8) for count in (16, 17, 18)] == [2, 2, 3]
+
+
+def test_crops_keep_at_least_their_share_of_the_area() -> None:
+    random = np.random.default_rng(0)
+    picture = torch.zeros(3, 100, 100)
+    areas = [random_crop(picture, 0.36, random)[0].numel() for _ in range(300)]
+    assert min(areas) > 0.33 * 100**2 and max(areas) > 0.9 * 100**2
+
+
+def test_about_half_of_the_pictures_are_flipped() -> None:
+    left_white = np.zeros((200, 16, 16, 3), np.uint8)
+    left_white[:, :, :8] = 255
+    pixels = Pixels(left_white, np.zeros(200, np.int64), ("",) * 200, ())
+    images, _ = train_batch(pixels, np.arange(200), 16, 1.0, (0, 0, 0))
+    assert 60 < (images[:, 0, 8, 2] < 128).sum() < 140
+
+
+def test_validation_pictures_are_left_alone(pixels: Pixels) -> None:
+    images, labels = whole_batch(pixels, range(4, 6))
+    assert np.array_equal(images.permute(0, 2, 3, 1).numpy(), pixels.images[4:6])
+    assert labels.tolist() == list(pixels.labels[4:6])
+
+
+def test_normalised_values_are_imagenets() -> None:
+    white = normalise(torch.full((1, 3, 2, 2), 255, dtype=torch.uint8))
+    assert torch.allclose(white[0, :, 0, 0], torch.tensor([2.2489, 2.4286, 2.6400]), atol=1e-3)

@@ -1,0 +1,92 @@
+import pytest
+import torch
+import torchvision
+
+from resnet_demo.config import CIFAR_DEPTHS, IMAGENET_DEPTHS, UserError
+from resnet_demo.models import build, describe
+from resnet_demo.models.resnet import Bottleneck
+
+
+def num_params(model: torch.nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("depth", IMAGENET_DEPTHS)
+def test_imagenet_nets_are_torchvisions(depth: int) -> None:
+    ours, theirs = build(f"resnet{depth}"), getattr(torchvision.models, f"resnet{depth}")()
+    ours.load_state_dict(theirs.state_dict())
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(ours.eval()(images), theirs.eval()(images))
+        assert torch.equal(ours.train()(images), theirs.train()(images))
+
+
+@pytest.mark.parametrize("depth", IMAGENET_DEPTHS)
+def test_costs_are_torchvisions(depth: int) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"):
+        theirs = getattr(torchvision.models, f"resnet{depth}")().eval()
+        images = torch.empty(1, 3, 224, 224)
+    with FlopCounterMode(display=False) as counter:
+        theirs(images)
+    rows = describe(f"resnet{depth}")
+    assert sum(row.params for row in rows) == num_params(theirs)
+    assert sum(row.multiply_adds for row in rows) == counter.get_total_flops() // 2
+
+
+PAPER = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962}
+
+
+@pytest.mark.parametrize("depth", PAPER)
+def test_cifar_nets_and_their_twins_have_the_papers_parameters(depth: int) -> None:
+    assert num_params(build(f"resnet{depth}", 10)) == PAPER[depth]
+    assert num_params(build(f"plain{depth}", 10)) == PAPER[depth]
+
+
+def test_multiply_adds_of_cifar_nets() -> None:
+    assert sum(row.multiply_adds for row in describe("resnet20", 10)) // 10_000 == 4055
+    assert describe("resnet20", 10) == describe("plain20", 10)
+
+
+@pytest.mark.parametrize("depth", CIFAR_DEPTHS)
+def test_a_cifar_net_has_its_depth_in_weighted_layers(depth: int) -> None:
+    weighted = (torch.nn.Conv2d, torch.nn.Linear)
+    assert sum(isinstance(m, weighted) for m in build(f"plain{depth}").modules()) == depth
+
+
+def test_a_plain_net_differs_by_the_addition_alone() -> None:
+    residual, plain = build("resnet20", 10), build("plain20", 10)
+    plain.load_state_dict(residual.state_dict())
+    x = torch.randn(2, 16, 8, 8)
+    ours, twins = residual.eval().layer1[0], plain.eval().layer1[0]
+    assert torch.equal(ours(x), torch.relu(twins.branch(x) + x))
+    assert torch.equal(twins(x), torch.relu(twins.branch(x)))
+
+
+@pytest.mark.parametrize("arch", ["resnet20", "resnet18", "resnet50"])
+def test_zero_init_makes_every_block_its_shortcut(arch: str) -> None:
+    for _, block in build(arch, zero_init=True).blocks():
+        last = block.bn3 if isinstance(block, Bottleneck) else block.bn2
+        assert not last.weight.any()
+
+
+def test_zero_init_leaves_plain_nets_alive() -> None:
+    assert build("plain20", zero_init=True)(torch.randn(2, 3, 32, 32)).std() > 0
+
+
+def test_the_walk_names_blocks_as_torchvision_does() -> None:
+    model = build("resnet18", 10).eval()
+    outputs = dict(model.walk(torch.randn(1, 3, 64, 64)))
+    assert list(outputs)[:2] == ["stem", "layer1.0"] and list(outputs)[-2:] == ["layer4.1", "fc"]
+    assert outputs["layer4.1"].shape == (1, 512, 2, 2) and outputs["fc"].shape == (1, 10)
+
+
+def test_he_initialisation_keeps_the_variance() -> None:
+    weight = build("resnet18").layer3[1].conv1.weight
+    assert abs(weight.std().item() - (2 / (256 * 9)) ** 0.5) < 1e-3
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(UserError, match="resnet18, .*plain110"):
+        build("resnet35")
