@@ -5,6 +5,7 @@ three views of it. Nothing here imports torch or gradio.
 """
 
 import os
+import tempfile
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -161,9 +162,7 @@ class Home:
         try:
             for folder in (self.runs, self.caches, self.downloads):
                 folder.mkdir(parents=True, exist_ok=True)
-            probe = self.path / f".write-test-{os.getpid()}"
-            probe.write_text("")
-            probe.unlink()
+            tempfile.TemporaryFile(dir=self.path).close()
         except OSError as error:
             raise UserError(
                 f"Cannot write to {self.path} ({error.strerror}). "

@@ -26,7 +26,7 @@ def diagnose(signs: Signs) -> str:
     """The first of the findings that holds, gravest first."""
     if len(signs.losses) < EARLY_STEPS:
         return "Too early to say: wait for some twenty steps."
-    for finding in (diverging, not_learning, overfitting, lopsided):
+    for finding in (diverging, lopsided, not_learning, overfitting):
         sentence = finding(signs)
         if sentence:
             return sentence
@@ -84,12 +84,12 @@ def lopsided(signs: Signs) -> str:
         return ""
     ratio = signs.first_gradient / signs.last_gradient
     if ratio < 1 / RATIO:
-        share = f"1/{1 / ratio:,.0f}"
+        share = f"1/{1 / ratio:,.0f} of"
     elif ratio > RATIO:
         share = f"{ratio:,.0f} times"
     else:
         return ""
     return (
-        f"The first block receives {share} of the last block's gradient, relative to its weights. "
+        f"The first block receives {share} the last block's gradient, relative to its weights. "
         f"Shortcuts, or fewer layers, even that out."
     )

@@ -197,7 +197,8 @@ class Worker:
         self.training = session.open_training(self)
         identity = f"{self.run}-{self.store.fact('created'):.0f}"  # the same after a resume
         tracker = Tracker(self.config.tracker, identity, self.config.to_dict())
-        self.saved_at = time.monotonic()
+        self.asked_at, self.saved_at = 0.0, time.monotonic()
+        self.look_up()  # settings that were left for this start
         for event in self.training.run():
             session.record(self, event, tracker)
             self.look_up()
