@@ -37,7 +37,7 @@ class TrainConfig:
 
     data: str = "imagenette"
     arch: str = "resnet18"
-    epochs: int = 5
+    epochs: int = 6
     px: int = 128  # side of the pictures, in the last epochs and in validation
     start_px: int = 96  # side in the first epoch; grows to px (progressive resizing)
     batch_size: int = 64
@@ -110,9 +110,9 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 # What fits a time on 2 cores with bf16; slower machines get smaller pictures (budget_seconds).
 PRESETS: dict[str, dict[str, object]] = {
-    "minute": dict(epochs=2, px=96, start_px=64, budget_seconds=120),
-    "coffee": dict(epochs=5, px=128, start_px=96, budget_seconds=480),
-    "lunch": dict(epochs=16, px=128, start_px=96, budget_seconds=1800),
+    "minute": dict(epochs=3, px=80, start_px=64, budget_seconds=120),
+    "coffee": dict(epochs=6, px=128, start_px=96, budget_seconds=480),
+    "lunch": dict(epochs=22, px=128, start_px=96, min_crop=0.4, budget_seconds=1800),
 }
 
 

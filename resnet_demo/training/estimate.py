@@ -13,7 +13,7 @@ from resnet_demo.training.engine import VAL_BATCH, Training
 from resnet_demo.training.schedule import px_at
 
 SLACK = 1.15  # measurements vary; a preset keeps its size until it is this much too slow
-STEPS = 2  # timed at each side, after one to warm up
+WARM_UP, STEPS = 2, 3  # at each side; the fastest counts
 FLOOR_PX = 32
 
 
@@ -58,11 +58,12 @@ def random_pixels(count: int, px: int, num_classes: int) -> Pixels:
 
 
 def timed(action: Callable[[], object]) -> float:
-    action()
-    started = time.perf_counter()
-    for _ in range(STEPS):
+    seconds = []
+    for _ in range(WARM_UP + STEPS):
+        started = time.perf_counter()
         action()
-    return (time.perf_counter() - started) / STEPS
+        seconds.append(time.perf_counter() - started)
+    return min(seconds[WARM_UP:])
 
 
 def line(sides: list[int], seconds: list[float]) -> tuple[float, float]:

@@ -40,6 +40,7 @@ CHOICES = {
 DATA = ["imagenette", "imagenette:320", "imagenette:full", "cifar10", "shapes"]
 NETWORKS = [(f"ResNet-{depth}", depth) for depth in IMAGENET_DEPTHS + CIFAR_DEPTHS]
 TILES, TILE_CLASSES = 4, 20
+PRESET_FIELDS = ("epochs", "px", "start_px", "min_crop")  # what a preset writes into the form
 START_RUN_JS = "(run) => { window.dispatchEvent(new CustomEvent('resnet-run', {detail: run})); }"
 Values = dict[Component, Any]
 
@@ -127,11 +128,10 @@ def advanced() -> dict[str, Component]:
 def fill_in(choice: str) -> list[Any]:
     """What a preset means, written into the form."""
     chosen = PRESETS.get(choice)
-    names = ("epochs", "px", "start_px", "batch_size", "lr")
     if chosen is None:
-        return [gr.skip()] * len(names)
+        return [gr.skip()] * len(PRESET_FIELDS)
     config = TrainConfig(**chosen)
-    return [getattr(config, name) for name in names]
+    return [getattr(config, name) for name in PRESET_FIELDS]
 
 
 def tiles(config: TrainConfig, home: Home) -> str:
@@ -227,15 +227,14 @@ def wire(home: Home, form: Form, token: Component, start: Component, started: Co
         require_steering(request, values[token])
         return control.start(home, checked(form, values))
 
-    names = ("epochs", "px", "start_px", "batch_size", "lr")
     start.click(
         begin, {*form.inputs, token}, started, concurrency_limit=1, api_visibility="private"
     ).success(None, started, None, js=START_RUN_JS, api_visibility="private")
     form.preset.input(
-        fill_in, form.preset, [form.widgets[name] for name in names], api_visibility="private",
+        fill_in, form.preset, [form.widgets[name] for name in PRESET_FIELDS], api_visibility="private",
         show_progress="hidden",
     )  # fmt: skip
-    for name in names[:3]:
+    for name in PRESET_FIELDS:
         form.widgets[name].input(
             lambda: OWN, None, form.preset, api_visibility="private", show_progress="hidden"
         )

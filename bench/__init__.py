@@ -1,0 +1,1 @@
+"""Measurements, outside the package: `python -m bench NAME`. Times are ratios of paired runs."""

@@ -1,0 +1,31 @@
+"""`python -m bench NAME [--data DATA]`: run one measurement, print its JSON, keep it in results/."""
+
+import argparse
+import importlib
+import json
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+NAMES = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--data", default="shapes", help="DATA, e.g. folder:../imagenette2-224")
+    parser.add_argument("--home", help="keep caches here; a temporary folder when not given")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        home = Path(args.home or place).resolve()
+        measured = importlib.import_module(f"bench.{args.name}").measure(args.data, home)
+    from resnet_demo.training.machine import describe_machine
+
+    text = json.dumps({**measured, "machine": describe_machine()}, indent=1)
+    (HERE / "results").mkdir(exist_ok=True)
+    (HERE / "results" / f"{args.name}.json").write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""What the data path and the gradient strip cost, and how soon a second run takes its first step.
+
+The same network trains on real pictures and on one ready batch of noise in turn, in one process.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data import open_data
+from resnet_demo.data.pixels import load_pixels
+from resnet_demo.runs import control
+from resnet_demo.runs.store import Store
+from resnet_demo.training import machine
+from resnet_demo.training.engine import Training
+
+ROUNDS, STEPS = 7, 6
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def measure(data: str, place: Path) -> dict[str, object]:
+    home = Home(place)
+    home.make()
+    config = TrainConfig(data=data, px=128, start_px=128, epochs=100, probe_every=10**9)
+    pictures = end_of(open_data(data, home))
+    train, val = end_of(load_pixels(pictures, config.px, home))
+    machine.prepare()
+    training = Training(config, train, val, len(pictures.classes))
+    return {
+        "data": data,
+        "real_over_ready": ratio(training, ready_batch(training), real_first=True),
+        "with_probe_over_without": probe_ratio(training),
+        "second_start_first_step_s": first_step_seconds(home, config),
+    }
+
+
+def end_of(work) -> object:
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def ready_batch(training: Training) -> Callable:
+    size, px = training.config.batch_size, training.config.px
+    images = torch.randint(0, 256, (size, px, px, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
+    labels = torch.randint(0, training.num_classes, (size,))
+    return lambda settings: (images, labels)
+
+
+def ratio(training: Training, ready: Callable, real_first: bool) -> dict[str, object]:
+    """Speed on real pictures over speed on the ready batch, pair by pair."""
+    real, pairs = training.batch, []
+    for number in range(ROUNDS + 1):
+        speeds = {}
+        for kind, batch in (("real", real), ("ready", ready)):
+            training.batch = batch
+            speeds[kind] = speed(training)
+        if number:  # the first pair warms up
+            pairs.append((speeds["real"], speeds["ready"]))
+    training.batch = real
+    return {
+        "ratio": round(median(a / b for a, b in pairs), 3),
+        "pairs_images_per_s": [[round(a, 1), round(b, 1)] for a, b in pairs],
+    }
+
+
+def speed(training: Training) -> float:
+    started = time.perf_counter()
+    for _ in range(STEPS):
+        training.train_step()
+    return STEPS * training.config.batch_size / (time.perf_counter() - started)
+
+
+def probe_ratio(training: Training) -> dict[str, object]:
+    """Speed with norms measured at every 20th step over speed without; a step's cost / 20."""
+    plain, every = training.config, replace(training.config, probe_every=1)
+    pairs = []
+    for _ in range(ROUNDS):
+        seconds = []
+        for config in (every, plain):
+            training.config = config
+            seconds.append(STEPS * config.batch_size / speed(training))
+        pairs.append(seconds)
+    extra = median((a - b) / b for a, b in pairs)
+    return {"cost_of_a_probed_step": round(extra, 4), "share_of_the_time": round(extra / 20, 5)}
+
+
+def first_step_seconds(home: Home, config: TrainConfig) -> float:
+    """From process start to the first recorded step, on the cache that is there."""
+    run = control.new_run(home, config)
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "resnet_demo", "resume", run, "--home", str(home.path)],
+        cwd=ROOT, env=dict(os.environ), stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    with Store(control.run_dir(home, run)) as store:
+        while not store.fact("step") and process.poll() is None:
+            time.sleep(0.02)
+    seconds = time.perf_counter() - started
+    control.cancel(home, run)
+    process.wait(30)
+    return round(seconds, 2)

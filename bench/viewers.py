@@ -1,0 +1,177 @@
+"""What watching costs: training with 20 pages and with none, in turn; a tick in the browser."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from statistics import median
+
+from bench.start import free_port
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.runs import control
+from resnet_demo.runs.store import Store
+
+ROOT = Path(__file__).resolve().parent.parent
+VIEWERS, PAIRS, WINDOW_SECONDS = 20, 5, 20
+POINTS, TICKS = 10_000, 30
+ARGUMENTS = "--headless --no-sandbox --disable-gpu --disable-background-networking".split()
+
+
+def measure(data: str, place: Path) -> dict[str, object]:
+    home = Home(place)
+    home.make()
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "app.py", "--home", str(home.path), "--port", str(port)],
+        cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    server.stdout.readline()
+    url = f"http://127.0.0.1:{port}"
+    try:
+        return {"data": data, "viewers": slowing(home, url, data), "tick": tick_cost(home, url)}
+    finally:
+        server.kill()
+        server.wait()
+
+
+def slowing(home: Home, url: str, data: str) -> dict[str, object]:
+    """Speed of a training run watched by 20 pages over its speed alone, window by window."""
+    run = control.start(home, TrainConfig(data=data, px=128, start_px=128, epochs=1000))
+    component = live_component(url)
+    with Store(control.run_dir(home, run)) as store:
+        while store.fact("step", 0) < 10:
+            time.sleep(0.1)
+        pairs = []
+        for _ in range(PAIRS):
+            alone = window(store)
+            done = threading.Event()
+            watchers = [
+                threading.Thread(target=watch, args=(url, component, run, done, number / VIEWERS))
+                for number in range(VIEWERS)
+            ]
+            for watcher in watchers:
+                watcher.start()
+            watched = window(store)
+            done.set()
+            for watcher in watchers:
+                watcher.join()
+            pairs.append((round(watched, 1), round(alone, 1)))
+    control.cancel(home, run)
+    return {"ratio": round(median(a / b for a, b in pairs), 3), "pairs_images_per_s": pairs}
+
+
+def window(store: Store) -> float:
+    """Images a second over some twenty seconds."""
+    first = store.fact("step")
+    time.sleep(WINDOW_SECONDS)
+    rates = store.metrics(["images_per_s"], first + 1)["images_per_s"]
+    return len(rates) / sum(1 / rate for _, rate in rates)
+
+
+def live_component(url: str) -> int:
+    config = json.load(urllib.request.urlopen(f"{url}/config"))
+    return next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "live")
+
+
+def watch(url: str, component: int, run: str, done: threading.Event, offset: float) -> None:
+    """What live.js asks, once a second."""
+    done.wait(offset)
+    cursor, digest = {}, ""
+    while not done.wait(1):
+        asked = {"main": run, "digest": digest, "runs": {run: cursor}}
+        answer = ask(url, component, asked)
+        news, digest = answer["series"][run], answer["digest"]
+        steps = [points[0][-1] for points in news["lines"].values()]
+        last = max([cursor.get("step", -1), *steps])
+        cursor = {"generation": news["generation"], "step": last, "epoch": last}
+
+
+def ask(url: str, component: int, asked: dict) -> dict:
+    body = {"data": asked, "component_id": component, "fn_name": "poll", "session_hash": "bench"}
+    request = urllib.request.Request(
+        f"{url}/gradio_api/component_server",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    return json.load(urllib.request.urlopen(request, timeout=10))
+
+
+def tick_cost(home: Home, url: str) -> dict[str, object]:
+    """Main-thread milliseconds of a tick with 10,000 points a chart, above an idle page."""
+    from playwright.sync_api import sync_playwright
+
+    run = crowded_run(home)
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.goto(f"{url}/?run={run}")
+        page.wait_for_function(
+            "run => document.querySelector('#live .live')?.drawnPoints?.(run, 'loss')[0].length > 9",
+            arg=run,
+        )
+        page.wait_for_timeout(3000)
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("Performance.enable")
+        costs = {"idle": [], "ticks": []}
+        for _ in range(TICKS):
+            costs["idle"].append(busy(devtools, page, lambda: None))
+            costs["ticks"].append(busy(devtools, page, lambda: add_points(home, run)))
+        browser.close()
+    idle, ticks = median(costs["idle"]), median(costs["ticks"])
+    return {"ms_above_idle": round(ticks - idle, 1), "ms_idle_second": round(idle, 1)}
+
+
+def busy(devtools, page, before) -> float:
+    """Milliseconds of main-thread work in one second, in which one poll is made."""
+    before()
+    start = task_ms(devtools)
+    page.wait_for_timeout(1000)
+    return task_ms(devtools) - start
+
+
+def task_ms(devtools) -> float:
+    metrics = devtools.send("Performance.getMetrics")["metrics"]
+    return 1000 * next(m["value"] for m in metrics if m["name"] == "TaskDuration")
+
+
+def crowded_run(home: Home) -> str:
+    """A run with 10,000 points a line that looks alive: its lock is held by this process."""
+    from resnet_demo.runs.locks import try_lock
+
+    run = control.new_run(home, TrainConfig(data="shapes"))
+    folder = control.run_dir(home, run)
+    crowded_run.lock = try_lock(folder / "lock")
+    blocks = [f"layer{stage}.{index}" for stage in range(1, 5) for index in range(2)]
+    with Store(folder) as store:
+        store.set(state="running", blocks=blocks, generation=1, steps=2 * POINTS, num_val=3925)
+        store.db.execute("BEGIN")
+        for step in range(POINTS):
+            insert(store, step, blocks if step % 20 == 0 else [])
+        store.db.execute("COMMIT")
+        store.set(step=POINTS)
+    return run
+
+
+def insert(store: Store, step: int, blocks: list[str]) -> None:
+    metrics = {"loss": 2 + (step * 7919 % 100) / 100, "lr": 0.1, "images_per_s": 100 + step % 9}
+    metrics |= {f"param_norm/{block}": 2.0 for block in blocks}
+    metrics |= {f"param_grad_norm/{block}": 0.1 + step % 5 for block in blocks}
+    if step % 150 == 149:
+        metrics |= {"top1": 80.0, "val_loss": 0.6, "train_loss": 0.5, "train_error": 9.0}
+    rows = [(step, name, value) for name, value in metrics.items()]
+    store.db.executemany("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?)", rows)
+
+
+def add_points(home: Home, run: str) -> None:
+    """Twenty new points, as many as a fast run makes in a second."""
+    with Store(control.run_dir(home, run)) as store:
+        step = store.fact("step")
+        for index in range(20):
+            insert(store, step + index, [])
+        store.set(step=step + 20)

@@ -1,0 +1,256 @@
+"""Start -> live chart -> reload -> stop -> resume, as a person does it."""
+
+import json
+import re
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.runs import control
+from resnet_demo.runs.locks import is_held
+from resnet_demo.runs.store import Store
+from tests.conftest import wait_until
+
+pytestmark = pytest.mark.browser
+LONG = 5000  # epochs: until it is told otherwise
+
+
+def open_page(page, url: str, query: str = "") -> None:
+    page.goto(url + query)
+    page.wait_for_selector("#live .live", timeout=30_000)
+
+
+def state(page):
+    return page.locator("#live .state")
+
+
+def wait_for_state(page, words: str) -> None:
+    from playwright.sync_api import expect
+
+    expect(state(page)).to_have_text(re.compile(words), timeout=60_000)
+
+
+def points(page, run: str, key: str) -> int:
+    """Of a line, as BokehJS holds them."""
+    return page.evaluate(
+        "([run, key]) => (document.querySelector('#live .live').drawnPoints?.(run, key) ?? [[], []])[0].length",
+        [run, key],
+    )
+
+
+def drawn(page, run: str, key: str) -> list[list[float]]:
+    return page.evaluate(
+        "([run, key]) => document.querySelector('#live .live').drawnPoints(run, key)", [run, key]
+    )
+
+
+def wait_for_points(page, run: str, more_than: int) -> None:
+    page.wait_for_function(
+        "([run, n]) => (document.querySelector('#live .live')?.drawnPoints?.(run, 'loss')?.[0].length || 0) > n",
+        arg=[run, more_than],
+        timeout=60_000,
+    )
+
+
+def start_long(home: Home, config: TrainConfig, **changes: object) -> str:
+    run = control.start(home, replace(config, epochs=LONG, **changes))
+    wait_until(lambda: control.read_run(home, run).step > 5)
+    return run
+
+
+def test_start_watch_reload_stop_resume(serve, page, config: TrainConfig) -> None:
+    server = serve()
+    home = Home(server.home)
+    open_page(page, server.url)
+    wait_for_state(page, "No run yet")
+    page.get_by_role("radio", name="my own").check()
+    page.get_by_label("Pictures", exact=True).fill(config.data)
+    page.get_by_label("Pictures", exact=True).press("Enter")
+    page.get_by_label("Network", exact=True).click()
+    page.get_by_role("option", name="ResNet-8", exact=True).click()
+    page.get_by_label("Epochs", exact=True).fill(str(LONG))
+    page.get_by_label("Side in px", exact=True).fill("16")
+    page.get_by_text("Advanced", exact=True).click()
+    page.get_by_label("Batch size", exact=True).fill("8")
+    page.get_by_label("Batch size", exact=True).press("Tab")
+    page.locator("#start").click()
+    wait_for_state(page, "^running")
+    wait_for_points(page, "0001", 5)
+    assert "run=0001" in page.url
+    page.get_by_role("button", name="Pause").click()
+    wait_for_state(page, "^paused")
+    page.reload()
+    wait_for_state(page, "^paused")
+    seen = control.read_run(home, "0001").step
+    wait_for_points(page, "0001", min(seen, 2000) - 1)
+    page.get_by_role("button", name="Resume").click()
+    wait_for_state(page, "^running")
+    page.get_by_role("button", name="Stop").click()
+    wait_for_state(page, "^stopped")
+    stopped_at = control.read_run(home, "0001").step
+    wait_until(lambda: not is_held(home.runs / "0001" / "lock"))
+    page.get_by_role("button", name="Resume").click()
+    wait_for_state(page, "^running")
+    wait_until(lambda: control.read_run(home, "0001").step > stopped_at)
+
+
+def test_the_last_drawn_point_is_the_stores_last_row(serve, page, config, tmp_path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    run = start_long(home, config)
+    server = serve(home.path)
+    open_page(page, server.url, f"?run={run}")
+    wait_for_points(page, run, 5)
+    control.send(home, run, "pause")
+    wait_for_state(page, "^paused")
+    with Store(control.run_dir(home, run)) as store:
+        rows = store.metrics(["loss", "top1"])
+    page.wait_for_function(
+        "([run, last]) => document.querySelector('#live .live').drawnPoints(run, 'loss')[0].at(-1) === last",
+        arg=[run, rows["loss"][-1][0]],
+    )
+    steps, values = drawn(page, run, "loss")
+    assert (steps[-1], values[-1]) == (rows["loss"][-1][0], float(f"{rows['loss'][-1][1]:.5g}"))
+    steps, values = drawn(page, run, "top1")
+    assert (steps[-1], values[-1]) == (rows["top1"][-1][0], float(f"{rows['top1'][-1][1]:.5g}"))
+
+
+def test_zoom_is_kept_and_shared_and_nothing_piles_up(serve, page, config, tmp_path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    run = start_long(home, config)
+    server = serve(home.path)
+    open_page(page, server.url, f"?run={run}")
+    wait_for_points(page, run, 20)
+    chart = page.locator("#live figure").first.locator("canvas").first
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + 120, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 220, box["y"] + 110, steps=5)
+    page.mouse.up()
+    ranges = "() => document.querySelector('#live .live').ranges()"
+    page.wait_for_function("() => document.querySelector('#live .live').zoomed()")
+    zoomed = page.evaluate(ranges)
+    assert len({tuple(each) for each in zoomed}) == 1
+    nodes = "() => document.querySelectorAll('*').length"
+    before_nodes, before_points = page.evaluate(nodes), points(page, run, "loss")
+    # 200 ticks without waiting for the clock
+    page.evaluate(
+        "async () => { for (let i = 0; i < 200; i++) await document.querySelector('#live .live').tick(); }"
+    )
+    assert points(page, run, "loss") > before_points
+    assert page.evaluate(ranges) == zoomed
+    assert page.evaluate(nodes) <= before_nodes + 5
+
+
+def test_two_runs_are_compared_in_blue_and_orange(serve, page, config, tmp_path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    for arch in ("resnet8", "plain8"):
+        run = control.start(home, replace(config, arch=arch))
+        wait_until(lambda run=run: control.read_run(home, run).state == "finished")
+    server = serve(home.path)
+    open_page(page, server.url)
+    wait_for_points(page, "0002", 10)
+    page.get_by_label("Compare run 0001").check()
+    wait_for_points(page, "0001", 10)
+    wait_for_points(page, "0002", 10)
+    assert "± " in page.locator("#live .runs").inner_text()
+    page.get_by_text("Log and final report").click()
+    from playwright.sync_api import expect
+
+    expect(page.locator("#live .report")).to_contain_text("95 % interval")
+    expect(page.locator("#live .log-text")).to_contain_text("Epoch 3 of 3")
+
+
+def test_a_killed_server_is_found_again_without_reload(serve, page, config, tmp_path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    run = start_long(home, config)
+    server = serve(home.path)
+    open_page(page, server.url)
+    wait_for_points(page, run, 5)
+    server.kill(signal.SIGKILL)
+    wait_for_state(page, "no answer from the server")
+    seen = points(page, run, "loss")
+    serve(home.path, port=server.port)
+    wait_for_points(page, run, seen)
+    wait_for_state(page, "^running")
+    steps = drawn(page, run, "loss")[0]
+    assert steps == sorted(set(steps))
+
+
+def test_a_killed_worker_is_offered_for_resume(serve, page, config, tmp_path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    run = control.new_run(home, replace(config, epochs=LONG), save_every=1)
+    process = control.spawn(home, run)
+    wait_until(lambda: list((home.runs / run / "checkpoints").iterdir()))
+    server = serve(home.path)
+    open_page(page, server.url)
+    wait_for_state(page, "^running")
+    process.kill()
+    process.wait()
+    wait_for_state(page, "^interrupted")
+    page.get_by_role("button", name="Resume").click()
+    wait_for_state(page, "^running")
+
+
+def test_mistakes_are_told_in_a_sentence(serve, page) -> None:
+    from playwright.sync_api import expect
+
+    server = serve()
+    open_page(page, server.url)
+    page.get_by_label("Epochs", exact=True).fill("0")
+    page.locator("#start").click()
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("epochs must lie between")
+    assert not list((server.home / "runs").iterdir())
+
+
+def test_a_narrow_dark_page_does_not_overflow(serve, browser, config, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    run = control.start(home, config)
+    wait_until(lambda: control.read_run(home, run).state == "finished")
+    server = serve(home.path)
+    context = browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    page = context.new_page()
+    open_page(page, server.url)
+    wait_for_points(page, run, 10)
+    width = page.evaluate("() => document.documentElement.scrollWidth")
+    context.close()
+    assert width <= 390
+
+
+def test_the_preview_shows_augmented_pictures(serve, page, config) -> None:
+    from playwright.sync_api import expect
+
+    server = serve()
+    open_page(page, server.url)
+    page.get_by_label("Pictures", exact=True).fill("shapes")
+    page.get_by_label("Pictures", exact=True).press("Enter")
+    page.get_by_role("button", name="Show the pictures").click()
+    expect(page.locator("#preview img")).to_have_count(10, timeout=60_000)
+
+
+def test_a_tick_moves_less_than_two_kilobytes(serve, page, config, tmp_path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    run = start_long(home, config)
+    server = serve(home.path)
+    open_page(page, server.url)
+    wait_for_points(page, run, 5)
+    control.send(home, run, "pause")
+    wait_for_state(page, "^paused")
+    page.evaluate("() => document.querySelector('#live .live').tick()")
+    with Store(control.run_dir(home, run)) as store:
+        last = store.fact("step")
+        store.add_metrics(last + 1, {"loss": 1.0, "lr": 0.1, "images_per_s": 9.9})
+    with page.expect_response(re.compile("component_server")) as caught:
+        page.evaluate("() => document.querySelector('#live .live').tick()")
+    body = caught.value.body()
+    assert json.loads(body)["series"][run]["lines"]["loss"] == [[last + 1], [1.0]]
+    assert len(body) <= 2000

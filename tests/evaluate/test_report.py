@@ -1,0 +1,47 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from resnet_demo.config import Home, UserError
+from resnet_demo.evaluate.command import evaluate
+from resnet_demo.evaluate.interval import wilson
+from resnet_demo.evaluate.report import report
+from tests.data.test_pixels import drained
+
+
+def test_wilson_against_the_formula_by_hand() -> None:
+    low, high = wilson(3454, 3925)  # 88.0 %
+    assert (round(low, 2), round(high, 2)) == (86.94, 88.98)
+    assert wilson(0, 10)[0] == 0 and wilson(10, 10)[1] == 100 and wilson(0, 0) == (0, 100)
+
+
+def test_the_report_counts_what_is_there() -> None:
+    logits = torch.tensor([[3.0, 1, 0], [0, 2, 1], [2, 1, 0], [0, 0, 5]])
+    numbers = report(logits, torch.tensor([0, 1, 1, 2]), ("a", "b", "c"))
+    assert numbers["n"] == 4 and numbers["top1"] == 75 and numbers["top5"] == 100
+    assert numbers["per_class"] == {
+        "a": {"n": 1, "top1": 100.0}, "b": {"n": 2, "top1": 50.0}, "c": {"n": 1, "top1": 100.0},
+    }  # fmt: skip
+
+
+def test_calibration_error_against_numpy() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(500, 10, generator=generator) * 2
+    labels = torch.randint(0, 10, (500,), generator=generator)
+    p = np.exp(logits.numpy() - logits.numpy().max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    confidence, right = p.max(1), p.argmax(1) == labels.numpy()
+    expected = 0.0
+    for low in np.arange(15) / 15:
+        inside = (confidence >= low) & (confidence < low + 1 / 15)
+        if inside.any():
+            expected += abs(confidence[inside].mean() - right[inside].mean()) * inside.mean()
+    measured = report(logits, labels, tuple("abcdefghij"))["ece"]
+    assert math.isclose(measured, 100 * expected, rel_tol=1e-4)
+
+
+def test_evaluate_refuses_other_classes(pictures, home: Home) -> None:
+    with pytest.raises(UserError, match="1000 classes"):
+        drained(evaluate("scratch:resnet8", f"folder:{pictures}", home))

@@ -1,0 +1,98 @@
+"""A tracker mirrors; it never harms. Run with the packages when they are there, and without."""
+
+import importlib.util
+import logging
+import sys
+import types
+from dataclasses import replace
+
+import pytest
+
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.runs import control
+from resnet_demo.runs.trackers import Tracker
+from resnet_demo.runs.worker import Worker
+
+
+class Recorder(types.ModuleType):
+    """Has the calls that both libraries share, and remembers them."""
+
+    def __init__(self, name: str, fail_at: int = 10**9) -> None:
+        super().__init__(name)
+        self.calls: list[tuple] = []
+        self.fail_at = fail_at
+
+    def remember(self, *call: object) -> None:
+        self.calls.append(call)
+        if len(self.calls) > self.fail_at:
+            raise ConnectionError("service is down")
+
+    def init(self, **options: object) -> None:
+        self.remember("init", options)
+
+    def log(self, metrics: dict, step: int) -> None:
+        self.remember("log", metrics, step)
+
+    def finish(self) -> None:
+        self.remember("finish")
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    library = Recorder("trackio")
+    monkeypatch.setitem(sys.modules, "trackio", library)
+    return library
+
+
+def trained(home: Home, config: TrainConfig) -> str:
+    run = control.new_run(home, config)
+    assert Worker(home, run).work() == "finished"
+    return run
+
+
+def test_config_metrics_and_final_numbers_are_mirrored(home, config, recorder) -> None:
+    run = trained(home, replace(config, tracker="trackio"))
+    (_, options), *logs, end = recorder.calls
+    assert options["config"]["arch"] == "resnet8" and options["resume"] == "allow"
+    assert options["name"].startswith(f"{run}-") and end == ("finish",)
+    assert sum("loss" in metrics for _, metrics, _ in logs) == 15
+    assert "final/top1" in logs[-1][1]
+
+
+def test_a_resumed_run_is_the_same_run_there(home, config, recorder) -> None:
+    run = trained(home, replace(config, tracker="trackio"))
+    control.send(home, run, "set", "epochs=4")
+    Worker(home, run).work()
+    first, second = [call[1]["name"] for call in recorder.calls if call[0] == "init"]
+    assert first == second
+
+
+@pytest.mark.parametrize("fail_at", [0, 5])
+def test_a_failing_service_is_one_warning(fail_at, home, config, monkeypatch, caplog) -> None:
+    monkeypatch.setitem(sys.modules, "trackio", Recorder("trackio", fail_at))
+    with caplog.at_level(logging.WARNING):
+        trained(home, replace(config, tracker="trackio"))
+    assert [r.message for r in caplog.records if "trackio is off" in r.message] == [
+        "trackio is off, the run goes on without it: service is down"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["trackio", "wandb"])
+def test_a_missing_package_is_one_warning(kind, monkeypatch, caplog) -> None:
+    monkeypatch.setitem(sys.modules, kind, None)
+    tracker = Tracker(kind, "0001", {})
+    tracker.log({"loss": 1.0}, 1)
+    tracker.finish({}, 1)
+    assert len([r for r in caplog.records if f"{kind} is off" in r.message]) == 1
+
+
+@pytest.mark.parametrize("kind", ["trackio", "wandb"])
+def test_the_real_library_offline(kind, home, config, monkeypatch, tmp_path, caplog) -> None:
+    if importlib.util.find_spec(kind) is None:
+        pytest.skip(f"{kind} is an optional extra and is not installed")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path))
+    trained(home, replace(config, tracker=kind))
+    assert not [r for r in caplog.records if "is off" in r.message]
+    assert list(tmp_path.rglob("*.wandb" if kind == "wandb" else "*.db"))

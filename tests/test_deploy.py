@@ -1,0 +1,49 @@
+"""The files that a Space gets start alone."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.conftest import ROOT, free_port
+
+
+def listed() -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "scripts/deploy", "somebody/space", "--dry-run"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.split()
+
+
+def test_tests_and_measurements_stay_at_home() -> None:
+    names = listed()
+    assert {"app.py", "README.md", "requirements.txt", "resnet_demo/ui/live.js"} <= set(names)
+    assert not [name for name in names if name.startswith(("tests/", "bench/", "scripts/", "."))]
+
+
+def test_the_file_set_serves_a_page_as_a_public_space(tmp_path: Path) -> None:
+    for name in listed():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "app.py", "--port", str(port)],
+        cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "RESNET_DEMO_PUBLIC": "1"},
+    )  # fmt: skip
+    try:
+        assert "ResNet Demo is at" in process.stdout.readline()
+        page = httpx.get(f"http://127.0.0.1:{port}/")
+        assert page.status_code == 200 and "ResNet Demo" in page.text
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_readme_has_what_a_space_reads() -> None:
+    front = (ROOT / "README.md").read_text().split("---")[1]
+    keys = {line.split(":")[0] for line in front.strip().splitlines() if not line.startswith(" ")}
+    assert {"title", "sdk", "sdk_version", "python_version", "app_file", "hf_oauth"} <= keys

@@ -1,0 +1,116 @@
+"""The command line: one JSON object, one sentence, the right exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from resnet_demo.config import Home
+from resnet_demo.runs import control
+from resnet_demo.runs.locks import is_held
+from tests.conftest import ROOT, small, wait_until
+
+
+def words(pictures: Path, **changes: object) -> list[str]:
+    options = {**small(pictures), **changes}
+    return [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+
+
+def test_train_show_runs_evaluate_delete(command, pictures: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    done = command("train", *words(pictures), "--home", home, "--json")
+    assert done.returncode == 0, done.stderr
+    trained = json.loads(done.stdout)
+    assert done.stdout.count("\n") == 1
+    assert {"run", "state", "arch", "data", "epochs", "steps", "top1", "best_top1", "train_loss",
+            "val_loss", "train_error", "seconds", "images_per_s", "params"} <= set(trained)  # fmt: skip
+    assert (trained["run"], trained["state"], trained["steps"]) == ("0001", "finished", 15)
+    assert json.loads(command("show", "0001", "--home", home, "--json").stdout) == trained
+    listed = json.loads(command("runs", "--home", home, "--json").stdout)["runs"]
+    assert [row["run"] for row in listed] == ["0001"]
+    data = f"folder:{pictures}"
+    measured = json.loads(
+        command("evaluate", "run:0001@last", "--data", data, "--home", home, "--json").stdout
+    )
+    assert measured["top1"] == pytest.approx(trained["top1"]) and measured["n"] == 12
+    low, high = measured["top1_ci95"]
+    assert low <= measured["top1"] <= high
+    assert "was deleted" in command("delete", "0001", "--home", home).stdout
+    assert "No runs yet" in command("runs", "--home", home).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["train", "--arch", "resnet35"], "no arch 'resnet35'"),
+        (["train", "--epochs", "0"], "epochs must lie between"),
+        (["train", "--px", "7"], "px must lie between"),
+        (["train", "--data", "folder:/nowhere"], "There is no folder /nowhere"),
+        (["train", "--preset", "dinner"], "minute, coffee, lunch"),
+        (["show", "0007"], "There is no run '0007'"),
+        (["resume", "../x"], "There is no run"),
+        (["evaluate", "nothing"], "Choose one of: bundled"),
+        (["set", "0001"], "Nothing to set"),
+    ],
+)
+def test_mistakes_get_one_sentence_and_status_1(arguments, says, command, tmp_path: Path) -> None:
+    done = command(*arguments, "--home", tmp_path)
+    assert done.returncode == 1 and done.stdout in ("",) or done.stdout.startswith("Run 0001")
+    assert says in done.stderr and "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_wrong_arguments_are_status_2(command) -> None:
+    assert command("trian").returncode == 2
+    assert command("train", "--epochs", "many").returncode == 2
+
+
+def test_interrupt_keeps_the_run_and_is_status_130(pictures: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "resnet_demo", "train", *words(pictures, epochs=5000),
+         "--home", str(tmp_path)],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ),
+    )  # fmt: skip
+    home = Home(tmp_path)
+    wait_until(lambda: control.run_names(home) and control.read_run(home, "0001").step > 2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    assert control.read_run(home, "0001").state == "interrupted"
+
+
+def test_a_second_train_waits_its_turn_and_says_so(command, pictures: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    first = subprocess.Popen(
+        [sys.executable, "-m", "resnet_demo", "train", *words(pictures, epochs=5000),
+         "--home", str(tmp_path)],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_until(lambda: control.run_names(home) and control.read_run(home, "0001").step > 2)
+    second = subprocess.Popen(
+        [sys.executable, "-m", "resnet_demo", "train", *words(pictures), "--home", str(tmp_path)],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_until(lambda: (home.runs / "0002" / "lock").exists()
+               and "another run" in control.read_run(home, "0002").message)  # fmt: skip
+    assert "Stopped at step" in command("stop", "0001", "--home", tmp_path).stdout
+    assert second.wait(60) == 0 and "Waiting for another run." in second.stderr.read()
+    assert first.wait(20) == 0
+    wait_until(lambda: not is_held(home.runs / "0002" / "lock"))
+
+
+def test_a_run_may_start_from_another(command, pictures: Path, tmp_path: Path) -> None:
+    command("train", *words(pictures), "--home", tmp_path)
+    done = command("train", *words(pictures, init="run:0001", epochs=1, lr=1e-6), "--home", tmp_path,
+                   "--json")  # fmt: skip
+    first, second = control.read_run(Home(tmp_path), "0001"), json.loads(done.stdout)
+    assert second["top1"] >= first.best_top1 - 20
+
+
+def test_find_lr_and_estimate_answer_in_json(command, pictures: Path, tmp_path: Path) -> None:
+    for name, key in (("find-lr", "lr"), ("estimate", "seconds")):
+        done = command(name, *words(pictures), "--home", tmp_path, "--json")
+        assert json.loads(done.stdout)[key] > 0, done.stderr

@@ -1,0 +1,39 @@
+"""The README and CONTRIBUTING never drift from the code."""
+
+import re
+import shlex
+
+import pytest
+
+from resnet_demo.__main__ import parser
+from resnet_demo.config import PRESETS
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"^python -m resnet_demo (.+?)(?:\s+#.*)?$", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_in_the_readme_parses(line: str) -> None:
+    parser().parse_args(shlex.split(line))
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(COMMANDS) >= 6
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\(([\w./-]+)\)", README))
+def test_every_link_leads_somewhere(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_has_its_row_of_results(name: str) -> None:
+    assert re.search(rf"^\| `{name}` \|", README, re.MULTILINE)
+
+
+def test_every_dependency_has_its_reason() -> None:
+    reasons = (ROOT / "CONTRIBUTING.md").read_text()
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        name = re.split(r"[<>=]", line)[0]
+        assert re.search(rf"^\| `{name}` \|", reasons, re.MULTILINE), name

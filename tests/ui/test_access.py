@@ -1,0 +1,85 @@
+"""Hiding a button protects nothing: the functions refuse by themselves."""
+
+from types import SimpleNamespace
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from resnet_demo.config import Home, UserError
+from resnet_demo.runs import control
+from resnet_demo.ui.access import BodyLimit, is_public, may_steer, require_steering
+from resnet_demo.ui.live import Live
+
+
+def visitor(name: str | None = None) -> SimpleNamespace:
+    """A gr.Request as far as access looks at it."""
+    session = {"oauth_info": {"userinfo": {"preferred_username": name}}} if name else {}
+    return SimpleNamespace(request=SimpleNamespace(scope={"session": session}))
+
+
+@pytest.fixture
+def space(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACE_ID", "ada/resnet")
+    monkeypatch.setenv("RESNET_DEMO_ADMIN_TOKEN", "secret")
+
+
+def test_at_home_everybody_steers(monkeypatch) -> None:
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    assert not is_public() and may_steer(None)
+
+
+@pytest.mark.parametrize(
+    ("request_", "token", "allowed"),
+    [
+        (visitor(), "", False),
+        (visitor("eve"), "", False),
+        (visitor("ada"), "", True),
+        (visitor(), "secret", True),
+        (visitor(), "secre", False),
+        (None, "", False),
+    ],
+)
+def test_on_a_space_only_the_owner_or_the_token(space, request_, token, allowed) -> None:
+    assert may_steer(request_, token) is allowed
+
+
+def test_without_a_token_set_no_token_opens(monkeypatch) -> None:
+    monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
+    monkeypatch.delenv("RESNET_DEMO_ADMIN_TOKEN", raising=False)
+    assert not may_steer(None, "")
+    with pytest.raises(UserError, match="only the owner"):
+        require_steering(None, "x")
+
+
+@pytest.mark.parametrize("action", ["pause", "stop", "cancel", "delete", "set", "resume", "twin"])
+def test_every_command_is_checked(space, action, home: Home, config) -> None:
+    run = control.new_run(home, config)
+    with pytest.raises(UserError, match="only the owner"):
+        Live(home).steer({"run": run, "command": action}, visitor("eve"))
+    assert control.run_names(home) == [run]
+
+
+def app_with_limit() -> TestClient:
+    async def read(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(len(await request.body())))
+
+    app = Starlette(routes=[Route("/", read, methods=["POST"])])
+    return TestClient(BodyLimit(app, max_bytes=1000))
+
+
+def test_bodies_over_the_limit_are_refused() -> None:
+    client = app_with_limit()
+    assert client.post("/", content=b"x" * 1000).text == "1000"
+    assert client.post("/", content=b"x" * 1001).status_code == 413
+
+
+def test_a_body_that_hides_its_length_is_refused_too() -> None:
+    def chunks():
+        for _ in range(20):
+            yield b"x" * 100
+
+    assert app_with_limit().post("/", content=chunks()).status_code == 413

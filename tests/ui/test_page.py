@@ -1,0 +1,128 @@
+"""The served page: what programs may call, what strangers may not."""
+
+import httpx
+import pytest
+
+from resnet_demo.config import Home
+from resnet_demo.runs import control
+from resnet_demo.ui import page, train_tab
+from tests.conftest import small, wait_until
+
+
+def test_programs_find_four_endpoints_and_no_others(home: Home) -> None:
+    config = page.build(home).get_config_file()
+    public = {
+        dependency["api_name"]
+        for dependency in config["dependencies"]
+        if dependency["api_visibility"] == "public"
+    }
+    assert public == {"start", "control", "runs", "history"}
+
+
+def test_an_open_page_costs_no_connection(home: Home) -> None:
+    config = page.build(home).get_config_file()
+    assert not config.get("connect_heartbeat")
+    assert not [c for c in config["components"] if c["type"] in ("state", "timer")]
+
+
+@pytest.fixture
+def form(home: Home):
+    import gradio as gr
+
+    with gr.Blocks():
+        return train_tab.Form()
+
+
+def values(form, **changes: object) -> dict:
+    given = {form.preset: form.preset.value}
+    given |= {widget: widget.value for widget in form.widgets.values()}
+    return given | {form.widgets[name]: value for name, value in changes.items()}
+
+
+def test_the_form_starts_as_the_coffee_preset(form) -> None:
+    config = form.config(values(form))
+    assert (config.arch, config.px, config.budget_seconds) == ("resnet18", 128, 480)
+    assert config.epochs == train_tab.PRESETS["coffee"]["epochs"]
+
+
+def test_the_shortcut_switch_writes_the_architecture(form) -> None:
+    assert form.config(values(form, shortcuts=False, depth=56)).arch == "plain56"
+
+
+def test_an_empty_field_is_named(form) -> None:
+    with pytest.raises(page.UserError, match="epochs is empty"):
+        form.config(values(form, epochs=None))
+
+
+def test_the_preview_shows_every_class(form, pictures, home: Home) -> None:
+    config = form.config(values(form, data=f"folder:{pictures}", px=16, start_px=16, batch_size=8))
+    shown = train_tab.tiles(config, home)
+    assert shown.count("<figure>") == 3 and "4 pictures of green" in shown
+    assert "36 to train, 12 to validate" in shown
+
+
+def test_names_of_classes_are_never_read_as_html(form, tmp_path, home: Home) -> None:
+    from tests.conftest import draw_folder
+
+    data = draw_folder(tmp_path / "d", 1, 1)
+    for split in ("train", "val"):
+        (data / split / "red").rename(data / split / "<img src=x onerror=alert(1)>")
+    config = form.config(values(form, data=f"folder:{data}", px=16, start_px=16))
+    assert "<img src=x" not in train_tab.tiles(config, home)
+
+
+def test_the_table_of_networks_counts_like_the_paper() -> None:
+    table = train_tab.networks_table(18, True)
+    assert "11,689,512" in table and "layer4" in table
+
+
+def test_a_client_starts_steers_and_reads(serve, pictures) -> None:
+    from gradio_client import Client
+
+    server = serve()
+    client = Client(server.url, verbose=False)
+    config = {**small(pictures), "epochs": 5000}
+    run = client.predict(config, "", api_name="/start")["run"]
+    home = Home(server.home)
+    wait_until(lambda: control.read_run(home, run).step > 2)
+    assert client.predict(api_name="/runs")["runs"][0]["run"] == run
+    series = client.predict(run, -1, api_name="/history")
+    assert len(series["lines"]["loss"][0]) > 2
+    answer = client.predict(run, "stop", "", "", api_name="/control")
+    assert "everything is kept" in answer["answer"]
+
+
+def test_a_public_page_lets_visitors_watch_only(serve, pictures, tmp_path) -> None:
+    from gradio_client import Client
+
+    server = serve(RESNET_DEMO_PUBLIC="1", RESNET_DEMO_ADMIN_TOKEN="secret")
+    client = Client(server.url, verbose=False)
+    assert client.predict(api_name="/runs") == {"runs": []}
+    with pytest.raises(Exception, match="only the owner"):
+        client.predict(small(pictures), "", api_name="/start")
+    assert client.predict(small(pictures), "secret", api_name="/start")["run"] == "0001"
+
+
+def test_launch_settings_hold(serve) -> None:
+    server = serve()
+    get = lambda path: httpx.get(server.url + path, timeout=30)  # noqa: E731
+    assert get("/gradio_api/monitoring").status_code in (403, 404)
+    assert get(f"/gradio_api/file={server.home}/page.lock").status_code == 403
+    script = get("/bokeh/bokeh.min.js")
+    assert script.status_code == 200 and "max-age" in script.headers["cache-control"]
+    big = httpx.post(server.url + "/gradio_api/upload", content=b"x" * (25 * 2**20), timeout=30)
+    assert big.status_code == 413
+
+
+def test_a_second_page_on_the_same_home_is_refused(serve) -> None:
+    first = serve()
+    second = serve()
+    assert second.process.wait(30) == 1
+    assert f"already, at {first.url}" in second.line and "--home" in second.line
+
+
+def test_a_taken_port_is_refused(serve, tmp_path) -> None:
+    first = serve()
+    second = serve(tmp_path / "other", port=first.port)
+    assert second.process.wait(30) == 1
+    assert f"Cannot listen on port {first.port}" in second.line
