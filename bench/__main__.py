@@ -1,4 +1,4 @@
-"""`python -m bench NAME [--data DATA]`: run one measurement, print its JSON, keep it in results/."""
+"""`python -m bench NAME [--data DATA]`: one measurement; its JSON is printed and kept."""
 
 import argparse
 import importlib

@@ -3,7 +3,6 @@
 The same network trains on real pictures and on one ready batch of noise in turn, in one process.
 """
 
-import json
 import os
 import subprocess
 import sys

@@ -112,7 +112,7 @@ def tick_cost(home: Home, url: str) -> dict[str, object]:
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.goto(f"{url}/?run={run}")
         page.wait_for_function(
-            "run => document.querySelector('#live .live')?.drawnPoints?.(run, 'loss')[0].length > 9",
+            "run => document.querySelector('#live .live')?.drawnPoints?.(run, 'loss')[0][9]",
             arg=run,
         )
         page.wait_for_timeout(3000)

@@ -110,9 +110,9 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 # What fits a time on 2 cores with bf16; slower machines get smaller pictures (budget_seconds).
 PRESETS: dict[str, dict[str, object]] = {
-    "minute": dict(epochs=3, px=80, start_px=64, budget_seconds=120),
+    "minute": dict(epochs=2, px=80, start_px=64, budget_seconds=120),
     "coffee": dict(epochs=6, px=128, start_px=96, budget_seconds=480),
-    "lunch": dict(epochs=22, px=128, start_px=96, min_crop=0.4, budget_seconds=1800),
+    "lunch": dict(epochs=20, px=128, start_px=96, min_crop=0.4, budget_seconds=1800),
 }
 
 

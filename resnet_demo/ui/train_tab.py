@@ -15,10 +15,8 @@ from PIL import Image
 from resnet_demo.config import (
     CIFAR_DEPTHS,
     IMAGENET_DEPTHS,
-    LARGEST_PX,
     OPTIMIZERS,
     PRESETS,
-    SMALLEST_PX,
     TRACKERS,
     Home,
     TrainConfig,
@@ -76,11 +74,8 @@ class Form:
             ),
             "depth": gr.Dropdown(NETWORKS, value=18, label="Network"),
             "shortcuts": gr.Checkbox(True, label="shortcuts (off: the plain twin)"),
-            "epochs": gr.Number(coffee["epochs"], label="Epochs", precision=0, minimum=1),
-            "px": gr.Number(
-                coffee["px"], label="Side in px", precision=0,
-                minimum=SMALLEST_PX, maximum=LARGEST_PX,
-            ),
+            "epochs": gr.Number(coffee["epochs"], label="Epochs", precision=0),
+            "px": gr.Number(coffee["px"], label="Side in px", precision=0),
         }  # fmt: skip
         with gr.Accordion("Advanced", open=False):
             self.widgets |= advanced()
@@ -107,19 +102,18 @@ class Form:
 
 def advanced() -> dict[str, Component]:
     default = TrainConfig(**PRESETS["coffee"])
-    number = functools.partial(gr.Number, minimum=0)
     return {
-        "start_px": number(default.start_px, label="Side in the first epoch, px", precision=0),
-        "batch_size": number(default.batch_size, label="Batch size", precision=0),
+        "start_px": gr.Number(default.start_px, label="Side in the first epoch, px", precision=0),
+        "batch_size": gr.Number(default.batch_size, label="Batch size", precision=0),
         "optimizer": gr.Dropdown(list(OPTIMIZERS), value=default.optimizer, label="Optimizer"),
-        "lr": number(default.lr, label="Peak learning rate"),
-        "weight_decay": number(default.weight_decay, label="Weight decay"),
-        "warmup": number(default.warmup, label="Warm-up, share of the steps"),
-        "label_smoothing": number(default.label_smoothing, label="Label smoothing"),
-        "min_crop": number(default.min_crop, label="Smallest crop, share of the area"),
+        "lr": gr.Number(default.lr, label="Peak learning rate"),
+        "weight_decay": gr.Number(default.weight_decay, label="Weight decay"),
+        "warmup": gr.Number(default.warmup, label="Warm-up, share of the steps"),
+        "label_smoothing": gr.Number(default.label_smoothing, label="Label smoothing"),
+        "min_crop": gr.Number(default.min_crop, label="Smallest crop, share of the area"),
         "zero_init": gr.Checkbox(default.zero_init, label="start blocks as identity"),
-        "ema": number(default.ema, label="Weight EMA decay (0: none)"),
-        "seed": number(default.seed, label="Seed", precision=0),
+        "ema": gr.Number(default.ema, label="Weight EMA decay (0: none)"),
+        "seed": gr.Number(default.seed, label="Seed", precision=0),
         "init": gr.Textbox("", label="Start from", placeholder="timm:resnet18, run:0001, bundled"),
         "tracker": gr.Dropdown(list(TRACKERS), value="none", label="Tracker"),
     }
@@ -231,9 +225,12 @@ def wire(home: Home, form: Form, token: Component, start: Component, started: Co
         begin, {*form.inputs, token}, started, concurrency_limit=1, api_visibility="private"
     ).success(None, started, None, js=START_RUN_JS, api_visibility="private")
     form.preset.input(
-        fill_in, form.preset, [form.widgets[name] for name in PRESET_FIELDS], api_visibility="private",
+        fill_in,
+        form.preset,
+        [form.widgets[name] for name in PRESET_FIELDS],
+        api_visibility="private",
         show_progress="hidden",
-    )  # fmt: skip
+    )
     for name in PRESET_FIELDS:
         form.widgets[name].input(
             lambda: OWN, None, form.preset, api_visibility="private", show_progress="hidden"
@@ -265,7 +262,7 @@ def api(home: Home) -> None:
     live = Live(home)
 
     @friendly
-    def start(config: dict, token: str = "", *, request: gr.Request) -> dict:
+    def start(config: dict, token: str, request: gr.Request) -> dict:
         require_steering(request, token)
         return {"run": control.start(home, TrainConfig.from_dict(config))}
 

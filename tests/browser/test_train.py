@@ -36,7 +36,7 @@ def wait_for_state(page, words: str) -> None:
 def points(page, run: str, key: str) -> int:
     """Of a line, as BokehJS holds them."""
     return page.evaluate(
-        "([run, key]) => (document.querySelector('#live .live').drawnPoints?.(run, key) ?? [[], []])[0].length",
+        "([run, key]) => document.querySelector('#live .live').drawnPoints(run, key)[0].length",
         [run, key],
     )
 
@@ -49,7 +49,8 @@ def drawn(page, run: str, key: str) -> list[list[float]]:
 
 def wait_for_points(page, run: str, more_than: int) -> None:
     page.wait_for_function(
-        "([run, n]) => (document.querySelector('#live .live')?.drawnPoints?.(run, 'loss')?.[0].length || 0) > n",
+        "([run, n]) => document.querySelector('#live .live')?.drawnPoints?.(run, 'loss')[0]"
+        ".length > n",
         arg=[run, more_than],
         timeout=60_000,
     )
@@ -109,7 +110,8 @@ def test_the_last_drawn_point_is_the_stores_last_row(serve, page, config, tmp_pa
     with Store(control.run_dir(home, run)) as store:
         rows = store.metrics(["loss", "top1"])
     page.wait_for_function(
-        "([run, last]) => document.querySelector('#live .live').drawnPoints(run, 'loss')[0].at(-1) === last",
+        "([run, last]) => document.querySelector('#live .live').drawnPoints(run, 'loss')[0]"
+        ".at(-1) === last",
         arg=[run, rows["loss"][-1][0]],
     )
     steps, values = drawn(page, run, "loss")
@@ -139,7 +141,8 @@ def test_zoom_is_kept_and_shared_and_nothing_piles_up(serve, page, config, tmp_p
     before_nodes, before_points = page.evaluate(nodes), points(page, run, "loss")
     # 200 ticks without waiting for the clock
     page.evaluate(
-        "async () => { for (let i = 0; i < 200; i++) await document.querySelector('#live .live').tick(); }"
+        "async () => { const live = document.querySelector('#live .live');"
+        "for (let i = 0; i < 200; i++) await live.tick(); }"
     )
     assert points(page, run, "loss") > before_points
     assert page.evaluate(ranges) == zoomed

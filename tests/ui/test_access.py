@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -67,8 +68,12 @@ def app_with_limit() -> TestClient:
     async def read(request: Request) -> PlainTextResponse:
         return PlainTextResponse(str(len(await request.body())))
 
-    app = Starlette(routes=[Route("/", read, methods=["POST"])])
-    return TestClient(BodyLimit(app, max_bytes=1000))
+    return TestClient(
+        Starlette(
+            routes=[Route("/", read, methods=["POST"])],
+            middleware=[Middleware(BodyLimit, max_bytes=1000)],
+        )
+    )
 
 
 def test_bodies_over_the_limit_are_refused() -> None:
