@@ -30,7 +30,12 @@ def diagnose(signs: Signs) -> str:
         sentence = finding(signs)
         if sentence:
             return sentence
-    return f"Learning: the loss fell from {signs.losses[0]:.2f} to {recent(signs.losses):.2f}."
+    return f"Learning: the loss fell from {signs.losses[0]:.2f} to {recent(signs.losses):.2f}." + (
+        f" The first block receives {signs.first_gradient / signs.last_gradient:.2g} times the "
+        f"last block's gradient, relative to its weights."
+        if signs.first_gradient and signs.last_gradient
+        else ""
+    )
 
 
 def recent(losses: list[float]) -> float:
