@@ -97,7 +97,7 @@ def test_a_second_train_waits_its_turn_and_says_so(command, pictures: Path, tmp_
     wait_until(lambda: (home.runs / "0002" / "lock").exists()
                and "another run" in control.read_run(home, "0002").message)  # fmt: skip
     assert "Stopped at step" in command("stop", "0001", "--home", tmp_path).stdout
-    assert second.wait(60) == 0 and "Waiting for another run." in second.stderr.read()
+    assert second.wait(60) == 0 and "Waiting for another run" in second.stderr.read()
     assert first.wait(20) == 0
     wait_until(lambda: not is_held(home.runs / "0002" / "lock"))
 

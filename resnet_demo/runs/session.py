@@ -88,11 +88,12 @@ def fit_to_budget(worker: "Worker", pictures: Pictures) -> list[Change]:
     speed = measure(config, len(pictures.classes))
     px = fitting_px(config, speed, *sizes)
     sized = replace(config, px=px, start_px=min(px, config.start_px))
-    worker.say(
-        "estimate",
+    sentence = (
         f"This machine will take about {speed.seconds(sized, *sizes) / 60:.1f} minutes "
-        f"with pictures of {px} px.",
+        f"with pictures of {px} px."
     )
+    worker.say("estimate", sentence)
+    worker.store.set(estimate=sentence)
     worker.store.add_event(0, "set", json.dumps(["px", px]))
     return [Change(0, "px", px)]
 

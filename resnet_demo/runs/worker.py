@@ -180,7 +180,11 @@ class Worker:
             if lock:
                 self.locks.append(lock)
                 break
-            waiting = f"Waiting for run {ahead[0]}." if ahead else "Waiting for another run."
+            waiting = (
+                f"Waiting for run {ahead[0]}."
+                if ahead
+                else "Waiting for another run or a measurement."
+            )
             if waiting != said:
                 said = waiting
                 self.store.set(state="queued", message=waiting)

@@ -130,6 +130,7 @@ def head_of(row: control.Run, store: Store) -> dict[str, object]:
         "machine": store.fact("machine"),
         "message": row.message,
         "diagnosis": diagnose(signs_of(store)),
+        "estimate": store.fact("estimate", "") if row.epoch == 0 else "",
     }
 
 

@@ -281,7 +281,7 @@ function drawHead() {
     head.eta ? `${minutes(head.eta)} left` : null, head.machine ? `on ${head.machine}` : null,
   ].filter(Boolean).join("  ·  ");
   find("progress").value = head.steps ? head.step / head.steps : 0;
-  find(".diagnosis").textContent = head.state === "failed" ? head.message : head.diagnosis || "";
+  find(".diagnosis").textContent = head.state === "failed" ? head.message : [head.diagnosis, head.estimate].filter(Boolean).join(" ");
   const alive = UNDER_WAY.includes(head.state), may = (name, on) => { find(`[data-do=${name}]`).disabled = !on; };
   may("pause", head.state === "running");
   may("resume", ["paused", "stopped", "interrupted", "failed"].includes(head.state));

@@ -237,6 +237,19 @@ def wire(home: Home, form: Form, token: Component, start: Component, started: Co
         )
 
 
+def quietly(measure: Callable) -> Callable:
+    """For measurements that nobody asked for: no answer instead of a refusal."""
+
+    @functools.wraps(measure)
+    def wrapped(values: Values, request: gr.Request) -> str:
+        try:
+            return measure(values, request)
+        except gr.Error:
+            return ""
+
+    return wrapped
+
+
 def wire_estimate(
     home: Home, form: Form, token: Component, here: Component, how_long: Component
 ) -> None:
@@ -254,6 +267,8 @@ def wire_estimate(
     inputs = {*form.inputs, token}
     shared = {"concurrency_id": "measure", "concurrency_limit": 1, "api_visibility": "private"}
     how_long.click(measure, inputs, here, **shared)
+    for widget in (form.preset, form.widgets["depth"], form.widgets["data"]):
+        widget.input(quietly(measure), inputs, here, show_progress="hidden", **shared)
     form.find_lr.click(find, inputs, [form.widgets["lr"], here], **shared)
 
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import io
+import pickle
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from resnet_demo.config import Home, UserError
@@ -111,6 +113,33 @@ def test_offline_names_what_works_without_a_network(home: Home, monkeypatch) -> 
     server.server_close()
     with pytest.raises(UserError, match=r"shapes, which needs no download, or folder:PATH"):
         drained(download.fetch_folder(url, "", home.downloads))
+
+
+def test_cifar10_comes_out_of_its_archive(home: Home, monkeypatch) -> None:
+    import torchvision
+
+    def batch(labels: list[int]) -> bytes:
+        pixels = np.arange(len(labels) * 3072).astype(np.uint8).reshape(-1, 3072)
+        return pickle.dumps({b"data": pixels, b"labels": labels})
+
+    names = [f"data_batch_{number}" for number in range(1, 6)]
+    files = {name: batch([index, 9]) for index, name in enumerate(names)} | {
+        "test_batch": batch([3]),
+        "batches.meta": pickle.dumps({b"label_names": [b"cat", b"dog"]}),
+    }
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    server = Unreliable(data.getvalue(), [])
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", server.url)
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "tgz_md5", md5(data.getvalue()))
+    found = drained(download.cifar10(home))[1]
+    assert found.classes == ("cat", "dog") and found.train.labels == (0, 9, 1, 9, 2, 9, 3, 9, 4, 9)
+    picture = found.val.read(0)
+    assert picture.shape == (32, 32, 3) and picture[0, 1].tolist() == [1, 1, 1]
 
 
 def test_imagenette_is_torchvisions(home: Home, monkeypatch) -> None:

@@ -42,6 +42,12 @@ def test_the_estimate_names_the_machine(config: TrainConfig, home: Home) -> None
     assert answer["machine"] in answer["sentence"]
 
 
+def test_an_estimate_downloads_nothing(config: TrainConfig, home: Home) -> None:
+    _, answer = drained(before.estimate(replace(config, data="imagenette"), home))
+    assert (answer["num_train"], answer["num_val"]) == (9469, 3925)
+    assert not list(home.downloads.iterdir())
+
+
 def test_the_finder_suggests_a_rate_below_the_lowest_loss(config: TrainConfig, home: Home) -> None:
     seen, answer = drained(before.find_lr(config, home))
     rates = [point["lr"] for point in answer["tried"]]
