@@ -129,7 +129,8 @@ def resume(home: Home, run: str) -> str:
 
 def spawn(home: Home, run: str) -> subprocess.Popen:
     """The worker: in a session of its own, so that it does not end with the page."""
-    command = [sys.executable, "-m", "resnet_demo", "resume", run, "--home", str(home.path)]
+    command = [sys.executable, "-m", "resnet_demo", "resume", run, "--json"]
+    command += ["--home", str(home.path)]
     with (home.runs / run / "log.txt").open("ab") as log:
         return subprocess.Popen(
             command,

@@ -243,7 +243,7 @@ class Worker:
 
     def fail(self, why: str) -> None:
         self.store.set(state="failed", message=why)
-        self.say("failed", why)
+        self.store.add_event(self.step, "failed", why)  # whoever catches the error prints it
 
     def close(self) -> None:
         control.dequeue(self.home, self.run)
