@@ -33,11 +33,9 @@ def train(args: argparse.Namespace) -> Answer:
 def resume(args: argparse.Namespace) -> Answer:
     """go on with a run, here; a run that is paused elsewhere goes on there"""
     home = Home.find(args.home)
-    folder = control.run_dir(home, args.run)
     if control.read_run(home, args.run).state == "paused":
         say(args, control.send(home, args.run, "resume"))
         return summary(home, args.run)
-    del folder
     return work(args, home, args.run)
 
 
@@ -124,7 +122,7 @@ def evaluate(args: argparse.Namespace) -> Answer:
     say(args, f"{args.model}: top-1 {answer['top1']:.2f} % (95 % interval {low:.2f} to {high:.2f}, "
         f"n = {answer['n']}), top-5 {answer['top5']:.2f} %")  # fmt: skip
     for name, row in answer["per_class"].items():
-        say(args, f"  {name:20} {row['top1']:6.2f} %  n = {row['n']}")
+        say(args, f"  {name:20} {row['top1'] or 0:6.2f} %  n = {row['n']}")
     return answer
 
 
@@ -204,7 +202,7 @@ def config_from(args: argparse.Namespace) -> TrainConfig:
     chosen = preset(args.preset) if args.preset else {}
     config = {**chosen, **{name: value for name, value in typed.items() if value is not None}}
     if "px" in config and "start_px" not in typed_names(typed):
-        config["start_px"] = min(config.get("start_px", config["px"]), config["px"])
+        config["start_px"] = min(config.get("start_px", TrainConfig.start_px), config["px"])
     return TrainConfig(**config)
 
 

@@ -6,6 +6,7 @@ three views of it. Nothing here imports torch or gradio.
 
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ ARCHS = tuple(
     f"{kind}{depth}" for kind in ("resnet", "plain") for depth in IMAGENET_DEPTHS + CIFAR_DEPTHS
 )
 OPTIMIZERS = ("muon", "sgd", "adamw")
+CHANGEABLE = ("lr", "epochs")  # by a person, while a run is on
 TRACKERS = ("none", "trackio", "wandb")
 DATA_FORMS = "imagenette, imagenette:320, imagenette:full, cifar10, shapes, folder:PATH"
 SMALLEST_PX, LARGEST_PX = 16, 512
@@ -56,6 +58,12 @@ class TrainConfig:
     tracker: str = "none"
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type is float and type(value) is int:
+                object.__setattr__(self, field.name, float(value))
+            elif type(value) is not field.type:
+                raise UserError(f"{field.name} must be {KINDS[field.type]}. Got {value!r}.")
         check_data_name(self.data)
         require_one_of("arch", self.arch, ARCHS)
         require_one_of("optimizer", self.optimizer, OPTIMIZERS)
@@ -92,6 +100,7 @@ class TrainConfig:
         return cls(**values)
 
 
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 LIMITS: dict[str, tuple[float, float]] = {
     "epochs": (1, 10_000),
     "px": (SMALLEST_PX, LARGEST_PX),
@@ -125,6 +134,30 @@ def preset(name: str) -> dict[str, object]:
 def require_one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise UserError(f"There is no {what} '{value}'. Choose one of: {', '.join(allowed)}.")
+
+
+def changed(config: TrainConfig, name: str, text: str) -> TrainConfig:
+    """What a person asks for in "lr=0.01"; raises UserError when it makes no sense."""
+    require_one_of("setting to change", name, CHANGEABLE)
+    try:
+        value = float(text)
+    except ValueError:
+        raise UserError(f"{name} must be a number. Got '{text}'.") from None
+    if name == "epochs" and not value.is_integer():  # nor are NaN and infinity
+        raise UserError(f"epochs must be a whole number. Got {text}.")
+    return replace(config, **{name: int(value) if name == "epochs" else value})
+
+
+def with_changes(config: TrainConfig, changes: Iterable[tuple[int, str, float]]) -> TrainConfig:
+    """The configuration after changes (step, setting, value), in their order."""
+    made = {name: type(getattr(config, name))(value) for _, name, value in changes}
+    return replace(config, **made) if made else config
+
+
+def shown_data(data: str) -> str:
+    """DATA without the path of a folder: what others may know of it."""
+    kind, _, rest = data.partition(":")
+    return f"folder:{Path(rest).name}" if kind == "folder" else data
 
 
 def check_data_name(name: str) -> None:

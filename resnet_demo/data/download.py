@@ -4,13 +4,17 @@ A download goes on where it broke off, is verified before it is opened, and is u
 its place and renamed, so that a folder of that name is always whole.
 """
 
+import errno
+import fcntl
 import hashlib
+import http.client
 import pickle
 import shutil
 import tarfile
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -67,11 +71,27 @@ def fetch_folder(url: str, md5: str, downloads: Path) -> Generator[Progress, Non
     archive = downloads / url.rsplit("/", 1)[1]
     place = downloads / archive.name.split(".")[0]
     if not place.is_dir():
+        yield "Downloading", 0, 0  # who only wants to look stops here
         downloads.mkdir(parents=True, exist_ok=True)
-        yield from download(url, md5, archive)
-        unpack(archive, place)
-        archive.unlink()
+        with one_at_a_time(downloads):
+            if not place.is_dir():
+                yield from download(url, md5, archive)
+                unpack(archive, place)
+                archive.unlink()
     return place
+
+
+@contextmanager
+def one_at_a_time(downloads: Path) -> Iterator[None]:
+    """Two processes that continue one file would spoil it."""
+    with (downloads / ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                "Another process is downloading here; try again when it is done."
+            ) from None
+        yield
 
 
 def download(url: str, md5: str, archive: Path) -> Generator[Progress, None, None]:
@@ -80,7 +100,9 @@ def download(url: str, md5: str, archive: Path) -> Generator[Progress, None, Non
     for attempt in range(ATTEMPTS):
         try:
             yield from continue_download(url, partial)
-        except (urllib.error.URLError, OSError, TimeoutError) as error:
+        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+            if getattr(error, "errno", None) == errno.ENOSPC:
+                raise UserError(f"The disk is full; make room in {archive.parent}.") from None
             if attempt == ATTEMPTS - 1:
                 raise UserError(offline_sentence(url, error)) from None
             continue

@@ -82,8 +82,7 @@ def build(
 ) -> Generator[Progress, None, None]:
     """Decode on all cores (Pillow releases the interpreter lock)."""
     partial = array_path.with_suffix(f".{os.getpid()}.partial")
-    for left_over in array_path.parent.glob(f"{array_path.stem}.*.partial"):
-        left_over.unlink(missing_ok=True)
+    remove_left_overs(array_path)
     broken: dict[int, str] = {}
     try:
         with partial.open("wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -105,6 +104,15 @@ def build(
         write_whole(notes_path, lambda file: file.write(json.dumps(broken).encode()))
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_left_overs(array_path: Path) -> None:
+    """Of builders that were killed; another process may be building the same cache now."""
+    for left_over in array_path.parent.glob(f"{array_path.stem}.*.partial"):
+        try:
+            os.kill(int(left_over.suffixes[-2][1:]), 0)
+        except ProcessLookupError:
+            left_over.unlink(missing_ok=True)
 
 
 def write_header(file, count: int, px: int) -> None:

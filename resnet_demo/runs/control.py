@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig, UserError, changed
 from resnet_demo.runs.locks import is_held, try_lock
 from resnet_demo.runs.store import Store
 
@@ -52,7 +53,7 @@ def run_dir(home: Home, run: str) -> Path:
     folder = home.runs / run
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run) or not (folder / "run.sqlite").is_file():
         known = ", ".join(run_names(home)[:5]) or "none yet"
-        raise UserError(f"There is no run '{run}' in {home.path}. Runs: {known}.")
+        raise UserError(f"There is no run '{run}' here. Runs: {known}.")
     return folder
 
 
@@ -72,10 +73,14 @@ def new_run(home: Home, config: TrainConfig, save_every: float = 30.0) -> str:
             break
         except FileExistsError:  # another start took the number
             number += 1
-    for folder in ("checkpoints", "weights"):
-        (home.runs / name / folder).mkdir()
-    Store.create(home.runs / name, config, save_every=save_every).close()
-    enqueue(home, name)
+    try:
+        for folder in ("checkpoints", "weights"):
+            (home.runs / name / folder).mkdir()
+        Store.create(home.runs / name, config, save_every=save_every).close()
+        enqueue(home, name)
+    except (OSError, sqlite3.Error) as error:
+        shutil.rmtree(home.runs / name, ignore_errors=True)
+        raise UserError(f"Cannot write a run to {home.path} ({error}). Make room there.") from None
     return name
 
 
@@ -192,6 +197,8 @@ def send(home: Home, run: str, command: str, value: str = "", wait: float = 15.0
             raise UserError(
                 f"Run {run} is {state_of(folder, store)}: there is nothing to {command}."
             )
+        if command == "set":
+            changed(store.config, *value.partition("=")[::2])
         number = store.send(command, value)
         if not alive:
             return f"Run {run} will use {value.replace('=', ' ')} when it is resumed."
@@ -228,15 +235,16 @@ def remove(home: Home, folder: Path) -> None:
     dequeue(home, folder.name)
     doomed = home.path / f".removed-{folder.name}-{time.time_ns()}"
     folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+    for removed in home.path.glob(".removed-*"):  # also those of a removal that was killed
+        shutil.rmtree(removed, ignore_errors=True)
 
 
 def list_runs(home: Home) -> Iterator[Run]:
-    """Newest first; folders that cannot be read are passed over."""
+    """Newest first; one that cannot be read is listed as failed, with the reason."""
     for name in run_names(home):
         try:
             yield read_run(home, name)
-        except UserError as error:
+        except (UserError, sqlite3.Error) as error:
             yield unreadable(name, str(error))
 
 

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, UserError
+from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, UserError, shown_data, with_changes
 from resnet_demo.data import Pictures, open_data
 from resnet_demo.data.pixels import Pixels, load_pixels
 from resnet_demo.evaluate.report import all_logits, report
@@ -21,7 +21,6 @@ from resnet_demo.training.engine import (
     StepDone,
     Training,
     Validating,
-    with_changes,
 )
 from resnet_demo.training.estimate import fitting_px, measure
 from resnet_demo.training.norms import block_of
@@ -43,11 +42,15 @@ def open_training(worker: "Worker") -> Training:
     px = with_changes(worker.config, changes).px
     train, val = worker.attend(load_pixels(pictures, px, worker.home))
     tell_about_data(worker, pictures, train, val)
-    weights = starting_weights(worker.config, len(pictures.classes), worker.home)
+    check_same_pictures(worker, pictures, train, val)
+    state = newest_state(worker)
+    weights = None  # a checkpoint needs no start
+    if state is None:
+        weights = starting_weights(worker.config, len(pictures.classes), worker.home)
     training = Training(
         worker.config, train, val, len(pictures.classes), weights=weights, changes=changes
     )
-    load_checkpoint(worker, training)
+    go_on_from(worker, training, state)
     check_disk(worker, training)
     store.set(
         state="running",
@@ -83,9 +86,8 @@ def note_machine(worker: "Worker") -> None:
 
 def fit_to_budget(worker: "Worker", pictures: Pictures) -> list[Change]:
     """Measure this machine; smaller pictures when the run would take longer than promised."""
-    worker.store.set(message="Measuring this machine")
     config, sizes = worker.config, (len(pictures.train), len(pictures.val))
-    speed = measure(config, len(pictures.classes))
+    speed = worker.attend(measure(config, len(pictures.classes)))
     px = fitting_px(config, speed, *sizes)
     sized = replace(config, px=px, start_px=min(px, config.start_px))
     sentence = (
@@ -109,10 +111,29 @@ def tell_about_data(worker: "Worker", pictures: Pictures, train: Pixels, val: Pi
             worker.say("data", f"{len(pixels.broken)} pictures left out, e.g. {first}")
 
 
-def load_checkpoint(worker: "Worker", training: Training) -> None:
+def check_same_pictures(worker: "Worker", pictures: Pictures, train: Pixels, val: Pixels) -> None:
+    """Other pictures than at the start: refused when their number changed, else said."""
+    sizes = [len(pictures.classes), len(train), len(val)]
+    prints = [pictures.train.fingerprint, pictures.val.fingerprint]
+    before = worker.store.fact("sizes", sizes)
+    if before != sizes:
+        raise UserError(
+            f"The pictures changed since run {worker.run} began (classes, train, val: {before} "
+            f"then, {sizes} now). Put them back, or start a new run."
+        )
+    if worker.store.fact("prints", prints) != prints:
+        worker.say("not-exact", "Some pictures changed since the run began; it goes on with these.")
+    worker.store.set(sizes=sizes, prints=prints)
+
+
+def newest_state(worker: "Worker") -> dict[str, object] | None:
     state, spoilt = checkpoint.load_state(worker.folder / "checkpoints")
     for name in spoilt:
-        worker.say("spoilt", f"Checkpoint {name} is damaged and was passed over.")
+        worker.say("spoilt", f"Checkpoint {name} is damaged and was removed.")
+    return state
+
+
+def go_on_from(worker: "Worker", training: Training, state: dict[str, object] | None) -> None:
     if state is None:
         worker.store.rewind(-1)
         return
@@ -136,7 +157,13 @@ def check_disk(worker: "Worker", training: Training) -> None:
 def record(worker: "Worker", event: Event, tracker: Tracker) -> None:
     training, store = worker.training, worker.store
     if isinstance(event, StepDone):
-        store.add_metrics(event.step, event.metrics, step=event.step, seconds=training.seconds)
+        store.add_metrics(
+            event.step,
+            event.metrics,
+            step=event.step,
+            steps=training.total_steps,
+            seconds=training.seconds,
+        )
         tracker.log(event.metrics, event.step)
         worker.progress("Training", event.step, training.total_steps)
     elif isinstance(event, Validating):
@@ -179,12 +206,12 @@ def describe_weights(worker: "Worker", event: EpochDone) -> dict[str, str]:
         "px": str(settings.px),
         "mean": json.dumps(IMAGENET_MEAN),
         "std": json.dumps(IMAGENET_STD),
-        "data": settings.data.partition("/")[0] + settings.data.rpartition("/")[2],
+        "data": shown_data(settings.data),
         "run": worker.run,
         "seed": str(settings.seed),
         "epoch": str(event.epoch),
         "top1": f"{event.metrics['top1']:.4f}",
-        "recipe": json.dumps(settings.to_dict() | {"data": "", "init": settings.init}),
+        "recipe": json.dumps(settings.to_dict() | {"data": shown_data(settings.data)}),
     }
 
 

@@ -7,7 +7,8 @@ only: WAL needs shared memory.
 import json
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from resnet_demo.config import TrainConfig, UserError
@@ -27,9 +28,12 @@ class Store:
     def __init__(self, run_dir: Path) -> None:
         self.path = run_dir / "run.sqlite"
         if not self.path.is_file():
-            raise UserError(f"There is no run {run_dir.name} in {run_dir.parent}.")
-        self.db = connect(self.path)
-        version = self.db.execute("PRAGMA user_version").fetchone()[0]
+            raise UserError(f"There is no run {run_dir.name} here.")
+        try:
+            self.db = connect(self.path)
+            version = self.db.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise UserError(f"The store of run {run_dir.name} cannot be read ({error}).") from None
         if version != VERSION:
             self.close()
             raise UserError(
@@ -58,6 +62,21 @@ class Store:
     def close(self) -> None:
         self.db.close()
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it or nothing."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    def make_durable(self) -> None:
+        """To the disk, before a checkpoint claims that these rows exist."""
+        self.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
     # --- facts -----------------------------------------------------------------------------
 
     def facts(self) -> dict[str, object]:
@@ -78,11 +97,10 @@ class Store:
 
     def add_metrics(self, at: int, metrics: dict[str, float], **facts: object) -> None:
         """Rows of step `at` and facts, in one transaction; an old row is replaced, not doubled."""
-        self.db.execute("BEGIN IMMEDIATE")
         rows = [(at, name, value) for name, value in metrics.items()]
-        self.db.executemany("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?)", rows)
-        write_facts(self.db, facts)
-        self.db.execute("COMMIT")
+        with self.transaction():
+            self.db.executemany("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?)", rows)
+            write_facts(self.db, facts)
 
     def metrics(self, names: Iterable[str], since: int = -1) -> dict[str, list[tuple[int, float]]]:
         """{name: [(step, value), ...]} of the rows after step `since`, by step."""

@@ -10,20 +10,22 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
-from resnet_demo.config import Home, Progress, UserError
+from resnet_demo.config import Home, Progress, UserError, changed
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
 from resnet_demo.runs.store import Store
 from resnet_demo.runs.trackers import Tracker
 
 if TYPE_CHECKING:
-    from resnet_demo.training.engine import Change, Training
+    from resnet_demo.training.engine import Training
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -73,11 +75,14 @@ class Worker:
         except Halt as halt:
             state = halt.state
         except UserError as error:
+            with suppress(OSError, sqlite3.Error):
+                self.save()
             self.fail(str(error))
             raise
-        except OSError as error:
-            self.fail(f"The run stopped: {error}. Make room or mend the disk, then resume it.")
-            raise UserError(f"Run {self.run} stopped: {error}.") from error
+        except (OSError, sqlite3.Error) as error:
+            why = f"Run {self.run} stopped: {error}. Make room or mend the disk, then resume it."
+            self.fail(why)
+            raise UserError(why) from error
         except Exception as error:
             self.fail(f"{type(error).__name__}: {error}. The log of run {self.run} says where.")
             log.exception("run %s", self.run)
@@ -153,22 +158,26 @@ class Worker:
 
     def on_set(self, number: int, value: str) -> None:
         """`lr=0.01` or `epochs=8`, in force from the next step on."""
-        from resnet_demo.training.engine import Change, changed
-
         if self.training is None:
             return  # answered at the first step
-        name, _, number_text = value.partition("=")
+        name, _, text = value.partition("=")
         try:
-            changed(self.training.settings, name, number_text)
+            wanted = changed(self.training.settings, name, text)
         except UserError as error:
             return self.store.answer(number, str(error))
-        self.make_change(Change(self.step, name, float(number_text)))
-        self.store.set(steps=self.training.total_steps)
-        self.store.answer(number, f"{name} is {number_text} from step {self.step + 1} on.")
+        if wanted.epochs * self.training.steps_per_epoch < self.step:
+            least = self.training.epoch + 1
+            return self.store.answer(number, f"Epoch {least} has begun; epochs must be {least} up.")
+        self.make_change(number, name, getattr(wanted, name))
 
-    def make_change(self, change: "Change") -> None:
-        self.training.changes.append(change)
-        self.store.add_event(change.step, "set", json.dumps([change.name, change.value]))
+    def make_change(self, number: int, name: str, value: float) -> None:
+        """Event and answer in one transaction: a kill in between would make the change twice."""
+        from resnet_demo.training.engine import Change
+
+        with self.store.transaction():
+            self.store.add_event(self.step, "set", json.dumps([name, value]))
+            self.store.answer(number, f"{name} is {value:g} from step {self.step + 1} on.")
+        self.training.changes.append(Change(self.step, name, value))
 
     # --- the run ------------------------------------------------------------------------------
 
@@ -231,8 +240,8 @@ class Worker:
             return
         from resnet_demo.training.checkpoint import save_state
 
-        state = self.training.state() | {"threads": self.store.fact("threads")}
-        save_state(self.folder / "checkpoints", state)
+        self.store.make_durable()
+        save_state(self.folder / "checkpoints", self.training.state())
         self.saved_at = time.monotonic()
 
     # --- the end --------------------------------------------------------------------------------
@@ -242,8 +251,10 @@ class Worker:
         log.info("%s", text)
 
     def fail(self, why: str) -> None:
-        self.store.set(state="failed", message=why)
-        self.store.add_event(self.step, "failed", why)  # whoever catches the error prints it
+        """Whoever catches the error prints it; a full disk may not even take the sentence."""
+        with suppress(sqlite3.Error):
+            self.store.set(state="failed", message=why)
+            self.store.add_event(self.step, "failed", why)
 
     def close(self) -> None:
         control.dequeue(self.home, self.run)

@@ -28,7 +28,7 @@ def estimate(config: TrainConfig, home: Home) -> Generator[Progress, None, dict[
     """Seconds from the first step to the last validation, and the side that keeps the budget."""
     num_classes, *sizes = yield from count(config.data, home)
     machine.prepare()
-    speed = measure(config, num_classes)
+    speed = yield from measure(config, num_classes)
     px = fitting_px(config, speed, *sizes)
     sized = replace(config, px=px, start_px=min(px, config.start_px))
     seconds = speed.seconds(sized, *sizes)

@@ -35,13 +35,14 @@ def states(folder: Path) -> list[Path]:
 
 
 def load_state(folder: Path) -> tuple[dict[str, object] | None, list[str]]:
-    """The newest state whose bytes are as they were written, and the names of those that aren't."""
+    """The newest state whose bytes are as they were written; damaged ones are removed and named."""
     spoilt = []
     for path in states(folder):
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() == path.name.split(".")[1]:
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True), spoilt
         spoilt.append(path.name)
+        path.unlink()  # it would crowd out the states that follow
     return None, spoilt
 
 

@@ -10,14 +10,15 @@ equal to an uninterrupted one.
 """
 
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_demo.config import TrainConfig, UserError, require_one_of
+from resnet_demo.config import TrainConfig, UserError, with_changes
 from resnet_demo.data.augment import epoch_order, normalise, num_batches, train_batch, whole_batch
 from resnet_demo.data.pixels import Pixels
 from resnet_demo.models import build
@@ -28,37 +29,18 @@ from resnet_demo.training.optim import make_optimizer
 from resnet_demo.training.schedule import lr_at, px_at
 
 VAL_BATCH = 128
-CHANGEABLE = ("lr", "epochs")  # by a person, while a run is on
 
 
 class Diverged(UserError):
     """Loss or gradient stopped being a number; the weights are those of before the step."""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """A setting that a person changed: in force from `step` on."""
 
     step: int
     name: str
     value: float
-
-
-def with_changes(config: TrainConfig, changes: Iterable[Change]) -> TrainConfig:
-    made = {c.name: type(getattr(config, c.name))(c.value) for c in changes}
-    return replace(config, **made) if made else config
-
-
-def changed(config: TrainConfig, name: str, text: str) -> TrainConfig:
-    """What a person asks for in "lr=0.01"; raises UserError when it makes no sense."""
-    require_one_of("setting to change", name, CHANGEABLE)
-    try:
-        value = float(text)
-    except ValueError:
-        raise UserError(f"{name} must be a number. Got '{text}'.") from None
-    if name == "epochs" and value != int(value):
-        raise UserError(f"epochs must be a whole number. Got {text}.")
-    return with_changes(config, [Change(0, name, value)])
 
 
 @dataclass(frozen=True)
@@ -136,7 +118,7 @@ class Training:
     @property
     def settings(self) -> TrainConfig:
         """The configuration with the changes made so far."""
-        return with_changes(self.config, (c for c in self.changes if c.step <= self.step))
+        return with_changes(self.config, [c for c in self.changes if c.step <= self.step])
 
     @property
     def total_steps(self) -> int:
@@ -165,6 +147,7 @@ class Training:
         progress = self.step / self.total_steps
         lr = lr_at(progress, settings.lr, settings.warmup) if lr is None else lr
         images, labels = self.batch(settings)
+        buffers = [buffer.clone() for buffer in self.model.buffers()]
         self.model.train()
         with machine.autocast(self.device):
             logits = self.model(normalise(images.to(self.device)))
@@ -172,7 +155,7 @@ class Training:
         loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.refuse_non_finite(loss, lr)
+        self.refuse_non_finite(loss, lr, buffers)
         probing = self.step % settings.probe_every == 0
         metrics = block_norms(self.model) if probing else {}  # of the weights before the step
         for group in self.optimizer.param_groups:
@@ -197,9 +180,12 @@ class Training:
         images, labels = train_batch(self.train, indices, px, settings.min_crop, key)
         return images, labels.to(self.device)
 
-    def refuse_non_finite(self, loss: Tensor, lr: float) -> None:
+    def refuse_non_finite(self, loss: Tensor, lr: float, buffers: list[Tensor]) -> None:
+        """buffers: batch norm's, from before the forward pass; they go back with the refusal."""
         bad = "loss" if not torch.isfinite(loss) else not_finite(self.model)
         if bad:
+            for buffer, before in zip(self.model.buffers(), buffers):
+                buffer.copy_(before)
             raise Diverged(
                 f"The {bad} stopped being a finite number at step {self.step + 1} "
                 f"(learning rate {lr:.3g}). The weights from before this step are kept; "

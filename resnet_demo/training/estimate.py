@@ -1,12 +1,13 @@
 """How long a run will take here, and which side fits a time: a few seconds of measuring."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from resnet_demo.config import TrainConfig
+from resnet_demo.config import Progress, TrainConfig
 from resnet_demo.data.augment import num_batches
 from resnet_demo.data.pixels import Pixels
 from resnet_demo.training.engine import VAL_BATCH, Training
@@ -38,7 +39,7 @@ def at(line: tuple[float, float], px: int) -> float:
     return line[0] + line[1] * px**2
 
 
-def measure(config: TrainConfig, num_classes: int) -> Speed:
+def measure(config: TrainConfig, num_classes: int) -> Generator[Progress, None, Speed]:
     """Train and validate a few batches of noise at two sides; the network is thrown away."""
     sides = sorted({max(FLOOR_PX, config.px // 2), config.px})
     steps, vals = [], []
@@ -46,8 +47,9 @@ def measure(config: TrainConfig, num_classes: int) -> Speed:
         noise = random_pixels(max(config.batch_size, VAL_BATCH), px, num_classes)
         sized = replace(config, px=px, start_px=px, epochs=1000)
         training = Training(sized, noise, noise, num_classes)
-        steps.append(timed(training.train_step))
-        vals.append(timed(lambda: training.validate_batch(range(VAL_BATCH))))  # noqa: B023
+        steps.append((yield from timed(training.train_step)))
+        validate = partial(training.validate_batch, range(VAL_BATCH))
+        vals.append((yield from timed(validate)))
     return Speed(line(sides, steps), line(sides, vals))
 
 
@@ -57,9 +59,10 @@ def random_pixels(count: int, px: int, num_classes: int) -> Pixels:
     return Pixels(images, random.integers(0, num_classes, count), ("noise",) * count, ())
 
 
-def timed(action: Callable[[], object]) -> float:
+def timed(action: Callable[[], object]) -> Generator[Progress, None, float]:
     seconds = []
-    for _ in range(WARM_UP + STEPS):
+    for number in range(WARM_UP + STEPS):
+        yield "Measuring this machine", number, WARM_UP + STEPS
         started = time.perf_counter()
         action()
         seconds.append(time.perf_counter() - started)

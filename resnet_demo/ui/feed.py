@@ -2,26 +2,67 @@
 
 import hashlib
 import json
+import math
+import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig, UserError, shown_data
 from resnet_demo.evaluate.interval import wilson
 from resnet_demo.runs import control
 from resnet_demo.runs.diagnosis import Signs, diagnose
 from resnet_demo.runs.store import Store
 from resnet_demo.training.schedule import px_at
+from resnet_demo.ui.access import is_public
 
 STEP_LINES = ("loss", "lr", "images_per_s")
 EPOCH_LINES = ("train_loss", "val_loss", "top1", "train_error")
-MAX_POINTS = 2000  # a line at first load; ticks bring single points
+MAX_POINTS = 1000  # a line at first load; ticks bring single points
 MAX_RUNS = 6  # compared at once
 LISTED = 40  # newest runs in the list
+QUICK_VIEWERS = 8  # so many pages may ask once a second; more share that rate
+SLOWEST_SECONDS = 5.0
 KEEP_SECONDS = 0.9  # how long an answer serves other viewers
 Points = list[tuple[int, float]]
+
+
+class Cursor(NamedTuple):
+    """What a page has of a run: nothing when the generation is another one."""
+
+    generation: int = -1
+    step: int = -1
+    epoch: int = -1
+
+
+def cursors(asked: dict[str, object], main: str | None) -> dict[str, Cursor]:
+    """From a stranger's JSON: at most MAX_RUNS, whole numbers only."""
+    given = asked.get("runs")
+    found = {str(run): cursor_of(c) for run, c in given.items()} if isinstance(given, dict) else {}
+    if main:
+        found = {main: found.get(main, Cursor())} | found
+    return dict(list(found.items())[:MAX_RUNS])
+
+
+def cursor_of(given: object) -> Cursor:
+    values = given if isinstance(given, dict) else {}
+    whole = [values.get(name, -1) for name in Cursor._fields]
+    return Cursor(*(v if type(v) is int and -1 <= v < 2**53 else -1 for v in whole))
+
+
+@dataclass
+class Answer:
+    """One answer, shared by the viewers that ask within a second."""
+
+    made: float
+    value: object = None
+    ready: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Feed:
@@ -29,37 +70,50 @@ class Feed:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.kept: dict[tuple, tuple[float, object]] = {}
+        self.kept: dict[tuple, Answer] = {}
         self.lock = threading.Lock()
+        self.wanted = 1.0
+        self.polls: deque[float] = deque(maxlen=200)
+
+    def pace(self) -> float:
+        """Seconds until a page should ask again: pages must stay cheap however many they are."""
+        now = time.monotonic()
+        self.polls.append(now)
+        rate = sum(now - at < SLOWEST_SECONDS for at in list(self.polls)) / SLOWEST_SECONDS
+        self.wanted = 0.8 * self.wanted + 0.2 * self.wanted * rate / QUICK_VIEWERS
+        self.wanted = min(SLOWEST_SECONDS, max(1.0, self.wanted))
+        return round(self.wanted, 2)
 
     def once_a_second(self, key: tuple, make: Callable[[], object]) -> object:
+        """The answer made for another viewer a moment ago, or a new one."""
         with self.lock:
             now = time.monotonic()
-            if key not in self.kept or now - self.kept[key][0] > KEEP_SECONDS:
-                self.kept = {k: v for k, v in self.kept.items() if now - v[0] < KEEP_SECONDS}
-                self.kept[key] = (now, make())
-            return self.kept[key][1]
+            self.kept = {k: v for k, v in self.kept.items() if now - v.made < KEEP_SECONDS}
+            answer = self.kept.setdefault(key, Answer(now))
+        with answer.lock:  # viewers with the same question wait for one reading
+            if not answer.ready:
+                answer.value, answer.ready = make(), True
+            return answer.value
 
     def poll(self, asked: dict[str, object]) -> dict[str, object]:
         """asked: {main, digest, runs: {RUN: {generation, step, epoch}}}; see live.js."""
         rows, digest = self.once_a_second(("runs",), self.list_rows)
-        names = [row["run"] for row in rows]
+        names = control.run_names(self.home)
         main = asked.get("main") if asked.get("main") in names else default_run(rows)
-        answer: dict[str, object] = {"main": main, "digest": digest}
+        answer: dict[str, object] = {"main": main, "digest": digest, "pace": self.pace()}
         if asked.get("digest") != digest:
             answer["runs"] = rows
         if main:
             answer["head"] = self.once_a_second(("head", main), lambda: self.head(main))
-        wanted = dict(list((asked.get("runs") or {}).items())[:MAX_RUNS])
-        if main:
-            wanted.setdefault(main, {})
         answer["series"] = {
-            run: self.series(run, cursor) for run, cursor in wanted.items() if run in names
+            run: self.series(run, cursor)
+            for run, cursor in cursors(asked, main).items()
+            if run in names
         }
         return answer
 
     def list_rows(self) -> tuple[list[dict[str, object]], str]:
-        rows = [row_for_page(run) for run in control.list_runs(self.home)][:LISTED]
+        rows = [row_for_page(run) for run in islice(control.list_runs(self.home), LISTED)]
         return rows, hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
 
     def head(self, run: str) -> dict[str, object]:
@@ -71,10 +125,11 @@ class Feed:
         except UserError as error:
             return {"run": run, "state": "failed", "message": str(error)}
 
-    def series(self, run: str, cursor: dict[str, object]) -> dict[str, object]:
+    def series(self, run: str, cursor: "Cursor") -> dict[str, object]:
         """New points of all lines, or all of them when the run began anew or nothing is known."""
-        key = ("series", run, json.dumps(cursor, sort_keys=True))
-        return self.once_a_second(key, lambda: read_series(self.home, run, cursor))
+        return self.once_a_second(
+            ("series", run, cursor), lambda: read_series(self.home, run, cursor)
+        )
 
 
 def default_run(rows: list[dict[str, object]]) -> str | None:
@@ -97,9 +152,15 @@ def row_for_page(run: control.Run) -> dict[str, object]:
     return row
 
 
-def shown_data(data: str) -> str:
-    kind, _, rest = data.partition(":")
-    return f"folder:{Path(rest).name}" if kind == "folder" else data
+def without_paths(text: str, data: str = "") -> str:
+    """For strangers: on a public page no sentence shows where something lies on the server."""
+    if not is_public():
+        return text
+    _, _, folder = data.partition(":")
+    known = [str(Path(folder).expanduser())] if folder else []
+    for path in (*known, folder):
+        text = text.replace(path, Path(path).name) if path else text
+    return re.sub(r"(?:/[\w.~-]+){2,}/?", "…", text)
 
 
 def interval(top1: float | None, n: int | None) -> list[float] | None:
@@ -128,7 +189,7 @@ def head_of(row: control.Run, store: Store) -> dict[str, object]:
         "ci95": interval(row.best_top1, row.num_val),
         "n": row.num_val,
         "machine": store.fact("machine"),
-        "message": row.message,
+        "message": without_paths(row.message, row.data),
         "diagnosis": diagnose(signs_of(store)),
         "estimate": store.fact("estimate", "") if row.epoch == 0 else "",
     }
@@ -159,23 +220,27 @@ def signs_of(store: Store) -> Signs:
         blocks = [i for i, name in enumerate(strip["blocks"]) if name.startswith("layer")]
         first, last = strip["values"][-1][blocks[0]], strip["values"][-1][blocks[-1]]
     return Signs(
-        losses=[value for _, value in lines["loss"]],
+        losses=numbers(lines["loss"]),
         lr=store.last("lr"),
         num_classes=len(store.fact("classes") or "0123456789"),
-        train_losses=[value for _, value in lines["train_loss"]],
-        val_losses=[value for _, value in lines["val_loss"]],
+        train_losses=numbers(lines["train_loss"]),
+        val_losses=numbers(lines["val_loss"]),
         first_gradient=first,
         last_gradient=last,
     )
 
 
-def read_series(home: Home, run: str, cursor: dict[str, object]) -> dict[str, object]:
+def numbers(points: Points) -> list[float]:
+    """Values that are finite: SQLite keeps NaN as NULL."""
+    return [math.inf if value is None else value for _, value in points]
+
+
+def read_series(home: Home, run: str, cursor: Cursor) -> dict[str, object]:
     try:
         with Store(control.run_dir(home, run)) as store:
             generation = store.fact("generation", 0)
-            fresh = cursor.get("generation") != generation
-            step = -1 if fresh else int(cursor.get("step", -1))
-            epoch = -1 if fresh else int(cursor.get("epoch", -1))
+            fresh = cursor.generation != generation
+            step, epoch = (-1, -1) if fresh else (cursor.step, cursor.epoch)
             lines = store.metrics(STEP_LINES, step) | store.metrics(EPOCH_LINES, epoch)
             return {
                 "generation": generation,

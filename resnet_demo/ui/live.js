@@ -11,22 +11,24 @@ const find = (selector) => element.querySelector(selector);
 const series = new Map();  // run -> {generation, step, epoch, lines, strip}
 const compared = new Set();
 let main = new URLSearchParams(location.search).get("run"), followed = !main;
-let rows = [], digest = "", head = {}, busy = false, failures = 0, drawn = null, last = 0;
+let allowed = true, pace = 1, rows = [], digest = "", head = {}, busy = false, failures = 0, drawn = null, last = 0;
 
 // --- asking ------------------------------------------------------------------------------------
 
 async function poll() {
   if (busy || document.hidden || element.clientWidth === 0) return;
   busy = true;
+  const asked = followed ? null : main;
   try {
     const runs = {};
     for (const run of new Set([...compared, ...(main ? [main] : [])])) {
       const known = series.get(run);
       runs[run] = known ? { generation: known.generation, step: known.step, epoch: known.epoch } : {};
     }
-    const answer = await server.poll({ main: followed ? null : main, digest, runs });
+    const answer = await server.poll({ main: asked, digest, runs, token: token() });
     failures = 0;
-    take(answer);
+    if ((followed ? null : main) === asked) take(answer);  // else another run was chosen meanwhile
+    else setTimeout(poll);
   } catch (error) {
     console.error(error);
     failures += 1;
@@ -42,6 +44,8 @@ function take(answer) {
   main = answer.main;
   if (answer.runs) { rows = answer.runs; digest = answer.digest; }
   head = answer.head || {};
+  allowed = answer.may_steer;
+  pace = answer.pace;
   let fresh = other || !drawn;
   for (const [run, news] of Object.entries(answer.series)) fresh = receive(run, news) || fresh;
   if (answer.runs || other) drawRuns();
@@ -282,7 +286,11 @@ function drawHead() {
   ].filter(Boolean).join("  ·  ");
   find("progress").value = head.steps ? head.step / head.steps : 0;
   find(".diagnosis").textContent = head.state === "failed" ? head.message : [head.diagnosis, head.estimate].filter(Boolean).join(" ");
-  const alive = UNDER_WAY.includes(head.state), may = (name, on) => { find(`[data-do=${name}]`).disabled = !on; };
+  const alive = UNDER_WAY.includes(head.state), may = (name, on) => {
+    const button = find(`[data-do=${name}]`);
+    button.disabled = !on || !allowed;
+    button.title = allowed ? button.dataset.note || "" : "Only the owner may do this: sign in, or give the admin token";
+  };
   may("pause", head.state === "running");
   may("resume", ["paused", "stopped", "interrupted", "failed"].includes(head.state));
   may("stop", alive && head.state !== "stopping");
@@ -330,7 +338,18 @@ function choose(run) {
 
 // --- doing -------------------------------------------------------------------------------------
 
-const token = () => document.querySelector("#admin-token input, #admin-token textarea")?.value || "";
+// Asked for once, kept in this browser, sent with each call.
+const tokenBox = () => document.querySelector("#admin-token input, #admin-token textarea");
+function token() {
+  const box = tokenBox();
+  if (!box) return "";
+  if (box.value) localStorage.setItem("resnet-demo-token", box.value);
+  else if (localStorage.getItem("resnet-demo-token")) {
+    box.value = localStorage.getItem("resnet-demo-token");
+    box.dispatchEvent(new Event("input"));
+  }
+  return box.value;
+}
 const SURE = { cancel: "Cancel this run and remove all it wrote?", delete: "Remove this run and its weights from the disk?" };
 
 async function steer(command, value = "") {
@@ -387,7 +406,8 @@ Object.assign(find(".live"), {
   document.addEventListener("visibilitychange", poll);
   const timer = setInterval(() => {
     if (!document.contains(element)) return clearInterval(timer);
-    if (UNDER_WAY.includes(head.state) || Date.now() - last > 3000 || !last) poll();
-  }, 1000);
+    const wait = UNDER_WAY.includes(head.state) ? pace : Math.max(3, pace);
+    if (Date.now() - last > 1000 * wait - 200) poll();
+  }, 250);
   poll();
 })();

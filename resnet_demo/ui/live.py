@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import io
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,11 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home, TrainConfig, UserError, with_changes
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
-from resnet_demo.ui.access import require_steering
-from resnet_demo.ui.feed import EPOCH_LINES, STEP_LINES, Feed
+from resnet_demo.ui.access import may_steer, require_steering
+from resnet_demo.ui.feed import EPOCH_LINES, STEP_LINES, Feed, without_paths
 
 HERE = Path(__file__).parent
 LOG_CHARACTERS = 20_000
@@ -46,8 +47,10 @@ class Live:
         self.feed = Feed(home)
 
     def build(self) -> gr.HTML:
-        def poll(asked: dict) -> dict:
-            return self.feed.poll(asked or {})
+        def poll(asked: dict, request: gr.Request) -> dict:
+            asked = asked if isinstance(asked, dict) else {}
+            allowed = may_steer(request, str(asked.get("token", "")))
+            return {**self.feed.poll(asked), "may_steer": allowed}
 
         def steer(asked: dict, request: gr.Request) -> dict:
             return told(lambda: self.steer(asked, request))
@@ -73,8 +76,7 @@ class Live:
         require_steering(request, asked.get("token", ""))
         run, command, value = asked["run"], asked["command"], str(asked.get("value", ""))
         if command == "twin":
-            with Store(control.run_dir(self.home, run)) as store:
-                twin = control.start(self.home, store.config.twin())
+            twin = control.start(self.home, self.twin_of(run))
             return {"run": twin, "answer": f"Run {twin} is the twin of {run}; it waits its turn."}
         actions = {
             "resume": lambda: control.resume(self.home, run),
@@ -85,6 +87,14 @@ class Live:
             raise UserError(f"There is no command '{command}'.")
         act = actions.get(command, lambda: control.send(self.home, run, command, value))
         return {"answer": act()}
+
+    def twin_of(self, run: str) -> TrainConfig:
+        """The same run without shortcuts, or with them: same pictures, rate and epochs."""
+        row = control.read_run(self.home, run)
+        with Store(control.run_dir(self.home, run)) as store:
+            config = with_changes(store.config, store.changes())
+        start_px = min(config.start_px, row.px)
+        return replace(config.twin(), px=row.px, start_px=start_px, budget_seconds=0)
 
     def csv(self, run: str) -> dict[str, str]:
         """All points of all lines, one row a step."""
@@ -107,7 +117,9 @@ class Live:
             lines = [
                 f"{clock(e['time'])}  {e['text']}" for e in store.events() if e["kind"] != "set"
             ]
-        return {"log": "\n".join(lines)[-LOG_CHARACTERS:], "report": report_text(folder)}
+            data = store.config.data
+        log = without_paths("\n".join(lines)[-LOG_CHARACTERS:], data)
+        return {"log": log, "report": report_text(folder)}
 
 
 def told(action) -> dict[str, object]:

@@ -40,7 +40,7 @@ def build(home: Home) -> gr.Blocks:
 def launch(home: Home, host: str | None = None, port: int | None = None) -> None:
     """Serve until interrupted. Raises UserError when the home or the port is taken."""
     host = host or os.environ.get("GRADIO_SERVER_NAME")
-    if (host and host not in LOOPBACK) or os.environ.get("GRADIO_SHARE", "").lower() == "true":
+    if (host and host not in LOOPBACK) or shared():
         os.environ["RESNET_DEMO_PUBLIC"] = "1"
     home.make()
     lock = claim(home)
@@ -56,6 +56,10 @@ def launch(home: Home, host: str | None = None, port: int | None = None) -> None
     wait()
 
 
+def shared() -> bool:
+    return os.environ.get("GRADIO_SHARE", "").lower() in ("true", "1")
+
+
 def settings(home: Home, host: str | None, port: int | None) -> dict[str, object]:
     """What an open page needs and a stranger may not have."""
     return dict(
@@ -63,6 +67,7 @@ def settings(home: Home, host: str | None, port: int | None) -> dict[str, object
         server_port=port,
         theme=THEME,
         css=CSS,
+        share=shared(),  # never by itself, as Gradio does on some notebooks
         quiet=True,
         show_error=False,
         max_file_size="20mb",

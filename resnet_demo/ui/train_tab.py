@@ -5,7 +5,7 @@ import functools
 import html
 import io
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import gradio as gr
@@ -21,11 +21,14 @@ from resnet_demo.config import (
     Home,
     TrainConfig,
     UserError,
+    shown_data,
 )
 from resnet_demo.data.preview import preview
 from resnet_demo.data.sources import open_data
 from resnet_demo.runs import control
+from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import is_public, require_steering
+from resnet_demo.ui.feed import Cursor, without_paths
 from resnet_demo.ui.live import Live
 
 OWN = "my own"
@@ -90,12 +93,12 @@ class Form:
         given = {name: values[widget] for name, widget in self.widgets.items()}
         kind = "resnet" if given.pop("shortcuts") else "plain"
         given["arch"] = f"{kind}{given.pop('depth')}"
-        given["start_px"] = min(given["start_px"] or given["px"], given["px"])
-        chosen = PRESETS.get(values[self.preset], {})
-        given["budget_seconds"] = chosen.get("budget_seconds", 0)
         missing = [name for name, value in given.items() if value is None]
         if missing:
             raise UserError(f"{missing[0]} is empty. Fill it in, or choose a preset again.")
+        given["start_px"] = min(given["start_px"], given["px"])
+        chosen = PRESETS.get(values[self.preset], {})
+        given["budget_seconds"] = chosen.get("budget_seconds", 0)
         types = {field.name: field.type for field in fields(TrainConfig)}
         return TrainConfig(**{name: types[name](value) for name, value in given.items()})
 
@@ -185,8 +188,9 @@ def build(home: Home) -> None:
         with gr.Column(scale=1, min_width=300):
             form = Form()
             token = gr.Textbox(
-                label="Admin token", type="password", elem_id="admin-token", visible=is_public()
-            )
+                label="Admin token", type="password", elem_id="admin-token", visible=is_public(),
+                info="Kept in this browser only.",
+            )  # fmt: skip
             here = gr.Markdown("", elem_id="estimate")
             start = gr.Button("Start training", variant="primary", elem_id="start")
             with gr.Row():
@@ -200,16 +204,15 @@ def build(home: Home) -> None:
                 table = gr.HTML("")
     wire(home, form, token, start, started)
     wire_estimate(home, form, token, here, how_long)
-    draw = friendly(lambda values: tiles(checked(form, values), home))
+    draw = friendly(lambda values: tiles(checked(form.config(values)), home))
     show.click(draw, form.inputs, pictures, api_visibility="private")
     networks = [form.widgets["depth"], form.widgets["shortcuts"]]
     for event in (acc.expand, networks[0].change, networks[1].change):
         event(networks_table, networks, table, api_visibility="private", show_progress="hidden")
 
 
-def checked(form: Form, values: Values) -> TrainConfig:
-    """On a public page nobody looks into the server's folders."""
-    config = form.config(values)
+def checked(config: TrainConfig) -> TrainConfig:
+    """On a public page visitors do not look into the server's folders."""
     if is_public() and config.data.startswith("folder:"):
         raise UserError("On a public page pictures come from the listed sources only.")
     return config
@@ -219,7 +222,7 @@ def wire(home: Home, form: Form, token: Component, start: Component, started: Co
     @friendly
     def begin(values: Values, request: gr.Request) -> str:
         require_steering(request, values[token])
-        return control.start(home, checked(form, values))
+        return control.start(home, form.config(values))
 
     start.click(
         begin, {*form.inputs, token}, started, concurrency_limit=1, api_visibility="private"
@@ -256,12 +259,12 @@ def wire_estimate(
     @friendly
     def measure(values: Values, request: gr.Request) -> str:
         require_steering(request, values[token])
-        return control.ask(home, "estimate", checked(form, values))["sentence"]
+        return control.ask(home, "estimate", form.config(values))["sentence"]
 
     @friendly
     def find(values: Values, request: gr.Request) -> tuple[float, str]:
         require_steering(request, values[token])
-        found = control.ask(home, "find-lr", checked(form, values))
+        found = control.ask(home, "find-lr", form.config(values))
         return found["lr"], found["sentence"]
 
     inputs = {*form.inputs, token}
@@ -287,12 +290,17 @@ def api(home: Home) -> None:
         return live.steer(asked, request)
 
     def runs() -> dict:
-        return {"runs": live.feed.once_a_second(("runs",), live.feed.list_rows)[0]}
+        found = [asdict(run) for run in control.list_runs(home)]
+        for row in found:
+            row["message"] = without_paths(row["message"], row["data"])
+            row["data"] = shown_data(row["data"])
+        return {"runs": found}
 
     @friendly
     def history(run: str, since: int) -> dict:
-        control.run_dir(home, run)
-        return live.feed.poll({"main": run, "runs": {run: {"step": since}}})["series"][run]
+        with Store(control.run_dir(home, run)) as store:
+            generation = store.fact("generation", 0)
+        return live.feed.series(run, Cursor(generation, since, since))
 
     for name, function in (("start", start), ("control", control_), ("runs", runs)):
         gr.api(function, api_name=name)

@@ -72,7 +72,7 @@ def test_a_download_goes_on_where_it_broke_off(home: Home) -> None:
     place = fetched(server, md5(data), home)
     assert sorted(path.name for path in place.iterdir()) == ["a", "b"]
     assert server.ranges[0] is None and all(server.ranges[1:])
-    assert [path.name for path in home.downloads.iterdir()] == ["set"]
+    assert sorted(path.name for path in home.downloads.iterdir()) == [".lock", "set"]
 
 
 def test_wrong_bytes_are_thrown_away_and_fetched_again(home: Home) -> None:
@@ -87,7 +87,7 @@ def test_a_server_that_always_lies_is_given_up(home: Home) -> None:
     server = Unreliable(data, ["lie"] * download.ATTEMPTS)
     with pytest.raises(UserError, match="MD5 was never"):
         fetched(server, md5(data), home)
-    assert not list(home.downloads.iterdir())
+    assert [path.name for path in home.downloads.iterdir()] == [".lock"]
 
 
 def test_what_is_there_is_not_fetched_again(home: Home) -> None:

@@ -14,7 +14,11 @@ from tests.data.test_pixels import drained
 def test_wilson_against_the_formula_by_hand() -> None:
     low, high = wilson(3454, 3925)  # 88.0 %
     assert (round(low, 2), round(high, 2)) == (86.95, 88.98)
-    assert wilson(0, 10)[0] == 0 and wilson(10, 10)[1] == pytest.approx(100) and wilson(0, 0) == (0, 100)
+    assert (
+        wilson(0, 10)[0] == 0
+        and wilson(10, 10)[1] == pytest.approx(100)
+        and wilson(0, 0) == (0, 100)
+    )
 
 
 def test_the_report_counts_what_is_there() -> None:

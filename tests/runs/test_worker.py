@@ -120,7 +120,8 @@ def test_pause_resume_change_and_stop_are_answered(home: Home, long_run) -> None
     assert control.read_run(home, run).state == "paused"
     held = step_of(home, run)
     assert "epochs is 4000" in control.send(home, run, "set", "epochs=4000")
-    assert "must be a number" in control.send(home, run, "set", "lr=fast")
+    with pytest.raises(UserError, match="must be a number"):
+        control.send(home, run, "set", "lr=fast")
     assert step_of(home, run) == held
     assert control.resume(home, run) == f"Going on at step {held}."
     wait_until(lambda: step_of(home, run) > held)
@@ -281,3 +282,44 @@ def test_an_unwritable_home_is_refused(tmp_path: Path, config: TrainConfig) -> N
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match="Cannot write"):
         control.new_run(Home(tmp_path / "home"), config)
+
+
+def test_pictures_that_changed_in_number_are_refused(home: Home, config, tmp_path: Path) -> None:
+    data = draw_folder(tmp_path / "data", 12, 4)
+    run = control.new_run(home, replace(config, data=f"folder:{data}"), save_every=0)
+    start_process(home, run, "step", 4).wait(60)
+    (data / "train" / "red" / "000.png").unlink()
+    with pytest.raises(UserError, match=r"\[3, 36, 12\] then, \[3, 35, 12\] now"):
+        Worker(home, run).work()
+
+
+def test_a_resume_needs_no_starting_weights(home: Home, config: TrainConfig) -> None:
+    source = control.new_run(home, config)
+    Worker(home, source).work()
+    run = control.new_run(home, replace(config, init=f"run:{source}"), save_every=0)
+    start_process(home, run, "step", 4).wait(60)
+    control.delete(home, source)
+    assert Worker(home, run).work() == "finished"
+
+
+def test_a_damaged_store_is_listed_and_harms_no_other(home: Home, config: TrainConfig) -> None:
+    good, bad = control.new_run(home, config), control.new_run(home, config)
+    for path in control.run_dir(home, bad).glob("run.sqlite*"):
+        path.write_bytes(b"no database" * 500)
+    rows_ = {row.run: row for row in control.list_runs(home)}
+    assert rows_[good].state == "queued" and "cannot be read" in rows_[bad].message
+
+
+@pytest.mark.parametrize("setting", ["lr=abc", "epochs=inf", "px=64"])
+def test_a_senseless_change_is_refused_at_once(setting, home: Home, config) -> None:
+    run = control.new_run(home, config)
+    with pytest.raises(UserError):
+        control.send(home, run, "set", setting)
+    with Store(control.run_dir(home, run)) as store:
+        assert not store.pending()
+
+
+def test_epochs_cannot_be_lowered_below_what_is_done(home: Home, long_run) -> None:
+    run, _ = long_run
+    wait_until(lambda: control.read_run(home, run).epoch > 2)
+    assert "has begun; epochs must be" in control.send(home, run, "set", "epochs=1")

@@ -59,7 +59,7 @@ def test_a_tick_is_small_with_ten_thousand_points(feed: Feed, home: Home, config
         store.db.execute("COMMIT")
         first = feed.poll({})
         for points in first["series"][run]["lines"].values():
-            assert len(points[0]) <= 2002
+            assert len(points[0]) <= 1002
         store.add_metrics(10_000, dict.fromkeys(("loss", "lr", "images_per_s", *names), 1.23456789))
         store.add_metrics(10_001, dict.fromkeys(("loss", "lr", "images_per_s"), 1.23456789))
     cursor = {"generation": 1, "step": 9_999, "epoch": -1}
@@ -99,3 +99,30 @@ def test_a_finished_runs_head_tells_what_it_did(feed: Feed, home: Home, config) 
     strip = feed.poll({})["series"][run]["strip"]
     assert strip["blocks"] == ["stem", "layer1.0", "layer2.0", "layer3.0", "fc"]
     assert strip["steps"] == list(range(1, 16, 2)) and len(strip["values"][0]) == 5
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"runs": [1, 2]},
+        {"main": ["x"], "runs": {"0001": "x"}},
+        {"runs": {"0001": {"generation": 1, "step": 2**70, "epoch": "x"}}},
+        {"runs": {str(number): {} for number in range(1000)}},
+        {"digest": {}, "main": {"a": 1}},
+    ],
+)
+def test_nonsense_gets_an_ordinary_answer(asked, feed: Feed, home: Home, config) -> None:
+    control.new_run(home, config)
+    answer = feed.poll(asked)
+    assert answer["main"] == "0001" and list(answer["series"]) == ["0001"]
+
+
+def test_strangers_learn_no_paths(feed: Feed, home: Home, config, monkeypatch) -> None:
+    from dataclasses import replace
+
+    run = control.new_run(home, replace(config, data="folder:/very/secret/place"))
+    with pytest.raises(feed_module.UserError, match="/very/secret/place"):
+        Worker(home, run).work()
+    monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
+    told = json.dumps(feed.poll({}))
+    assert "There is no folder" in told and "secret" not in told
