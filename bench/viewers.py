@@ -85,7 +85,7 @@ def watch(url: str, component: int, run: str, done: threading.Event, offset: flo
     cursor, digest, pace = {}, "", 1.0
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
     while not done.wait(pace):
-        asked = {"main": run, "digest": digest, "runs": {run: cursor}}
+        asked = {"main": run, "digest": digest, "runs": {run: cursor}, "viewer": offset}
         answer = ask(connection, component, asked)
         news, digest, pace = answer["series"][run], answer["digest"], answer["pace"]
         steps = [points[0][-1] for points in news["lines"].values()]

@@ -6,7 +6,6 @@ import math
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -23,11 +22,11 @@ from resnet_demo.ui.access import is_public
 
 STEP_LINES = ("loss", "lr", "images_per_s")
 EPOCH_LINES = ("train_loss", "val_loss", "top1", "train_error")
-MAX_POINTS = 1000  # a line at first load; ticks bring single points
+MAX_POINTS = 600  # a line at first load; ticks bring single points
 MAX_RUNS = 6  # compared at once
 LISTED = 40  # newest runs in the list
 QUICK_VIEWERS = 8  # so many pages may ask once a second; more share that rate
-SLOWEST_SECONDS = 5.0
+SLOWEST_SECONDS = 4.0
 KEEP_SECONDS = 0.9  # how long an answer serves other viewers
 Points = list[tuple[int, float]]
 
@@ -72,17 +71,14 @@ class Feed:
         self.home = home
         self.kept: dict[tuple, Answer] = {}
         self.lock = threading.Lock()
-        self.wanted = 1.0
-        self.polls: deque[float] = deque(maxlen=200)
+        self.seen: dict[str, float] = {}  # viewer -> when it last asked
 
-    def pace(self) -> float:
+    def pace(self, viewer: object) -> float:
         """Seconds until a page should ask again: pages must stay cheap however many they are."""
         now = time.monotonic()
-        self.polls.append(now)
-        rate = sum(now - at < SLOWEST_SECONDS for at in list(self.polls)) / SLOWEST_SECONDS
-        self.wanted = 0.8 * self.wanted + 0.2 * self.wanted * rate / QUICK_VIEWERS
-        self.wanted = min(SLOWEST_SECONDS, max(1.0, self.wanted))
-        return round(self.wanted, 2)
+        self.seen[str(viewer)[:16]] = now
+        self.seen = {v: at for v, at in self.seen.items() if now - at < 2 * SLOWEST_SECONDS}
+        return min(SLOWEST_SECONDS, max(1.0, len(self.seen) / QUICK_VIEWERS))
 
     def once_a_second(self, key: tuple, make: Callable[[], object]) -> object:
         """The answer made for another viewer a moment ago, or a new one."""
@@ -100,7 +96,11 @@ class Feed:
         rows, digest = self.once_a_second(("runs",), self.list_rows)
         names = control.run_names(self.home)
         main = asked.get("main") if asked.get("main") in names else default_run(rows)
-        answer: dict[str, object] = {"main": main, "digest": digest, "pace": self.pace()}
+        answer: dict[str, object] = {
+            "main": main,
+            "digest": digest,
+            "pace": self.pace(asked.get("viewer")),
+        }
         if asked.get("digest") != digest:
             answer["runs"] = rows
         if main:

@@ -11,6 +11,7 @@ const find = (selector) => element.querySelector(selector);
 const series = new Map();  // run -> {generation, step, epoch, lines, strip}
 const compared = new Set();
 let main = new URLSearchParams(location.search).get("run"), followed = !main;
+const viewer = Math.random().toString(36).slice(2);
 let allowed = true, pace = 1, rows = [], digest = "", head = {}, busy = false, failures = 0, drawn = null, last = 0;
 
 // --- asking ------------------------------------------------------------------------------------
@@ -25,7 +26,7 @@ async function poll() {
       const known = series.get(run);
       runs[run] = known ? { generation: known.generation, step: known.step, epoch: known.epoch } : {};
     }
-    const answer = await server.poll({ main: asked, digest, runs, token: token() });
+    const answer = await server.poll({ main: asked, digest, runs, viewer, token: token() });
     failures = 0;
     if ((followed ? null : main) === asked) take(answer);  // else another run was chosen meanwhile
     else setTimeout(poll);

@@ -86,7 +86,7 @@ def test_start_watch_reload_stop_resume(serve, page, config: TrainConfig) -> Non
     page.reload()
     wait_for_state(page, "^paused")
     seen = control.read_run(home, "0001").step
-    wait_for_points(page, "0001", min(seen, 1000) - 1)
+    wait_for_points(page, "0001", min(seen, 600) - 1)
     page.get_by_role("button", name="Resume").click()
     wait_for_state(page, "^running")
     page.get_by_role("button", name="Stop").click()

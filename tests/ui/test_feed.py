@@ -59,7 +59,7 @@ def test_a_tick_is_small_with_ten_thousand_points(feed: Feed, home: Home, config
         store.db.execute("COMMIT")
         first = feed.poll({})
         for points in first["series"][run]["lines"].values():
-            assert len(points[0]) <= 1002
+            assert len(points[0]) <= 602
         store.add_metrics(10_000, dict.fromkeys(("loss", "lr", "images_per_s", *names), 1.23456789))
         store.add_metrics(10_001, dict.fromkeys(("loss", "lr", "images_per_s"), 1.23456789))
     cursor = {"generation": 1, "step": 9_999, "epoch": -1}
