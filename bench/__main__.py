@@ -19,9 +19,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         home = Path(args.home or place).resolve()
         measured = importlib.import_module(f"bench.{args.name}").measure(args.data, home)
+    from resnet_demo.config import shown_data
     from resnet_demo.training.machine import describe_machine
 
-    text = json.dumps({**measured, "machine": describe_machine()}, indent=1)
+    about = {"data": shown_data(args.data), "machine": describe_machine()}
+    text = json.dumps({**measured, **about}, indent=1)
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / f"{args.name}.json").write_text(text + "\n")
     print(text)

@@ -44,7 +44,7 @@ def measure(data: str, place: Path) -> dict[str, object]:
             "rows_equal": found == expected,
             "weights_equal": weights(home, run) == digest,
         }
-    return {"data": data, "steps": expected[-1][0], "results": results}
+    return {"steps": expected[-1][0], "results": results}
 
 
 def whole(home: Home, config: TrainConfig) -> str:

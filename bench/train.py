@@ -35,7 +35,6 @@ def measure(data: str, place: Path) -> dict[str, object]:
     machine.prepare()
     training = Training(config, train, val, len(pictures.classes))
     return {
-        "data": data,
         "real_over_ready": ratio(training, ready_batch(training), real_first=True),
         "with_probe_over_without": probe_ratio(training),
         "second_start_first_step_s": first_step_seconds(home, config),

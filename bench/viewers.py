@@ -34,7 +34,7 @@ def measure(data: str, place: Path) -> dict[str, object]:
     server.stdout.readline()
     url = f"http://127.0.0.1:{port}"
     try:
-        return {"data": data, "viewers": slowing(home, url, data), "tick": tick_cost(home, url)}
+        return {"viewers": slowing(home, url, data), "tick": tick_cost(home, url)}
     finally:
         server.kill()
         server.wait()

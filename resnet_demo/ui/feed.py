@@ -76,9 +76,10 @@ class Feed:
     def pace(self, viewer: object) -> float:
         """Seconds until a page should ask again: pages must stay cheap however many they are."""
         now = time.monotonic()
-        self.seen[str(viewer)[:16]] = now
-        self.seen = {v: at for v, at in self.seen.items() if now - at < 2 * SLOWEST_SECONDS}
-        return min(SLOWEST_SECONDS, max(1.0, len(self.seen) / QUICK_VIEWERS))
+        with self.lock:
+            self.seen[str(viewer)[:16]] = now
+            self.seen = {v: at for v, at in self.seen.items() if now - at < 2 * SLOWEST_SECONDS}
+            return min(SLOWEST_SECONDS, max(1.0, len(self.seen) / QUICK_VIEWERS))
 
     def once_a_second(self, key: tuple, make: Callable[[], object]) -> object:
         """The answer made for another viewer a moment ago, or a new one."""
