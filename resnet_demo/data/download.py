@@ -76,7 +76,7 @@ def fetch_folder(url: str, md5: str, downloads: Path) -> Generator[Progress, Non
         with one_at_a_time(downloads):
             if not place.is_dir():
                 yield from download(url, md5, archive)
-                unpack(archive, place)
+                yield from unpack(archive, place)
                 archive.unlink()
     return place
 
@@ -152,13 +152,16 @@ def md5_of(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-def unpack(archive: Path, place: Path) -> None:
+def unpack(archive: Path, place: Path) -> Generator[Progress, None, None]:
     """Members that point outside the folder are refused (tarfile's data filter)."""
     temporary = place.with_name(f".{place.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         with tarfile.open(archive) as tar:
-            tar.extractall(temporary, filter="data")
+            for number, member in enumerate(tar):
+                tar.extract(member, temporary, filter="data")
+                if number % 100 == 0:
+                    yield "Unpacking", number, 0
         (inside,) = temporary.iterdir()
         inside.rename(place)
     except (tarfile.TarError, ValueError) as error:

@@ -1,6 +1,7 @@
 """The page as a whole: head, tabs, and how it is launched."""
 
 import os
+import threading
 from pathlib import Path
 from typing import IO
 
@@ -8,6 +9,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from resnet_demo.config import Home, UserError
+from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
 from resnet_demo.ui import train_tab
 from resnet_demo.ui.access import LOOPBACK, BodyLimit, is_public
@@ -53,7 +55,7 @@ def launch(home: Home, host: str | None = None, port: int | None = None) -> None
         ) from None
     write_address(lock, url)
     print(f"ResNet Demo is at {url} (runs in {home.path}).", flush=True)
-    wait()
+    wait(home)
 
 
 def shared() -> bool:
@@ -99,10 +101,11 @@ def write_address(lock: IO, url: str) -> None:
     lock.flush()
 
 
-def wait() -> None:
-    import threading
-
+def wait(home: Home) -> None:
+    """Until Ctrl-C; a run goes on without the page, so say so."""
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
-        pass
+        for run in control.list_runs(home):
+            if run.state in control.UNDER_WAY:
+                print(f"Run {run.run} goes on; stop it: python -m resnet_demo stop {run.run}")
