@@ -231,7 +231,7 @@ class Worker:
             except StopIteration as end:
                 return end.value
             self.progress(what, done, total)
-            self.store.set(message=f"{what}: {done} of {total}")
+            self.store.set(message=f"{what}: {done}" + (f" of {total}" if total else ""))
             self.look_up()
 
     def save(self) -> None:

@@ -227,13 +227,6 @@ def wire(home: Home, form: Form, token: Component, start: Component, started: Co
     start.click(
         begin, {*form.inputs, token}, started, concurrency_limit=1, api_visibility="private"
     ).success(None, started, None, js=START_RUN_JS, api_visibility="private")
-    form.preset.input(
-        fill_in,
-        form.preset,
-        [form.widgets[name] for name in PRESET_FIELDS],
-        api_visibility="private",
-        show_progress="hidden",
-    )
     for name in PRESET_FIELDS:
         form.widgets[name].input(
             lambda: OWN, None, form.preset, api_visibility="private", show_progress="hidden"
@@ -270,8 +263,11 @@ def wire_estimate(
     inputs = {*form.inputs, token}
     shared = {"concurrency_id": "measure", "concurrency_limit": 1, "api_visibility": "private"}
     how_long.click(measure, inputs, here, **shared)
-    for widget in (form.preset, form.widgets["depth"], form.widgets["data"]):
-        widget.input(quietly(measure), inputs, here, show_progress="hidden", **shared)
+    filled = [form.widgets[name] for name in PRESET_FIELDS]
+    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    chosen = form.preset.input(fill_in, form.preset, filled, **quiet)
+    for event in (chosen.then, form.widgets["depth"].input, form.widgets["data"].input):
+        event(quietly(measure), inputs, here, show_progress="hidden", **shared)
     form.find_lr.click(find, inputs, [form.widgets["lr"], here], **shared)
 
 
