@@ -12,13 +12,12 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from typing import TypeVar
 
 from resnet_demo.config import Home, TrainConfig, UserError, preset
+from resnet_demo.progress import ProgressBars
 from resnet_demo.runs import control
 
 Answer = dict[str, object]
-Result = TypeVar("Result")
 INTERRUPTED = 130
 
 
@@ -208,35 +207,6 @@ def config_from(args: argparse.Namespace) -> TrainConfig:
 
 def typed_names(typed: dict[str, object]) -> set[str]:
     return {name for name, value in typed.items() if value is not None}
-
-
-class ProgressBars:
-    """One tqdm bar at a time on standard error, when that is a terminal."""
-
-    def __enter__(self) -> "ProgressBars":
-        self.bar, self.what = None, ""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def show(self, what: str, done: int, total: int) -> None:
-        from tqdm import tqdm
-
-        if what != self.what:
-            self.__exit__()
-            self.bar, self.what = tqdm(total=total, desc=what, disable=None, leave=False), what
-        self.bar.total = total
-        self.bar.update(done - self.bar.n)
-
-    def follow(self, work) -> object:
-        """Run a generator of (what, done, total) to its end and return its value."""
-        while True:
-            try:
-                self.show(*next(work))
-            except StopIteration as end:
-                return end.value
 
 
 # --- arguments ---------------------------------------------------------------------------------

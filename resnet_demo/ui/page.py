@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from resnet_demo.config import Home, UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
-from resnet_demo.ui import train_tab
+from resnet_demo.ui import api, train_tab
 from resnet_demo.ui.access import LOOPBACK, BodyLimit, is_public
 from resnet_demo.ui.live import bokeh_files
 
@@ -34,7 +34,7 @@ def build(home: Home) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Train", id="train"):
                 train_tab.build(home)
-        train_tab.api(home)
+        api.build(home)
     page.queue(max_size=32, default_concurrency_limit=2)
     return page
 

@@ -5,7 +5,7 @@ import functools
 import html
 import io
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 import gradio as gr
@@ -21,14 +21,12 @@ from resnet_demo.config import (
     Home,
     TrainConfig,
     UserError,
-    shown_data,
 )
 from resnet_demo.data.preview import preview
 from resnet_demo.data.sources import open_data
 from resnet_demo.runs import control
-from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import is_public, require_steering
-from resnet_demo.ui.feed import Cursor, without_paths
+from resnet_demo.ui.friendly import friendly
 from resnet_demo.ui.live import Live
 
 OWN = "my own"
@@ -44,19 +42,6 @@ TILES, TILE_CLASSES = 4, 20
 PRESET_FIELDS = ("epochs", "px", "start_px", "min_crop")  # what a preset writes into the form
 START_RUN_JS = "(run) => { window.dispatchEvent(new CustomEvent('resnet-run', {detail: run})); }"
 Values = dict[Component, Any]
-
-
-def friendly(callback: Callable) -> Callable:
-    """Show a UserError as a notice; real bugs reach the log."""
-
-    @functools.wraps(callback)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return callback(*args, **kwargs)
-        except UserError as error:
-            raise gr.Error(str(error), title="Not done", print_exception=False) from error
-
-    return wrapped
 
 
 class Form:
@@ -269,35 +254,3 @@ def wire_estimate(
     for event in (chosen.then, form.widgets["depth"].input, form.widgets["data"].input):
         event(quietly(measure), inputs, here, show_progress="hidden", **shared)
     form.find_lr.click(find, inputs, [form.widgets["lr"], here], **shared)
-
-
-def api(home: Home) -> None:
-    """`/start /control /runs /history`: the same for programs."""
-    live = Live(home)
-
-    @friendly
-    def start(config: dict, token: str, request: gr.Request) -> dict:
-        require_steering(request, token)
-        return {"run": control.start(home, TrainConfig.from_dict(config))}
-
-    @friendly
-    def control_(run: str, command: str, value: str, token: str, request: gr.Request) -> dict:
-        asked = {"run": run, "command": command, "value": value, "token": token}
-        return live.steer(asked, request)
-
-    def runs() -> dict:
-        found = [asdict(run) for run in control.list_runs(home)]
-        for row in found:
-            row["message"] = without_paths(row["message"], row["data"])
-            row["data"] = shown_data(row["data"])
-        return {"runs": found}
-
-    @friendly
-    def history(run: str, since: int) -> dict:
-        with Store(control.run_dir(home, run)) as store:
-            generation = store.fact("generation", 0)
-        return live.feed.series(run, Cursor(generation, since, since))
-
-    for name, function in (("start", start), ("control", control_), ("runs", runs)):
-        gr.api(function, api_name=name)
-    gr.api(history, api_name="history")

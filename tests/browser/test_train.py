@@ -4,7 +4,6 @@ import json
 import re
 import signal
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -98,9 +97,7 @@ def test_start_watch_reload_stop_resume(serve, page, config: TrainConfig) -> Non
     wait_until(lambda: control.read_run(home, "0001").step > stopped_at)
 
 
-def test_the_last_drawn_point_is_the_stores_last_row(serve, page, config, tmp_path) -> None:
-    home = Home(tmp_path / "home")
-    home.make()
+def test_the_last_drawn_point_is_the_stores_last_row(serve, page, config, home: Home) -> None:
     run = start_long(home, config)
     server = serve(home.path)
     open_page(page, server.url, f"?run={run}")
@@ -120,9 +117,7 @@ def test_the_last_drawn_point_is_the_stores_last_row(serve, page, config, tmp_pa
     assert (steps[-1], values[-1]) == (rows["top1"][-1][0], float(f"{rows['top1'][-1][1]:.5g}"))
 
 
-def test_zoom_is_kept_and_shared_and_nothing_piles_up(serve, page, config, tmp_path) -> None:
-    home = Home(tmp_path / "home")
-    home.make()
+def test_zoom_is_kept_and_shared_and_nothing_piles_up(serve, page, config, home: Home) -> None:
     run = start_long(home, config)
     server = serve(home.path)
     open_page(page, server.url, f"?run={run}")
@@ -149,9 +144,7 @@ def test_zoom_is_kept_and_shared_and_nothing_piles_up(serve, page, config, tmp_p
     assert page.evaluate(nodes) <= before_nodes + 5
 
 
-def test_two_runs_are_compared_in_blue_and_orange(serve, page, config, tmp_path) -> None:
-    home = Home(tmp_path / "home")
-    home.make()
+def test_two_runs_are_compared_in_blue_and_orange(serve, page, config, home: Home) -> None:
     for arch in ("resnet8", "plain8"):
         run = control.start(home, replace(config, arch=arch))
         wait_until(lambda run=run: control.read_run(home, run).state == "finished")
@@ -169,9 +162,7 @@ def test_two_runs_are_compared_in_blue_and_orange(serve, page, config, tmp_path)
     expect(page.locator("#live .log-text")).to_contain_text("Epoch 3 of 3")
 
 
-def test_a_killed_server_is_found_again_without_reload(serve, page, config, tmp_path) -> None:
-    home = Home(tmp_path / "home")
-    home.make()
+def test_a_killed_server_is_found_again_without_reload(serve, page, config, home: Home) -> None:
     run = start_long(home, config)
     server = serve(home.path)
     open_page(page, server.url)
@@ -186,9 +177,7 @@ def test_a_killed_server_is_found_again_without_reload(serve, page, config, tmp_
     assert steps == sorted(set(steps))
 
 
-def test_a_killed_worker_is_offered_for_resume(serve, page, config, tmp_path) -> None:
-    home = Home(tmp_path / "home")
-    home.make()
+def test_a_killed_worker_is_offered_for_resume(serve, page, config, home: Home) -> None:
     run = control.new_run(home, replace(config, epochs=LONG), save_every=1)
     process = control.spawn(home, run)
     wait_until(lambda: list((home.runs / run / "checkpoints").iterdir()))
@@ -213,9 +202,7 @@ def test_mistakes_are_told_in_a_sentence(serve, page) -> None:
     assert not list((server.home / "runs").iterdir())
 
 
-def test_a_narrow_dark_page_does_not_overflow(serve, browser, config, tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
-    home.make()
+def test_a_narrow_dark_page_does_not_overflow(serve, browser, config, home: Home) -> None:
     run = control.start(home, config)
     wait_until(lambda: control.read_run(home, run).state == "finished")
     server = serve(home.path)
@@ -239,9 +226,7 @@ def test_the_preview_shows_augmented_pictures(serve, page, config) -> None:
     expect(page.locator("#preview img")).to_have_count(10, timeout=60_000)
 
 
-def test_a_tick_moves_less_than_two_kilobytes(serve, page, config, tmp_path) -> None:
-    home = Home(tmp_path / "home")
-    home.make()
+def test_a_tick_moves_less_than_two_kilobytes(serve, page, config, home: Home) -> None:
     run = start_long(home, config)
     server = serve(home.path)
     open_page(page, server.url)
