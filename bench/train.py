@@ -31,7 +31,7 @@ def measure(data: str, place: Path) -> dict[str, object]:
     home.make()
     config = TrainConfig(data=data, px=128, start_px=128, epochs=100, probe_every=10**9)
     pictures = end_of(open_data(data, home))
-    train, val = end_of(load_pixels(pictures, config.px, home))
+    train, val = end_of(load_pixels(pictures, config, home))
     machine.prepare()
     training = Training(config, train, val, len(pictures.classes))
     return {

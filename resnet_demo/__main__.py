@@ -116,12 +116,21 @@ def evaluate(args: argparse.Namespace) -> Answer:
     home = Home.find(args.home)
     home.make()
     with ProgressBars() as bars:
-        answer = bars.follow(measure(args.model, args.data, home))
+        answer = bars.follow(measure(args.model, args.data, home, args.split))
     low, high = answer["top1_ci95"]
     say(args, f"{args.model}: top-1 {answer['top1']:.2f} % (95 % interval {low:.2f} to {high:.2f}, "
         f"n = {answer['n']}), top-5 {answer['top5']:.2f} %")  # fmt: skip
     for name, row in answer["per_class"].items():
         say(args, f"  {name:20} {row['top1'] or 0:6.2f} %  n = {row['n']}")
+    if "top1_among" in answer:
+        say(args, f"Among the {len(answer['per_class'])} classes: {answer['top1_among']:.2f} %.")
+    say(args, f"Calibration error {answer['ece']:.1f} %, {answer['ece_scaled']:.1f} % with "
+        f"temperature {answer['temperature']:.2f}. {answer['images_per_s']:.0f} images/s on "
+        f"{answer['machine']}.")  # fmt: skip
+    if "unlike_share" in answer:
+        say(args, f"{answer['unlike_share']:.1f} % of these would be called unlike all classes.")
+    if answer["note"]:
+        say(args, answer["note"])
     return answer
 
 
@@ -249,6 +258,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--epochs")
     sub = command("evaluate", evaluate, "model")
     sub.add_argument("--data", default="imagenette")
+    sub.add_argument("--split", choices=("val", "clean"), default="val")
     add_train_options(command("estimate", estimate))
     add_train_options(command("find-lr", find_lr))
     return top

@@ -40,7 +40,7 @@ class TrainConfig:
     data: str = "imagenette"
     arch: str = "resnet18"
     epochs: int = 6
-    px: int = 128  # side of the pictures, in the last epochs and in validation
+    px: int = 128  # side of the pictures in the last epochs
     start_px: int = 96  # side in the first epoch; grows to px (progressive resizing)
     batch_size: int = 64
     optimizer: str = "muon"
@@ -49,6 +49,7 @@ class TrainConfig:
     warmup: float = 0.1  # share of all steps
     label_smoothing: float = 0.1
     min_crop: float = 0.6  # least share of a picture's area that a random crop keeps
+    val_scale: float = 1.0  # side in validation and use, over px: crops magnify what they show
     zero_init: bool = True  # last norm of each residual block starts at zero
     ema: float = 0.0  # decay of the averaged weights; 0: none
     seed: int = 0
@@ -81,6 +82,12 @@ class TrainConfig:
     def depth(self) -> int:
         return int(self.arch.removeprefix("resnet").removeprefix("plain"))
 
+    @property
+    def val_px(self) -> int:
+        """Side in validation and use. A little over px pays when random crops are small: they show
+        things larger than whole pictures do (Touvron et al. 2019, arXiv 1906.06423)."""
+        return round(self.px * self.val_scale)
+
     def twin(self) -> "TrainConfig":
         """The same run with shortcuts removed, or put back."""
         return replace(self, arch=f"{'plain' if self.residual else 'resnet'}{self.depth}")
@@ -111,6 +118,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "warmup": (0.0, 0.9),
     "label_smoothing": (0.0, 0.9),
     "min_crop": (0.05, 1.0),
+    "val_scale": (0.5, 2.0),
     "ema": (0.0, 0.99999),
     "seed": (0, 2**31 - 1),
     "budget_seconds": (0, 10**9),
@@ -121,7 +129,9 @@ LIMITS: dict[str, tuple[float, float]] = {
 PRESETS: dict[str, dict[str, object]] = {
     "minute": dict(epochs=2, px=80, start_px=64, budget_seconds=120),
     "coffee": dict(epochs=6, px=128, start_px=96, budget_seconds=480),
-    "lunch": dict(epochs=20, px=128, start_px=96, min_crop=0.4, budget_seconds=1800),
+    "lunch": dict(
+        epochs=20, px=128, start_px=96, min_crop=0.4, val_scale=1.25, budget_seconds=1800
+    ),
 }
 
 

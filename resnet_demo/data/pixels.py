@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_demo.config import Home, Progress, UserError
+from resnet_demo.config import Home, Progress, TrainConfig, UserError
 from resnet_demo.data.sources import Pictures, Split
 from resnet_demo.files import write_whole
 from resnet_demo.images.decode import square
@@ -38,12 +38,11 @@ class Pixels:
 
 
 def load_pixels(
-    pictures: Pictures, px: int, home: Home
+    pictures: Pictures, config: TrainConfig, home: Home
 ) -> Generator[Progress, None, tuple[Pixels, Pixels]]:
-    """Both splits for a run at this side; training pictures are kept larger than the crops cut
-    out of them."""
-    train = yield from cached_pixels(pictures.train, round(px * CROP_MARGIN), home.caches)
-    val = yield from cached_pixels(pictures.val, px, home.caches)
+    """Both splits for a run; training pictures are kept larger than the crops cut out of them."""
+    train = yield from cached_pixels(pictures.train, round(config.px * CROP_MARGIN), home.caches)
+    val = yield from cached_pixels(pictures.val, config.val_px, home.caches)
     return train, val
 
 

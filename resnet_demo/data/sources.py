@@ -30,6 +30,11 @@ IMAGENETTE_CLASSES = {
     "n03888257": "parachute",
 }
 
+# Where ImageNet-1k's 1000 outputs have them (sorted WordNet ids).
+IMAGENETTE_INDEXES = dict(
+    zip(IMAGENETTE_CLASSES.values(), (0, 217, 482, 491, 497, 566, 569, 571, 574, 701))
+)
+
 
 @dataclass(frozen=True)
 class Split:

@@ -1,4 +1,4 @@
-"""What the worker does with torch: open a training, record its events, report at the end."""
+"""What the worker does with torch: open a training, record its events."""
 
 import json
 import logging
@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, UserError, shown_data, with_changes
 from resnet_demo.data import Pictures, open_data
 from resnet_demo.data.pixels import Pixels, load_pixels
-from resnet_demo.evaluate.report import all_logits, report
-from resnet_demo.files import write_whole
-from resnet_demo.models.sources import starting_weights
+from resnet_demo.models.sources import is_pretrained, starting_weights
 from resnet_demo.runs.trackers import Tracker
 from resnet_demo.training import checkpoint, machine
 from resnet_demo.training.engine import (
@@ -39,14 +37,15 @@ def open_training(worker: "Worker") -> Training:
     changes = [Change(*row) for row in store.changes()]
     if worker.config.budget_seconds and not any(change.name == "px" for change in changes):
         changes += fit_to_budget(worker, pictures)
-    px = with_changes(worker.config, changes).px
-    train, val = worker.attend(load_pixels(pictures, px, worker.home))
+    settings = with_changes(worker.config, changes)
+    train, val = worker.attend(load_pixels(pictures, settings, worker.home))
     tell_about_data(worker, pictures, train, val)
     check_same_pictures(worker, pictures, train, val)
     state = newest_state(worker)
     weights = None  # a checkpoint needs no start
     if state is None:
         weights = starting_weights(worker.config, len(pictures.classes), worker.home)
+        store.set(pretrained=is_pretrained(worker.config.init, worker.home))
     training = Training(
         worker.config, train, val, len(pictures.classes), weights=weights, changes=changes
     )
@@ -57,7 +56,7 @@ def open_training(worker: "Worker") -> Training:
         message="",
         classes=pictures.classes,
         blocks=list(dict.fromkeys(block_of(n) for n, _ in training.model.named_parameters())),
-        px=px,
+        px=settings.px,
         params=sum(p.numel() for p in training.model.parameters()),
         steps=training.total_steps,
         num_train=len(train),
@@ -203,7 +202,7 @@ def describe_weights(worker: "Worker", event: EpochDone) -> dict[str, str]:
         "format": "resnet_demo 1",
         "arch": settings.arch,
         "classes": json.dumps(worker.store.fact("classes")),
-        "px": str(settings.px),
+        "px": str(settings.val_px),
         "mean": json.dumps(IMAGENET_MEAN),
         "std": json.dumps(IMAGENET_STD),
         "data": shown_data(settings.data),
@@ -211,22 +210,7 @@ def describe_weights(worker: "Worker", event: EpochDone) -> dict[str, str]:
         "seed": str(settings.seed),
         "epoch": str(event.epoch),
         "top1": f"{event.metrics['top1']:.4f}",
+        "unlike_below": f"{event.metrics['unlike_below']:.6f}",
+        "pretrained": json.dumps(worker.store.fact("pretrained", False)),
         "recipe": json.dumps(settings.to_dict() | {"data": shown_data(settings.data)}),
     }
-
-
-def final_report(worker: "Worker") -> dict[str, object]:
-    """Evaluate the last weights and write report.json."""
-    training, store = worker.training, worker.store
-    outputs = worker.attend(all_logits(training.best_model, training.val, training.device))
-    numbers = report(*outputs, tuple(store.fact("classes")))
-    last = ("train_loss", "train_error")
-    numbers |= {name: store.last(name) for name in last}
-    numbers |= {
-        "seconds": training.seconds,
-        "epochs": training.epoch,
-        "sha256": checkpoint.weights_digest(training.best_model.state_dict()),
-    }
-    data = json.dumps(numbers, indent=1).encode()
-    write_whole(worker.folder / "report.json", lambda file: file.write(data))
-    return numbers

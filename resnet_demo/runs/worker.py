@@ -205,6 +205,7 @@ class Worker:
 
     def train(self) -> None:
         from resnet_demo.runs import session
+        from resnet_demo.runs.final import final_report
 
         os.nice(10)  # the page and everything else go first
         self.training = session.open_training(self)
@@ -218,7 +219,7 @@ class Worker:
             if time.monotonic() - self.saved_at > self.store.fact("save_every", 30.0):
                 self.save()
         self.save()
-        numbers = session.final_report(self)
+        numbers = final_report(self)
         tracker.finish(numbers, self.step)
         self.store.set(state="finished", message="")
         self.say("finished", f"Finished: top-1 {numbers['top1']:.1f} %.")

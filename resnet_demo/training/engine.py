@@ -29,6 +29,9 @@ from resnet_demo.training.optim import make_optimizer
 from resnet_demo.training.schedule import lr_at, px_at
 
 VAL_BATCH = 128
+# A picture is called unlike all classes when its largest logit is below that of all but this share
+# of the validation pictures (Hendrycks et al. 2022, arXiv 1911.11132: the maximum logit score).
+UNLIKE_SHARE = 0.04
 
 
 class Diverged(UserError):
@@ -204,17 +207,20 @@ class Training:
         started = time.perf_counter()
         total = len(self.val)
         loss = correct = 0
+        scores: list[Tensor] = []
         for start in range(0, total, VAL_BATCH):
             part = range(start, min(start + VAL_BATCH, total))
-            part_loss, part_correct = self.validate_batch(part)
+            part_loss, part_correct, part_scores = self.validate_batch(part)
             loss += part_loss
             correct += part_correct
+            scores.append(part_scores)
             yield Validating(part.stop, total)
         metrics = {
             "train_loss": self.sums.loss / self.sums.pictures,
             "train_error": 100 * self.sums.wrong / self.sums.pictures,
             "val_loss": loss / total,
             "top1": 100 * correct / total,
+            "unlike_below": torch.cat(scores).quantile(UNLIKE_SHARE).item(),
         }
         self.epoch += 1
         self.sums = Sums()
@@ -222,15 +228,15 @@ class Training:
         self.seconds += metrics["val_seconds"]
         yield EpochDone(self.epoch, self.step, metrics | {"seconds": self.seconds})
 
-    def validate_batch(self, part: range) -> tuple[float, int]:
-        """Sum of losses, and the number of right answers."""
+    def validate_batch(self, part: range) -> tuple[float, int, Tensor]:
+        """Sum of losses, the number of right answers, and every picture's largest logit."""
         images, labels = whole_batch(self.val, part)
         labels = labels.to(self.device)
         model = self.best_model.eval()
         with torch.inference_mode(), machine.autocast(self.device):
             logits = model(normalise(images.to(self.device))).float()
         loss = F.cross_entropy(logits, labels, reduction="sum").item()
-        return loss, int((logits.argmax(1) == labels).sum())
+        return loss, int((logits.argmax(1) == labels).sum()), logits.amax(1).cpu()
 
     def state(self) -> dict[str, object]:
         """Everything that a resumed run needs besides its configuration and changes."""

@@ -31,7 +31,7 @@ class Speed:
         total = 0.0
         for epoch in range(config.epochs):
             px = px_at(epoch / config.epochs, config.start_px, config.px)
-            total += steps * at(self.step, px) + num_val / VAL_BATCH * at(self.val, config.px)
+            total += steps * at(self.step, px) + num_val / VAL_BATCH * at(self.val, config.val_px)
         return total
 
 

@@ -39,7 +39,8 @@ CHOICES = {
 DATA = ["imagenette", "imagenette:320", "imagenette:full", "cifar10", "shapes"]
 NETWORKS = [(f"ResNet-{depth}", depth) for depth in IMAGENET_DEPTHS + CIFAR_DEPTHS]
 TILES, TILE_CLASSES = 4, 20
-PRESET_FIELDS = ("epochs", "px", "start_px", "min_crop")  # what a preset writes into the form
+# what a preset writes into the form
+PRESET_FIELDS = ("epochs", "px", "start_px", "min_crop", "val_scale")
 START_RUN_JS = "(run) => { window.dispatchEvent(new CustomEvent('resnet-run', {detail: run})); }"
 Values = dict[Component, Any]
 
@@ -99,6 +100,7 @@ def advanced() -> dict[str, Component]:
         "warmup": gr.Number(default.warmup, label="Warm-up, share of the steps"),
         "label_smoothing": gr.Number(default.label_smoothing, label="Label smoothing"),
         "min_crop": gr.Number(default.min_crop, label="Smallest crop, share of the area"),
+        "val_scale": gr.Number(default.val_scale, label="Side in validation, over the side"),
         "zero_init": gr.Checkbox(default.zero_init, label="start blocks as identity"),
         "ema": gr.Number(default.ema, label="Weight EMA decay (0: none)"),
         "seed": gr.Number(default.seed, label="Seed", precision=0),

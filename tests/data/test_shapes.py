@@ -12,7 +12,7 @@ from tests.data.test_pixels import drained
 
 
 def test_a_linear_model_fails_where_resnet20_learns(home: Home) -> None:
-    _, (train, val) = drained(load_pixels(shapes(), 32, home))
+    _, (train, val) = drained(load_pixels(shapes(), TrainConfig(px=32), home))
     assert linear_top1(train.images, train.labels) < 60
     machine.prepare()
     config = TrainConfig(data="shapes", arch="resnet20", px=32, start_px=32, epochs=3)

@@ -65,7 +65,7 @@ def test_a_file_that_does_not_fit_its_architecture_is_refused(weights, home: Hom
 
 def test_a_file_that_is_no_weights_is_refused(tmp_path, home: Home) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"\x80\x02pickle")
-    with pytest.raises(UserError, match="not a safetensors file"):
+    with pytest.raises(UserError, match="is a pickle"):
         sources.load(f"file:{tmp_path / 'x.safetensors'}", home)
 
 

@@ -206,10 +206,8 @@ def test_a_picture_that_breaks_is_counted_and_named(home: Home, config, tmp_path
     (data / "train" / "red" / "000.png").write_bytes(b"x")
     run = control.new_run(home, replace(config, data=f"folder:{data}", epochs=1))
     Worker(home, run).work()
-    assert events_of(home, run, "data") == [
-        "1 pictures left out, e.g. red/000.png: This is not a picture in one of JPEG, PNG, WEBP, "
-        "GIF, BMP, TIFF, AVIF."
-    ]
+    (said,) = events_of(home, run, "data")
+    assert said.startswith("1 pictures left out, e.g. red/000.png: This is not a picture in one of")
 
 
 def test_a_missing_folder_fails_with_a_sentence(home: Home, config: TrainConfig) -> None:

@@ -23,7 +23,7 @@ from tests.data.test_pixels import drained
 
 @pytest.fixture
 def splits(pictures: Path, home: Home) -> tuple[Pixels, Pixels]:
-    return drained(load_pixels(folder(pictures), 16, home))[1]
+    return drained(load_pixels(folder(pictures), TrainConfig(px=16), home))[1]
 
 
 def steps(events: list) -> list[StepDone]:
@@ -173,3 +173,11 @@ def test_the_learning_rate_rises_and_falls_to_zero() -> None:
 def test_pictures_grow_to_their_final_side() -> None:
     assert [px_at(epoch / 5, 96, 128) for epoch in range(5)] == [96, 112, 128, 128, 128]
     assert px_at(0, 20, 20) == 20
+
+
+def test_validation_pictures_may_be_larger_than_crops(pictures: Path, home: Home) -> None:
+    config = TrainConfig(px=16, val_scale=1.25)
+    _, (train, val) = drained(load_pixels(folder(pictures), config, home))
+    assert (config.val_px, val.images.shape[1]) == (20, 20)
+    training = Training(replace(config, arch="resnet8", batch_size=4), train, val, 2)
+    assert training.batch(training.settings)[0].shape[-1] == 16

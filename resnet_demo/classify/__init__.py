@@ -1,0 +1,1 @@
+"""Pictures in, names and probabilities out."""

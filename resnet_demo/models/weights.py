@@ -1,0 +1,138 @@
+"""Weight files: safetensors that describe themselves, checked before anything is believed.
+
+Shapes, types and sizes are compared with the architecture's by the file's header alone; only then
+are tensors read.
+"""
+
+import json
+import math
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from resnet_demo.config import ARCHS, LARGEST_PX, UserError
+from resnet_demo.models.resnet import build
+
+MOST_CLASSES = 100_000
+HEADER_BYTES = 8 * 2**20  # ours are below 100 kB; class names of a large data set fit
+TYPES = {"F32", "F16", "BF16", "I64"}  # I64: batch norm's count of batches
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a weight file of this program says of itself."""
+
+    arch: str
+    classes: tuple[str, ...]
+    px: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    about: dict[str, str]  # all of it: run, scores, recipe
+
+
+def read_network(path: Path) -> tuple[nn.Module, Description]:
+    """A network in float32 and eval mode. Raises UserError when the file is not one of ours."""
+    about, header = read_header(path)
+    description = describe(about, path.name)
+    with torch.device("meta"):
+        wanted = build(description.arch, len(description.classes)).state_dict()
+    check_fit({name: tuple(shape) for name, (_, shape) in header.items()}, wanted, path.name)
+    model = build(description.arch, len(description.classes))
+    model.load_state_dict(read_tensors(path))
+    return model.eval(), description
+
+
+def read_header(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, list[int]]]]:
+    """The metadata, and (type, shape) of every tensor; the tensors stay unread."""
+    from safetensors import SafetensorError, safe_open
+
+    check_file(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}
+            header = {name: (part.get_dtype(), part.get_shape()) for name, part in slices.items()}
+            about = file.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path.name} is not a safetensors file ({str(error)[:80]}).") from None
+    odd = sorted({kind for kind, _ in header.values()} - TYPES)
+    if odd:
+        raise UserError(f"{path.name} holds {odd[0]} numbers; weights are F32, F16 or BF16.")
+    return about, header
+
+
+def check_file(path: Path) -> None:
+    """Refuse by the first bytes what is no safetensors file, or has a header of absurd length."""
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise UserError(f"{path.name} is not a file.")
+        with path.open("rb") as file:
+            first = file.read(8)
+    except OSError as error:
+        raise UserError(f"{path.name} cannot be opened ({error.strerror}).") from None
+    if len(first) == 8 and int.from_bytes(first, "little") < min(HEADER_BYTES, about.st_size):
+        return
+    if first[:2] == b"PK" or first[:1] == b"\x80":
+        raise UserError(
+            f"{path.name} is a pickle, which can run code: only safetensors files are opened."
+        )
+    raise UserError(f"{path.name} is not a safetensors file (its header does not fit).")
+
+
+def describe(about: dict[str, str], name: str) -> Description:
+    try:
+        found = Description(
+            arch=about["arch"],
+            classes=tuple(json.loads(about["classes"])),
+            px=int(about["px"]),
+            mean=tuple(float(value) for value in json.loads(about["mean"])),
+            std=tuple(float(value) for value in json.loads(about["std"])),
+            about=about,
+        )
+        sound = (
+            found.arch in ARCHS
+            and 1 <= len(found.classes) <= MOST_CLASSES
+            and all(isinstance(text, str) for text in found.classes)
+            and 8 <= found.px <= 2 * LARGEST_PX
+            and len(found.mean) == len(found.std) == 3
+            and all(map(math.isfinite, found.mean + found.std))
+            and min(found.std) > 0
+        )
+    except (KeyError, TypeError, ValueError, RecursionError):
+        sound = False
+    if not sound:
+        raise UserError(f"{name} does not describe a network of this program.")
+    return found
+
+
+def check_fit(given: dict[str, tuple[int, ...]], wanted: dict[str, Tensor], name: str) -> None:
+    """Same tensors, same shapes."""
+    for key in sorted(set(given) ^ set(wanted)):
+        raise UserError(f"{name} does not fit its architecture: tensor {key[:60]} is not in both.")
+    for key, shape in given.items():
+        if shape != tuple(wanted[key].shape):
+            raise UserError(
+                f"{name} does not fit its architecture: {key} is {shape}, "
+                f"expected {tuple(wanted[key].shape)}."
+            )
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors, floating ones as float32. Raises UserError for weights that cannot compute."""
+    from safetensors.torch import load_file
+
+    tensors = {n: t.float() if t.is_floating_point() else t for n, t in load_file(path).items()}
+    check_sound(tensors.items(), path.name)
+    return tensors
+
+
+def check_sound(tensors: Iterable[tuple[str, Tensor]], name: str) -> None:
+    for key, tensor in tensors:
+        if not torch.isfinite(tensor).all():
+            raise UserError(f"{name} is damaged: {key} holds NaN or infinite numbers.")
+        if key.endswith("running_var") and (tensor < 0).any():
+            raise UserError(f"{name} is damaged: {key} is negative, and a variance cannot be.")

@@ -1,0 +1,59 @@
+"""What a finished run leaves beside its weights: report.json, and predictions.json for a look at
+single pictures."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from resnet_demo.data.augment import normalise, whole_batch
+from resnet_demo.data.pixels import Pixels
+from resnet_demo.evaluate.report import BATCH, all_logits, report
+from resnet_demo.files import write_whole
+from resnet_demo.training import checkpoint
+
+if TYPE_CHECKING:
+    from resnet_demo.runs.worker import Worker
+
+
+def final_report(worker: "Worker") -> dict[str, object]:
+    """Evaluate the last weights and write the two files."""
+    training, store, val = worker.training, worker.store, worker.training.val
+    classes, labels = tuple(store.fact("classes")), torch.from_numpy(val.labels)
+    work = all_logits(training.best_model, batches(val), len(val), training.device)
+    logits = worker.attend(work)
+    numbers = report(logits, labels, classes, val.names) | {"classes": classes}
+    numbers |= {name: store.last(name) for name in ("train_loss", "train_error")}
+    numbers |= {
+        "seconds": training.seconds,
+        "epochs": training.epoch,
+        "sha256": checkpoint.weights_digest(training.best_model.state_dict()),
+    }
+    write_json(worker.folder / "predictions.json", predictions(val, logits))
+    write_json(worker.folder / "report.json", numbers)
+    return numbers
+
+
+def batches(pixels: Pixels) -> Iterator[Tensor]:
+    for start in range(0, len(pixels), BATCH):
+        images, _ = whole_batch(pixels, range(start, min(start + BATCH, len(pixels))))
+        yield normalise(images)
+
+
+def predictions(val: Pixels, logits: Tensor) -> dict[str, list]:
+    """One entry a validation picture."""
+    probability, called = logits.softmax(1).max(1)
+    return {
+        "names": list(val.names),
+        "labels": val.labels.tolist(),
+        "called": called.tolist(),
+        "probability": [round(value, 4) for value in probability.tolist()],
+    }
+
+
+def write_json(path: Path, content: dict[str, object]) -> None:
+    data = json.dumps(content).encode()
+    write_whole(path, lambda file: file.write(data))
