@@ -12,6 +12,8 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, fields
+from functools import partial
+from pathlib import Path
 
 from resnet_demo.config import Home, TrainConfig, UserError, preset
 from resnet_demo.progress import ProgressBars
@@ -132,6 +134,41 @@ def evaluate(args: argparse.Namespace) -> Answer:
     if answer["note"]:
         say(args, answer["note"])
     return answer
+
+
+def classify(args: argparse.Namespace) -> Answer:
+    """what a network sees in pictures"""
+    from resnet_demo.classify.command import classify as measure
+    from resnet_demo.classify.predictor import Predictor
+    from resnet_demo.images.decoder import Decoders
+    from resnet_demo.models import sources
+    from resnet_demo.training import machine
+
+    machine.prepare()
+    predictor = Predictor(sources.load(args.model, Home.find(args.home)))
+    decode = Decoders().decode
+    pictures = [(name, partial(decode, Path(name))) for name in args.images]
+    rows, bars = [], ProgressBars()
+    with bars:
+        for row in measure(predictor, pictures, args.top):
+            rows.append(row)
+            bars.show("Classifying", len(rows), len(pictures))
+            say(args, picture_sentence(row))
+    answer = {"model": args.model, "images": rows}
+    judged = [row["unlike"] for row in rows if row.get("unlike") is not None]
+    if judged:
+        answer["unlike_share"] = 100 * sum(judged) / len(judged)
+        say(args, f"{answer['unlike_share']:.1f} % of {len(judged)} pictures are unlike all "
+            f"{len(predictor.network.classes)} classes.")  # fmt: skip
+    return answer
+
+
+def picture_sentence(row: Answer) -> str:
+    if "error" in row:
+        return f"{row['path']}: {row['error']}"
+    best = ", ".join(f"{one['class']} {100 * one['probability']:.1f} %" for one in row["top"])
+    unlike = " (unlike all it knows)" if row["unlike"] else ""
+    return f"{row['path']}: {best}{unlike}, {row['ms']:.0f} ms"
 
 
 def estimate(args: argparse.Namespace) -> Answer:
@@ -259,6 +296,9 @@ def parser() -> argparse.ArgumentParser:
     sub = command("evaluate", evaluate, "model")
     sub.add_argument("--data", default="imagenette")
     sub.add_argument("--split", choices=("val", "clean"), default="val")
+    sub = command("classify", classify, "model")
+    sub.add_argument("images", nargs="+", metavar="image")
+    sub.add_argument("--top", type=int, default=5, help="how many classes to name")
     add_train_options(command("estimate", estimate))
     add_train_options(command("find-lr", find_lr))
     return top

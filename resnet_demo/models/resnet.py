@@ -161,7 +161,11 @@ class ResNet(nn.Module):
         for name, block in self.blocks():
             x = block(x)
             yield name, x
-        yield "fc", self.fc(torch.flatten(F.adaptive_avg_pool2d(x, 1), 1))
+        yield "fc", self.head(x)
+
+    def head(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) of the last block -> logits (B, classes)."""
+        return self.fc(torch.flatten(F.adaptive_avg_pool2d(x, 1), 1))
 
     def blocks(self) -> Iterator[tuple[str, Block]]:
         for stage in self.stages:

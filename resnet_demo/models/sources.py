@@ -53,7 +53,7 @@ class Network:
 
     def normalise(self, seen: np.ndarray) -> Tensor:
         """uint8 (B, px, px, 3) -> float32 (B, 3, px, px) in channels-last memory."""
-        images = torch.from_numpy(np.ascontiguousarray(seen)).permute(0, 3, 1, 2).float().div_(255)
+        images = torch.from_numpy(np.array(seen)).permute(0, 3, 1, 2).float().div_(255)
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
         return images.sub_(mean).div_(std)
 
@@ -77,6 +77,13 @@ def load(reference: str, home: Home) -> Network:
     if kind in loaders and rest:
         return loaders[kind](rest)
     return load_file(weights_path(reference, home))
+
+
+def version(reference: str, home: Home) -> int:
+    """Changes when the file behind a reference does; 0 for what never changes."""
+    if reference.partition(":")[0] in ("timm", "hub", "scratch"):
+        return 0
+    return weights_path(reference, home).stat().st_mtime_ns
 
 
 def weights_path(reference: str, home: Home) -> Path:

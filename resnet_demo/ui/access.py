@@ -12,6 +12,7 @@ import gradio as gr
 from resnet_demo.config import UserError
 
 MAX_BODY_BYTES = 24 * 2**20
+PUBLIC_TIMM = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -50,6 +51,17 @@ def require_steering(request: gr.Request | None, token: str = "") -> None:
             "Visitors watch here; only the owner may start, steer or delete runs. "
             "Sign in as the owner or give the admin token."
         )
+
+
+def check_model(reference: str) -> str:
+    """On a public page visitors choose among the server's own networks and listed ones."""
+    kind, _, name = reference.partition(":")
+    if is_public() and kind not in ("bundled", "run") and name not in PUBLIC_TIMM:
+        raise UserError(
+            f"On a public page networks are bundled, run:ID or one of: "
+            f"{', '.join(f'timm:{one}' for one in PUBLIC_TIMM)}."
+        )
+    return reference
 
 
 class BodyLimit:

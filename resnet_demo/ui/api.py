@@ -1,20 +1,22 @@
 """What programs may call (gradio_client, curl), under the names that the command line has."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import gradio as gr
 
-from resnet_demo.config import Home, TrainConfig, shown_data
+from resnet_demo.config import Home, TrainConfig, UserError, shown_data
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import require_steering
+from resnet_demo.ui.classifier import Classifier
 from resnet_demo.ui.feed import Cursor, without_paths
 from resnet_demo.ui.friendly import friendly
 from resnet_demo.ui.live import Live
 
 
-def build(home: Home) -> None:
-    """`/start /control /runs /history`."""
+def build(home: Home, classifier: Classifier) -> None:
+    """`/start /control /runs /history /classify /classify_batch`."""
     live = Live(home)
 
     @friendly
@@ -40,6 +42,25 @@ def build(home: Home) -> None:
             generation = store.fact("generation", 0)
         return live.feed.series(run, Cursor(generation, since, since))
 
+    @friendly
+    def classify(picture: gr.FileData, model: str, top: int) -> dict:
+        return classify_batch([picture], model, top)
+
+    @friendly
+    def classify_batch(pictures: list[gr.FileData], model: str, top: int) -> dict:
+        paths = [Path(as_file(picture)) for picture in pictures]
+        return {"model": model, "images": list(classifier.answers(paths, model, top))}
+
+    for name, function in (("classify", classify), ("classify_batch", classify_batch)):
+        gr.api(function, api_name=name)
     for name, function in (("start", start), ("control", control_), ("runs", runs)):
         gr.api(function, api_name=name)
     gr.api(history, api_name="history")
+
+
+def as_file(picture: object) -> str:
+    """Where an uploaded picture lies; Gradio has checked that it was uploaded."""
+    path = picture.get("path") if isinstance(picture, dict) else getattr(picture, "path", None)
+    if not path:
+        raise UserError("Give a file: handle_file(path) with gradio_client, or upload it first.")
+    return path
