@@ -49,7 +49,9 @@ def build(home: Home, classifier: Classifier) -> None:
     @friendly
     def classify_batch(pictures: list[gr.FileData], model: str, top: int) -> dict:
         paths = [Path(as_file(picture)) for picture in pictures]
-        return {"model": model, "images": list(classifier.answers(paths, model, top))}
+        answers = classifier.answers(paths, model, top)
+        # "name" for the command's "path": gradio_client would take a "path" for a file to fetch
+        return {"model": model, "images": [{"name": row.pop("path"), **row} for row in answers]}
 
     for name, function in (("classify", classify), ("classify_batch", classify_batch)):
         gr.api(function, api_name=name)

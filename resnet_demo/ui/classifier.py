@@ -1,0 +1,81 @@
+"""What the Classify tab and its API share: one pool of decoders, one set of ready networks."""
+
+import base64
+import functools
+import io
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from resnet_demo.config import Home, UserError
+from resnet_demo.images.decoder import Decoders
+from resnet_demo.runs import control
+from resnet_demo.ui.access import PUBLIC_TIMM, check_model
+
+MOST_PICTURES = 500
+PAGE_THREADS = 1  # training has the cores
+TIMM = tuple(f"timm:{name}" for name in PUBLIC_TIMM)
+
+
+class Classifier:
+    """Imports torch at the first picture, after the page is served."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.decoders = Decoders()
+
+    @functools.cached_property
+    def predictors(self):  # noqa: ANN201 - its type would import torch
+        from resnet_demo.classify.predictor import Predictors
+
+        return Predictors(self.home, PAGE_THREADS)
+
+    def models(self) -> list[str]:
+        """What the page offers; more can be typed."""
+        runs = [f"run:{run.run}" for run in control.list_runs(self.home) if run.epoch]
+        return ["bundled", *runs, *TIMM]
+
+    def answers(self, paths: list[Path], reference: str, top: int) -> Iterator[dict[str, object]]:
+        """One a picture, as the command `classify` gives them; `path` is the picture's own name.
+
+        Raises UserError when the network cannot be had; a refused picture is an answer.
+        """
+        from resnet_demo.classify.command import classify
+
+        if not 1 <= top <= 1000:
+            raise UserError(f"top must lie between 1 and 1000. Got {top}.")
+        predictor = self.predictors.get(check_model(reference.strip()))
+        pictures = [(path.name, partial(self.decoders.decode, path)) for path in paths]
+        yield from classify(predictor, pictures[:MOST_PICTURES], top)
+        for name, _ in pictures[MOST_PICTURES:]:
+            yield {"path": name, "error": f"At most {MOST_PICTURES} pictures at a time."}
+
+    def seen(self, path: Path, reference: str, target: int | None) -> np.ndarray:
+        """What the network sees of a picture: uint8 (px, px, 3); with a `target`, the Grad-CAM of
+        that class lies over it."""
+        from resnet_demo.probe.cam import grad_cam, overlay
+
+        network = self.predictors.get(check_model(reference.strip())).network
+        seen = network.crop(self.decoders.decode(path))
+        if target is None:
+            return seen
+        return overlay(seen, grad_cam(network.model, network.normalise(seen[None]), target))
+
+
+def data_url(pixels: np.ndarray) -> str:
+    """For an <img>: lossless, since these pictures are small and looked at closely."""
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "PNG")
+    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
+
+
+def thumbnail(read: Callable[[], np.ndarray], side: int = 96) -> str:
+    """A small square of a picture as a data URL."""
+    from resnet_demo.images.decode import square
+
+    data = io.BytesIO()
+    Image.fromarray(square(read(), side)).save(data, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
