@@ -12,6 +12,9 @@ import gradio as gr
 from resnet_demo.config import UserError
 
 MAX_BODY_BYTES = 24 * 2**20
+# Files of one upload together; a batch of photographs comes in one request, straight to disk.
+MAX_UPLOAD_BYTES = {"public": 128 * 2**20, "own": 4 * 2**30}
+UPLOAD = "/upload"
 PUBLIC_TIMM = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -67,15 +70,18 @@ def check_model(reference: str) -> str:
 class BodyLimit:
     """ASGI middleware: a request body over the limit is answered with 413 and read no further."""
 
-    def __init__(self, app, max_bytes: int = MAX_BODY_BYTES) -> None:
-        self.app, self.max_bytes = app, max_bytes
+    def __init__(
+        self, app, max_bytes: int = MAX_BODY_BYTES, max_upload_bytes: int = MAX_BODY_BYTES
+    ) -> None:
+        self.app, self.max_bytes, self.max_upload_bytes = app, max_bytes, max_upload_bytes
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         headers = dict(scope["headers"])
-        if int(headers.get(b"content-length", b"0") or 0) > self.max_bytes:
-            return await refuse(send)
+        most = self.max_upload_bytes if scope["path"].endswith(UPLOAD) else self.max_bytes
+        if int(headers.get(b"content-length", b"0") or 0) > most:
+            return await refuse(send, most)
         seen = 0
         started = False
 
@@ -83,7 +89,7 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.max_bytes:
+            if seen > most:
                 raise TooLarge
             return message
 
@@ -96,15 +102,15 @@ class BodyLimit:
             await self.app(scope, counting_receive, watching_send)
         except TooLarge:
             if not started:
-                await refuse(send)
+                await refuse(send, most)
 
 
 class TooLarge(Exception):
     """The body went over the limit."""
 
 
-async def refuse(send) -> None:
-    text = f"A request may hold at most {MAX_BODY_BYTES // 2**20} MB.".encode()
+async def refuse(send, most: int) -> None:
+    text = f"A request may hold at most {most // 2**20} MB.".encode()
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode())]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
     await send({"type": "http.response.body", "body": text})

@@ -129,7 +129,9 @@ def batch(classifier: Classifier, model: gr.Dropdown) -> None:
             run = gr.Button("Classify all", elem_id="batch-run")
             stop = gr.Button("Stop", elem_id="batch-stop")
         table = gr.HTML(
-            "<p>Give several pictures; each gets a row here.</p>", elem_id="batch-table"
+            "<p>Give several pictures; each gets a row here.</p>",
+            elem_id="batch-table",
+            apply_default_css=False,
         )
         download = gr.DownloadButton("Download CSV", interactive=False, elem_id="batch-csv")
     stopping: dict[str, threading.Event] = {}
@@ -152,7 +154,7 @@ def batch(classifier: Classifier, model: gr.Dropdown) -> None:
                 break
         del stopping[request.session_hash]
         return table_of(classifier, rows, paths), gr.DownloadButton(
-            csv_file(rows), interactive=True
+            value=csv_file(rows), interactive=True
         )
 
     def stop_it(request: gr.Request) -> None:

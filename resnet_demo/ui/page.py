@@ -12,7 +12,7 @@ from resnet_demo.config import Home, UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
 from resnet_demo.ui import api, classify_tab, train_tab
-from resnet_demo.ui.access import LOOPBACK, BodyLimit, is_public
+from resnet_demo.ui.access import LOOPBACK, MAX_UPLOAD_BYTES, BodyLimit, is_public
 from resnet_demo.ui.classifier import Classifier
 from resnet_demo.ui.live import bokeh_files
 
@@ -94,8 +94,13 @@ def settings(home: Home, host: str | None, port: int | None) -> dict[str, object
         enable_monitoring=False,
         footer_links=["api", "settings"],
         ssr_mode=False,
-        app_kwargs={"routes": [bokeh_files()], "middleware": [Middleware(BodyLimit)]},
+        app_kwargs={"routes": [bokeh_files()], "middleware": [body_limit()]},
     )
+
+
+def body_limit() -> Middleware:
+    most = MAX_UPLOAD_BYTES["public" if is_public() else "own"]
+    return Middleware(BodyLimit, max_upload_bytes=most)
 
 
 def claim(home: Home) -> IO:

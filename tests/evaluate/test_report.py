@@ -49,3 +49,21 @@ def test_calibration_error_against_numpy() -> None:
 def test_evaluate_refuses_other_classes(pictures, home: Home) -> None:
     with pytest.raises(UserError, match="1000 classes"):
         drained(evaluate("scratch:resnet8", f"folder:{pictures}", home))
+
+
+def test_temperature_scaling_mends_overconfidence() -> None:
+    generator = torch.Generator().manual_seed(0)
+    honest = torch.randn(4000, 5, generator=generator) * 2
+    labels = torch.multinomial(honest.softmax(1), 1, generator=generator)[:, 0]
+    numbers = report(3 * honest, labels, tuple("abcde"))
+    assert numbers["temperature"] == pytest.approx(3, rel=0.1)
+    assert numbers["ece_scaled"] < 3 < numbers["ece"]
+    assert sum(row["n"] for row in numbers["reliability"]) == 4000
+
+
+def test_what_is_taken_for_what() -> None:
+    logits = torch.tensor([[3.0, 0], [0, 1], [0, 4], [2, 0]])
+    numbers = report(logits, torch.tensor([0, 0, 0, 1]), ("a", "b"), ("p", "q", "r", "s"))
+    assert numbers["confusion"] == [[1, 2], [1, 0]]
+    assert [row["name"] for row in numbers["worst"]] == ["r", "s", "q"]
+    assert numbers["worst"][0]["label"] == 0 and numbers["worst"][0]["called"] == 1

@@ -1,0 +1,134 @@
+"""Drop, paste, change the network, clear, many at once: as a person does it."""
+
+import base64
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from resnet_demo.config import Home
+from tests.classify.test_predictor import saved
+
+pytestmark = pytest.mark.browser
+DROP = """([box, files]) => {
+  const data = new DataTransfer();
+  for (const [name, text, type] of files)
+    data.items.add(new File([Uint8Array.from(atob(text), c => c.charCodeAt(0))], name, {type}));
+  for (const kind of ["dragenter", "dragover", "drop"])
+    box.dispatchEvent(new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: data}));
+}"""
+PASTE = """async text => {
+  const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+  const item = new ClipboardItem({"image/png": new Blob([bytes], {type: "image/png"})});
+  await navigator.clipboard.write([item]);
+}"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> str:
+    """The weights of a run that knows three colours."""
+    folder = Home(tmp_path / "home").runs / "0001" / "weights"
+    folder.mkdir(parents=True)
+    saved(folder / "best.safetensors")
+    return "run:0001"
+
+
+@pytest.fixture
+def red(tmp_path: Path) -> Path:
+    path = tmp_path / "red thing.png"
+    noise = np.random.default_rng(0).integers(0, 100, (60, 80, 3)) + np.array([150, 0, 0])
+    Image.fromarray(noise.astype(np.uint8)).save(path)
+    return path
+
+
+def encoded(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+def open_tab(page, url: str, model: str) -> None:
+    page.goto(f"{url}/?tab=classify&model={model}")
+    page.wait_for_selector("#picture button", timeout=30_000)
+    page.wait_for_function(
+        "model => document.querySelector('#model-first input')?.value === model", arg=model
+    )
+
+
+def drop(page, path: Path) -> None:
+    box = page.locator("#picture button", has_text="Drop").first.element_handle()
+    page.evaluate(DROP, [box, [[path.name, encoded(path), "image/png"]]])
+
+
+def opinion(page, column: str = "first"):
+    return page.locator(f"#opinion-{column}")
+
+
+def test_drop_change_look_and_clear(serve, page, run: str, red: Path) -> None:
+    from playwright.sync_api import expect
+
+    open_tab(page, serve().url, run)
+    drop(page, red)
+    expect(opinion(page)).to_contain_text("It knows 3 things", timeout=60_000)
+    assert opinion(page).locator(".bars tr").count() == 3
+    plain = opinion(page).locator("img").get_attribute("src")
+    page.locator("#look input").check()
+    expect(opinion(page)).to_contain_text("where it looks for")
+    assert opinion(page).locator("img").get_attribute("src") != plain
+    page.locator("#model-first input").fill("bundled")
+    page.locator("#model-first input").press("Enter")
+    expect(opinion(page)).to_contain_text("It knows 10 things", timeout=60_000)
+    page.get_by_text("A second network beside it").click()
+    page.locator("#model-second input").fill(run)
+    page.locator("#model-second input").press("Enter")
+    expect(opinion(page, "second")).to_contain_text("It knows 3 things", timeout=60_000)
+    page.get_by_label("Remove image").or_(page.get_by_label("Clear")).first.click()
+    expect(opinion(page)).to_contain_text("Drop a photograph")
+
+
+def test_paste_and_examples(serve, page, run: str, red: Path) -> None:
+    from playwright.sync_api import expect
+
+    server = serve()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
+    open_tab(page, server.url, run)
+    page.evaluate(PASTE, encoded(red))
+    page.get_by_label("Paste from clipboard").first.click()
+    expect(opinion(page)).to_contain_text("It knows 3 things", timeout=60_000)
+    before = opinion(page).locator("img").get_attribute("src")
+    page.locator("#examples button, .gallery-item").first.click()
+    expect(opinion(page).locator("img")).not_to_have_attribute("src", before, timeout=60_000)
+
+
+def test_wrong_files_and_wrong_networks_are_told(serve, page, run: str, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    open_tab(page, serve().url, run)
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"this is not a picture")
+    drop(page, bad)
+    toast = page.locator("[data-testid=toast-body]")
+    expect(toast.first).to_contain_text("not a picture", timeout=60_000)
+    assert str(tmp_path) not in toast.first.inner_text()
+
+
+def test_many_at_once(serve, page, run: str, pictures: Path, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    open_tab(page, serve().url, run)
+    page.get_by_text("Several pictures").click()
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no")
+    good = sorted((pictures / "val").rglob("*.png"))
+    page.locator("#batch-files input[type=file]").set_input_files([*map(str, good), str(bad)])
+    expect(page.locator("#batch-files")).to_contain_text("bad", timeout=30_000)
+    page.locator("#batch-run").click()
+    table = page.locator("#batch-table")
+    expect(table).to_contain_text(f"{len(good)} pictures classified, 1 refused", timeout=60_000)
+    assert table.locator("tr").count() == len(good) + 2
+    expect(table).to_contain_text("not a picture")
+    with page.expect_download() as event:
+        page.locator("#batch-csv").click()
+    lines = Path(event.value.path()).read_text().splitlines()
+    assert len(lines) == len(good) + 2
+    assert re.match(r"picture,class_1,probability_1,", lines[0])
