@@ -203,8 +203,6 @@ def load_hub(repo: str) -> Network:
     from huggingface_hub import hf_hub_download
 
     reference = f"hub:{repo}"
-    if not re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}", repo):
-        raise UserError(f"'{reference[:80]}' is not of the form hub:USER/REPO.")
     fetch = partial(hf_hub_download, repo)
     weights = Path(from_the_hub(reference, partial(fetch, "model.safetensors")))
     about, header = read_header(weights)
@@ -244,6 +242,7 @@ def from_the_hub(reference: str, fetch: Callable[[], T]) -> T:
     """Whatever can go wrong on the way, as a sentence."""
     from huggingface_hub.errors import (
         EntryNotFoundError,
+        HFValidationError,
         HfHubHTTPError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
@@ -253,6 +252,8 @@ def from_the_hub(reference: str, fetch: Callable[[], T]) -> T:
 
     try:
         return fetch()
+    except HFValidationError:
+        raise UserError(f"'{reference[:80]}' is not of the form hub:USER/REPO.") from None
     except RepositoryNotFoundError:
         raise UserError(f"The Hub has no repository for {reference}, or it is private.") from None
     except EntryNotFoundError as error:
