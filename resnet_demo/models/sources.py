@@ -242,8 +242,8 @@ def from_the_hub(reference: str, fetch: Callable[[], T]) -> T:
     """Whatever can go wrong on the way, as a sentence."""
     from huggingface_hub.errors import (
         EntryNotFoundError,
-        HFValidationError,
         HfHubHTTPError,
+        HFValidationError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,

@@ -148,18 +148,25 @@ def spawn(home: Home, run: str) -> subprocess.Popen:
 
 
 def ask(home: Home, command: str, config: TrainConfig) -> dict[str, object]:
-    """Let `estimate` or `find-lr` measure in a process of its own; returns its JSON.
+    """Let `estimate` or `find-lr` measure in a process of its own; returns its JSON."""
+    return measured(home, command, *options(config))
 
-    Raises UserError when it refuses, or when a run under way would spoil the measurement.
-    """
+
+def evaluate(home: Home, model: str, data: str, split: str) -> dict[str, object]:
+    """The JSON of the command `evaluate`, computed in a process of its own."""
+    return measured(home, "evaluate", f"--data={data}", f"--split={split}", "--", model)
+
+
+def measured(home: Home, command: str, *words: str) -> dict[str, object]:
+    """Raises UserError when the command refuses, or when a run under way would spoil it."""
     home.make()
     lock = try_lock(home.path / "train.lock", patience=0.5)
     if lock is None:
         raise UserError("A run is under way here; measure when it is over, or pause and stop it.")
     with lock:
         done = subprocess.run(
-            [sys.executable, "-m", "resnet_demo", command, "--json", *options(config)]
-            + ["--home", str(home.path)],
+            [sys.executable, "-m", "resnet_demo", command, "--json", "--home", str(home.path)]
+            + list(words),
             capture_output=True,
             text=True,
             env=child_environment(),

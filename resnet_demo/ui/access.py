@@ -9,13 +9,13 @@ import os
 
 import gradio as gr
 
-from resnet_demo.config import UserError
+from resnet_demo.config import IMAGENET_DEPTHS, UserError
 
 MAX_BODY_BYTES = 24 * 2**20
 # Files of one upload together; a batch of photographs comes in one request, straight to disk.
 MAX_UPLOAD_BYTES = {"public": 128 * 2**20, "own": 4 * 2**30}
 UPLOAD = "/upload"
-PUBLIC_TIMM = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+PUBLIC_TIMM = tuple(f"timm:resnet{depth}" for depth in IMAGENET_DEPTHS)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -58,12 +58,10 @@ def require_steering(request: gr.Request | None, token: str = "") -> None:
 
 def check_model(reference: str) -> str:
     """On a public page visitors choose among the server's own networks and listed ones."""
-    kind, _, name = reference.partition(":")
-    if is_public() and kind not in ("bundled", "run") and name not in PUBLIC_TIMM:
-        raise UserError(
-            f"On a public page networks are bundled, run:ID or one of: "
-            f"{', '.join(f'timm:{one}' for one in PUBLIC_TIMM)}."
-        )
+    own = reference.partition(":")[0] in ("bundled", "run")
+    if is_public() and not own and reference not in PUBLIC_TIMM:
+        listed = ", ".join(PUBLIC_TIMM)
+        raise UserError(f"On a public page networks are bundled, run:ID or one of: {listed}.")
     return reference
 
 

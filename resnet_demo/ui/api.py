@@ -8,7 +8,7 @@ import gradio as gr
 from resnet_demo.config import Home, TrainConfig, UserError, shown_data
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
-from resnet_demo.ui.access import require_steering
+from resnet_demo.ui.access import check_model, require_steering
 from resnet_demo.ui.classifier import Classifier
 from resnet_demo.ui.feed import Cursor, without_paths
 from resnet_demo.ui.friendly import friendly
@@ -16,7 +16,7 @@ from resnet_demo.ui.live import Live
 
 
 def build(home: Home, classifier: Classifier) -> None:
-    """`/start /control /runs /history /classify /classify_batch`."""
+    """`/start /control /runs /history /classify /classify_batch /evaluate`."""
     live = Live(home)
 
     @friendly
@@ -53,8 +53,14 @@ def build(home: Home, classifier: Classifier) -> None:
         # "name" for the command's "path": gradio_client would take a "path" for a file to fetch
         return {"model": model, "images": [{"name": row.pop("path"), **row} for row in answers]}
 
+    @friendly
+    def evaluate(model: str, data: str, split: str, token: str, request: gr.Request) -> dict:
+        require_steering(request, token)  # a minute of all cores
+        return control.evaluate(home, check_model(model), data, split)
+
     for name, function in (("classify", classify), ("classify_batch", classify_batch)):
         gr.api(function, api_name=name)
+    gr.api(evaluate, api_name="evaluate")
     for name, function in (("start", start), ("control", control_), ("runs", runs)):
         gr.api(function, api_name=name)
     gr.api(history, api_name="history")

@@ -17,7 +17,6 @@ from resnet_demo.ui.access import PUBLIC_TIMM, check_model
 
 MOST_PICTURES = 500
 PAGE_THREADS = 1  # training has the cores
-TIMM = tuple(f"timm:{name}" for name in PUBLIC_TIMM)
 
 
 class Classifier:
@@ -36,7 +35,7 @@ class Classifier:
     def models(self) -> list[str]:
         """What the page offers; more can be typed."""
         runs = [f"run:{run.run}" for run in control.list_runs(self.home) if run.epoch]
-        return ["bundled", *runs, *TIMM]
+        return ["bundled", *runs, *PUBLIC_TIMM]
 
     def answers(self, paths: list[Path], reference: str, top: int) -> Iterator[dict[str, object]]:
         """One a picture, as the command `classify` gives them; `path` is the picture's own name.

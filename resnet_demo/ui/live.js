@@ -299,6 +299,8 @@ function drawHead() {
   may("delete", !alive);
   may("set", head.state !== "finished");
   may("twin", true);
+  find(".use").hidden = !head.epoch;
+  find(".use").href = `?tab=classify&model=run:${head.run}`;
 }
 
 function drawRuns() {

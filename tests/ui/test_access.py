@@ -70,8 +70,8 @@ def app_with_limit() -> TestClient:
 
     return TestClient(
         Starlette(
-            routes=[Route("/", read, methods=["POST"])],
-            middleware=[Middleware(BodyLimit, max_bytes=1000)],
+            routes=[Route(path, read, methods=["POST"]) for path in ("/", "/upload")],
+            middleware=[Middleware(BodyLimit, max_bytes=1000, max_upload_bytes=2000)],
         )
     )
 
@@ -80,6 +80,8 @@ def test_bodies_over_the_limit_are_refused() -> None:
     client = app_with_limit()
     assert client.post("/", content=b"x" * 1000).text == "1000"
     assert client.post("/", content=b"x" * 1001).status_code == 413
+    assert client.post("/upload", content=b"x" * 2000).text == "2000"
+    assert client.post("/upload", content=b"x" * 2001).status_code == 413
 
 
 def test_a_body_that_hides_its_length_is_refused_too() -> None:

@@ -9,14 +9,15 @@ from resnet_demo.ui import page, train_tab
 from tests.conftest import small, wait_until
 
 
-def test_programs_find_four_endpoints_and_no_others(home: Home) -> None:
+def test_programs_find_these_endpoints_and_no_others(home: Home) -> None:
     config = page.build(home).get_config_file()
     public = {
         dependency["api_name"]
         for dependency in config["dependencies"]
         if dependency["api_visibility"] == "public"
     }
-    assert public == {"start", "control", "runs", "history"}
+    steering = {"start", "control", "runs", "history"}
+    assert public == steering | {"classify", "classify_batch", "evaluate"}
 
 
 def test_an_open_page_costs_no_connection(home: Home) -> None:
@@ -110,7 +111,7 @@ def test_launch_settings_hold(serve) -> None:
     assert get(f"/gradio_api/file={server.home}/page.lock").status_code == 403
     script = get("/bokeh/bokeh.min.js")
     assert script.status_code == 200 and "max-age" in script.headers["cache-control"]
-    big = httpx.post(server.url + "/gradio_api/upload", content=b"x" * (25 * 2**20), timeout=30)
+    big = httpx.post(f"{server.url}/gradio_api/queue/join", content=b"x" * (25 * 2**20), timeout=30)
     assert big.status_code == 413
 
 

@@ -1,0 +1,76 @@
+"""Classify for programs, and what the page's own process never does."""
+
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from PIL import Image
+
+from resnet_demo.config import Home, UserError
+from resnet_demo.ui.access import check_model
+from resnet_demo.ui.classify_tab import csv_text
+from resnet_demo.ui.upload import Upload
+from tests.classify.test_predictor import saved
+from tests.conftest import draw_folder
+
+
+def test_pictures_get_names_and_refusals_by_api(serve, pictures: Path, tmp_path: Path) -> None:
+    from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
+
+    client = Client(serve().url, verbose=False)
+    model = f"file:{saved(tmp_path / 'net.safetensors')}"
+    good = next((pictures / "val" / "red").glob("*.png"))
+    (image,) = client.predict(handle_file(good), model, 2, api_name="/classify")["images"]
+    assert image["name"] == good.name and len(image["top"]) == 2
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no")
+    files = [handle_file(bad), handle_file(good)]
+    refused, told = client.predict(files, model, 1, api_name="/classify_batch")["images"]
+    assert "not a picture" in refused["error"] and str(tmp_path) not in refused["error"]
+    assert told["top"]
+    with pytest.raises(AppError, match="There is no model 'bundel'"):
+        client.predict(handle_file(good), "bundel", 1, api_name="/classify")
+
+
+def test_a_network_is_measured_by_api(serve, tmp_path: Path) -> None:
+    from gradio_client import Client
+
+    client = Client(serve().url, verbose=False)
+    root = draw_folder(tmp_path / "data", 2, 2)
+    model = f"file:{saved(tmp_path / 'net.safetensors')}"
+    answer = client.predict(model, f"folder:{root}", "val", "", api_name="/evaluate")
+    assert answer["n"] == 6 and len(answer["top1_ci95"]) == 2
+
+
+def test_an_upload_is_handed_over_unopened(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Image, "open", lambda *_: pytest.fail("opened in the page's process"))
+    path = tmp_path / "x.png"
+    path.write_bytes(b"anything")
+    with gr.Blocks():
+        component = Upload()
+    assert component.preprocess(component.data_model(path=str(path))) == path
+    assert component.preprocess(None) is None
+    assert type(component)(**component.constructor_args).preprocess(None) is None
+
+
+def test_visitors_choose_among_listed_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_model("file:anything") == "file:anything"
+    monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
+    for allowed in ("bundled", "bundled:plain56", "run:0001", "timm:resnet50"):
+        assert check_model(allowed) == allowed
+    for refused in ("file:/etc/passwd", "hub:a/b", "timm:resnet152d", "scratch:resnet18", ""):
+        with pytest.raises(UserError, match="On a public page"):
+            check_model(refused)
+
+
+def test_a_spreadsheet_runs_nothing_of_ours() -> None:
+    row = {"path": "=cmd()", "top": [{"class": "+x", "index": 0, "probability": 1.0}], "ms": 1}
+    line = csv_text([row]).splitlines()[1]
+    assert line.startswith("'=cmd(),'+x,1.0")
+
+
+def test_a_home_without_runs_offers_what_ships(home: Home) -> None:
+    from resnet_demo.ui.classifier import Classifier
+
+    assert Classifier(home).models()[0] == "bundled"
