@@ -18,6 +18,7 @@ from pathlib import Path
 from resnet_demo.config import Home, TrainConfig, UserError, preset
 from resnet_demo.progress import ProgressBars
 from resnet_demo.runs import control
+from resnet_demo.sentences import accuracy_lines, picture_sentence, run_sentence
 
 Answer = dict[str, object]
 INTERRUPTED = 130
@@ -54,14 +55,14 @@ def work(args: argparse.Namespace, home: Home, run: str) -> Answer:
         say(args, f"Run {run} is kept; go on with `python -m resnet_demo resume {run}`.")
         raise SystemExit(INTERRUPTED)
     answer = summary(home, run)
-    say(args, sentence(answer))
+    say(args, run_sentence(answer))
     return answer
 
 
 def show(args: argparse.Namespace) -> Answer:
     """what a run did, or is doing"""
     answer = summary(Home.find(args.home), args.run)
-    say(args, sentence(answer))
+    say(args, run_sentence(answer))
     return answer
 
 
@@ -119,20 +120,8 @@ def evaluate(args: argparse.Namespace) -> Answer:
     home.make()
     with ProgressBars() as bars:
         answer = bars.follow(measure(args.model, args.data, home, args.split))
-    low, high = answer["top1_ci95"]
-    say(args, f"{args.model}: top-1 {answer['top1']:.2f} % (95 % interval {low:.2f} to {high:.2f}, "
-        f"n = {answer['n']}), top-5 {answer['top5']:.2f} %")  # fmt: skip
-    for name, row in answer["per_class"].items():
-        say(args, f"  {name:20} {row['top1'] or 0:6.2f} %  n = {row['n']}")
-    if "top1_among" in answer:
-        say(args, f"Among the {len(answer['per_class'])} classes: {answer['top1_among']:.2f} %.")
-    say(args, f"Calibration error {answer['ece']:.1f} %, {answer['ece_scaled']:.1f} % with "
-        f"temperature {answer['temperature']:.2f}. {answer['images_per_s']:.0f} images/s on "
-        f"{answer['machine']}.")  # fmt: skip
-    if "unlike_share" in answer:
-        say(args, f"{answer['unlike_share']:.1f} % of these would be called unlike all classes.")
-    if answer["note"]:
-        say(args, answer["note"])
+    for line in accuracy_lines(answer):
+        say(args, line)
     return answer
 
 
@@ -161,14 +150,6 @@ def classify(args: argparse.Namespace) -> Answer:
         say(args, f"{answer['unlike_share']:.1f} % of {len(judged)} pictures are unlike all "
             f"{len(predictor.network.classes)} classes.")  # fmt: skip
     return answer
-
-
-def picture_sentence(row: Answer) -> str:
-    if "error" in row:
-        return f"{row['path']}: {row['error']}"
-    best = ", ".join(f"{one['class']} {100 * one['probability']:.1f} %" for one in row["top"])
-    unlike = " (unlike all it knows)" if row["unlike"] else ""
-    return f"{row['path']}: {best}{unlike}, {row['ms']:.0f} ms"
 
 
 def estimate(args: argparse.Namespace) -> Answer:
@@ -225,15 +206,6 @@ def summary(home: Home, run: str) -> Answer:
         "weights_sha256": digest,
         "message": row.message,
     }
-
-
-def sentence(answer: Answer) -> str:
-    top1 = "no accuracy yet" if answer["top1"] is None else f"top-1 {answer['top1']:.2f} %"
-    return (
-        f"Run {answer['run']} ({answer['arch']} on {answer['data']}) is {answer['state']}: {top1}, "
-        f"step {answer['step']} of {answer['steps']}, {answer['seconds']:.0f} s. "
-        f"{answer['message']}".rstrip()
-    )
 
 
 def say(args: argparse.Namespace, text: str) -> None:

@@ -9,7 +9,7 @@ from resnet_demo.classify.predictor import Predictor
 from resnet_demo.config import UserError
 
 Read = Callable[[], np.ndarray]  # RGB pixels; raises UserError
-TOP = 5
+TOP, MOST_TOP = 5, 1000
 
 
 def classify(
@@ -18,8 +18,11 @@ def classify(
     """For each (name, read): {path, ms, top, unlike}, or {path, error} for a refused picture.
 
     ms: from the pixels to the probabilities, here. unlike: whether the picture is unlike all that
-    the network knows; None when its file does not say how to tell.
+    the network knows; None when its file does not say how to tell. Raises UserError for a
+    `top` that makes no sense.
     """
+    if not 1 <= top <= MOST_TOP:
+        raise UserError(f"top must lie between 1 and {MOST_TOP}. Got {top}.")
     for name, read in pictures:
         try:
             yield {"path": name, **classify_pixels(predictor, read(), top)}

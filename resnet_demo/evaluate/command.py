@@ -46,6 +46,9 @@ class Reader:
                 found = [one for one in seen if one is not None]
                 if found:
                     yield self.network.normalise(np.stack(found))
+        if not self.kept:
+            count = len(self.indices)
+            raise UserError(f"None of the {count} pictures can be read: {self.broken[0]}")
 
     def read(self, index: int) -> np.ndarray | str:
         try:
@@ -108,8 +111,8 @@ def chosen(network: Network, pictures: Pictures, which: str) -> list[tuple[Split
         return [(pictures.val, list(range(len(pictures.val))))]
     trained_here = "data" in network.about
     splits = [pictures.val] if trained_here else [pictures.val, pictures.train]
-    found = [(split, clean_pictures(split)) for split in splits]
-    if not any(indices for _, indices in found):
+    found = [(split, clean) for split in splits if (clean := clean_pictures(split))]
+    if not found:
         raise UserError(
             f"There are no clean pictures here: none is named {IMAGENET_VAL}*. "
             f"Use Imagenette with its own file names, or --split val."

@@ -6,7 +6,7 @@ from pathlib import Path
 import gradio as gr
 
 from resnet_demo.config import Home, TrainConfig, UserError, shown_data
-from resnet_demo.runs import control
+from resnet_demo.runs import control, measure
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_model, require_steering
 from resnet_demo.ui.classifier import Classifier
@@ -56,7 +56,7 @@ def build(home: Home, classifier: Classifier) -> None:
     @friendly
     def evaluate(model: str, data: str, split: str, token: str, request: gr.Request) -> dict:
         require_steering(request, token)  # a minute of all cores
-        return control.evaluate(home, check_model(model), data, split)
+        return measure.evaluate(home, check_model(model), data, split)
 
     for name, function in (("classify", classify), ("classify_batch", classify_batch)):
         gr.api(function, api_name=name)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
 from resnet_demo.images.decoder import Decoders
 from resnet_demo.runs import control
 from resnet_demo.ui.access import PUBLIC_TIMM, check_model
@@ -44,8 +44,6 @@ class Classifier:
         """
         from resnet_demo.classify.command import classify
 
-        if not 1 <= top <= 1000:
-            raise UserError(f"top must lie between 1 and 1000. Got {top}.")
         predictor = self.predictors.get(check_model(reference.strip()))
         pictures = [(path.name, partial(self.decoders.decode, path)) for path in paths]
         yield from classify(predictor, pictures[:MOST_PICTURES], top)

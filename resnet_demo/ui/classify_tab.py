@@ -147,12 +147,14 @@ def batch(classifier: Classifier, model: gr.Dropdown) -> None:
             raise UserError("There are no pictures. Drop some, or browse for them.")
         asked = stopping[request.session_hash] = threading.Event()
         rows = []
-        for row in classifier.answers([Path(path) for path in paths], reference or "", TOP):
-            rows.append(row)
-            progress((len(rows), len(paths)), desc="Classifying", unit="pictures")
-            if asked.is_set():
-                break
-        del stopping[request.session_hash]
+        try:
+            for row in classifier.answers([Path(path) for path in paths], reference or "", TOP):
+                rows.append(row)
+                progress((len(rows), len(paths)), desc="Classifying", unit="pictures")
+                if asked.is_set():
+                    break
+        finally:
+            stopping.pop(request.session_hash, None)
         return table_of(classifier, rows, paths), gr.DownloadButton(
             value=csv_file(rows), interactive=True
         )

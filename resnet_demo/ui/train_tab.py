@@ -25,6 +25,7 @@ from resnet_demo.config import (
 from resnet_demo.data.preview import preview
 from resnet_demo.data.sources import open_data
 from resnet_demo.runs import control
+from resnet_demo.runs import measure as measuring
 from resnet_demo.ui.access import is_public, require_steering
 from resnet_demo.ui.friendly import friendly
 from resnet_demo.ui.live import Live
@@ -239,12 +240,12 @@ def wire_estimate(
     @friendly
     def measure(values: Values, request: gr.Request) -> str:
         require_steering(request, values[token])
-        return control.ask(home, "estimate", form.config(values))["sentence"]
+        return measuring.ask(home, "estimate", form.config(values))["sentence"]
 
     @friendly
     def find(values: Values, request: gr.Request) -> tuple[float, str]:
         require_steering(request, values[token])
-        found = control.ask(home, "find-lr", form.config(values))
+        found = measuring.ask(home, "find-lr", form.config(values))
         return found["lr"], found["sentence"]
 
     inputs = {*form.inputs, token}

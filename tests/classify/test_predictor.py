@@ -89,3 +89,5 @@ def test_the_command(command, tmp_path: Path, pictures: Path) -> None:
     assert [len(row.get("top", [])) for row in answer["images"]] == [1, 1, 0]
     assert "folder" in answer["images"][2]["error"]
     assert command("classify", "bundle", images[0]).returncode == 1
+    done = command("classify", f"file:{path}", images[0], "--top", -1)
+    assert (done.returncode, "top must lie" in done.stderr) == (1, True)

@@ -95,3 +95,20 @@ def test_the_ten_outputs_are_those_that_timm_names() -> None:
         index = IMAGENETTE_INDEXES[name]
         assert info.index_to_label_name(index) == wnid
         assert info.index_to_description(index).split(",")[0] == name
+
+
+def test_nothing_readable_is_a_sentence(tmp_path: Path, home: Home) -> None:
+    root = draw_folder(tmp_path / "data", 1, 1)
+    for path in (root / "val").rglob("*.png"):
+        path.write_bytes(b"no")
+    path = saved(home.path / "net.safetensors")
+    with pytest.raises(UserError, match="None of the 3 pictures can be read"):
+        drained(evaluate(f"file:{path}", f"folder:{root}", home))
+
+
+def test_clean_pictures_of_one_split_are_enough(imagenette: Path, home: Home, monkeypatch) -> None:
+    monkeypatch.setattr(sources, "load", lambda reference, home: wide_network())
+    for path in (imagenette / "train").rglob("ILSVRC2012_val_*"):
+        path.unlink()
+    answer = drained(evaluate("timm:x", f"folder:{imagenette}", home, "clean"))[1]
+    assert answer["n"] == 3
