@@ -65,6 +65,12 @@ def check_model(reference: str) -> str:
     return reference
 
 
+def check_shown(data: str) -> None:
+    """On a public page visitors do not look into the server's folders."""
+    if is_public() and data.startswith("folder:"):
+        raise UserError("On a public page pictures come from the listed sources only.")
+
+
 class BodyLimit:
     """ASGI middleware: a request body over the limit is answered with 413 and read no further."""
 

@@ -299,6 +299,7 @@ function drawHead() {
   may("delete", !alive);
   may("set", head.state !== "finished");
   may("twin", true);
+  drawReport();
   find(".use").hidden = !head.epoch;
   find(".use").href = `?tab=classify&model=run:${head.run}`;
 }
@@ -334,7 +335,7 @@ function choose(run) {
   const url = new URL(location.href);
   run ? url.searchParams.set("run", run) : url.searchParams.delete("run");
   history.replaceState(history.state, "", url);
-  find(".log-text").textContent = find(".report").textContent = "";
+  find(".log-text").textContent = "";
   find(".details").open = false;
   poll();
 }
@@ -382,7 +383,6 @@ find(".details").ontoggle = async () => {
   if (!find(".details").open || !main) return;
   const told = await server.details({ run: main });
   find(".log-text").textContent = told.log;
-  find(".report").textContent = told.report;
 };
 window.addEventListener("resnet-run", (event) => choose(event.detail));
 

@@ -3,7 +3,6 @@
 import csv
 import importlib.util
 import io
-import json
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,10 +15,12 @@ from starlette.staticfiles import StaticFiles
 from resnet_demo.config import Home, TrainConfig, UserError, with_changes
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
+from resnet_demo.ui import reports
 from resnet_demo.ui.access import may_steer, require_steering
 from resnet_demo.ui.feed import EPOCH_LINES, STEP_LINES, Feed, without_paths
 
 HERE = Path(__file__).parent
+SCRIPTS = ("live.js", "report.js")  # one scope: the second uses what the first declares
 LOG_CHARACTERS = 20_000
 DAY_SECONDS = 86_400
 
@@ -61,12 +62,23 @@ class Live:
         def details(asked: dict) -> dict:
             return told(lambda: self.details(asked["run"]))
 
+        def report(asked: dict) -> dict:
+            return told(lambda: reports.numbers(self.home, asked["run"]))
+
+        def worst(asked: dict) -> dict:
+            return told(lambda: reports.worst(self.home, asked["run"]))
+
+        def confused(asked: dict) -> dict:
+            return told(
+                lambda: reports.confused(self.home, asked["run"], asked["label"], asked["called"])
+            )
+
         csv_.__name__ = "csv"
         return gr.HTML(
             value=None,
             html_template=(HERE / "live.html").read_text(),
-            js_on_load=(HERE / "live.js").read_text(),
-            server_functions=[poll, steer, csv_, details],
+            js_on_load="\n".join((HERE / name).read_text() for name in SCRIPTS),
+            server_functions=[poll, steer, csv_, details, report, worst, confused],
             apply_default_css=False,
             elem_id="live",
         )
@@ -119,7 +131,7 @@ class Live:
             ]
             data = store.config.data
         log = without_paths("\n".join(lines)[-LOG_CHARACTERS:], data)
-        return {"log": log, "report": report_text(folder)}
+        return {"log": log}
 
 
 def told(action) -> dict[str, object]:
@@ -131,20 +143,3 @@ def told(action) -> dict[str, object]:
 
 def clock(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).strftime("%H:%M:%S")
-
-
-def report_text(folder: Path) -> str:
-    """The final report in a few lines; empty before the run has ended."""
-    path = folder / "report.json"
-    if not path.is_file():
-        return "The final report comes when the run has finished."
-    report = json.loads(path.read_text())
-    low, high = report["top1_ci95"]
-    lines = [
-        f"top-1 {report['top1']:.2f} % (95 % interval {low:.2f} to {high:.2f}, n = {report['n']}), "
-        f"top-5 {report['top5']:.2f} %, val_loss {report['val_loss']:.4f}, "
-        f"calibration error {report['ece']:.1f} %, {report['seconds']:.0f} s of training",
-    ]
-    for name, row in sorted(report["per_class"].items(), key=lambda item: item[1]["top1"] or 0):
-        lines.append(f"  {row['top1'] or 0:6.1f} %  {name}  (n = {row['n']})")
-    return "\n".join(lines)

@@ -155,11 +155,31 @@ def test_two_runs_are_compared_in_blue_and_orange(serve, page, config, home: Hom
     wait_for_points(page, "0001", 10)
     wait_for_points(page, "0002", 10)
     assert "± " in page.locator("#live .runs").inner_text()
-    page.get_by_text("Log and final report").click()
+    page.get_by_text("Log", exact=True).click()
     from playwright.sync_api import expect
 
-    expect(page.locator("#live .report")).to_contain_text("95 % interval")
     expect(page.locator("#live .log-text")).to_contain_text("Epoch 3 of 3")
+
+
+def test_the_report_of_a_finished_run_opens_the_pictures(serve, page, config, home: Home) -> None:
+    from playwright.sync_api import expect
+
+    run = control.start(home, config)
+    wait_until(lambda: control.read_run(home, run).state == "finished")
+    report = json.loads((home.runs / run / "report.json").read_text())
+    open_page(page, serve(home.path).url)
+    page.get_by_text("Final report:").click()
+    page.wait_for_selector(f"#live .final[data-ready='{run}']")
+    shown = page.locator("#live .final-numbers").inner_text()
+    assert f"top-1 {report['top1']:.1f} %" in shown and f"n = {report['n']}" in shown
+    cells = page.locator("#live .confusion td button")
+    drawn = sorted(map(int, cells.all_inner_texts()))
+    assert drawn == sorted(count for row in report["confusion"] for count in row if count)
+    cells.first.click()
+    expect(page.locator("#live .behind img")).to_have_count(int(cells.first.inner_text()))
+    page.get_by_text("Show the worst mistakes").click()
+    expect(page.locator("#live .behind-title")).to_contain_text("surest mistakes")
+    expect(page.locator("#live .behind figure")).to_have_count(len(report["worst"]))
 
 
 def test_a_killed_server_is_found_again_without_reload(serve, page, config, home: Home) -> None:
