@@ -22,6 +22,7 @@ MAX_PIXELS = 50_000_000
 MAX_SIDE = 16_384
 MAX_ASPECT = 50
 STRIP_PIXELS = 2**20
+NEEDS_MEMORY = "This picture needs too much memory to decode; make it smaller, or a JPEG."
 
 
 def decode(data: bytes) -> np.ndarray:
@@ -51,8 +52,10 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
     except Image.DecompressionBombError:  # Pillow's own limit, four times ours
         raise UserError(f"This picture is too large: over {MAX_PIXELS // 10**6} MP.") from None
     except MemoryError:
-        raise UserError("This picture needs too much memory to decode; make it smaller.") from None
+        raise UserError(NEEDS_MEMORY) from None
     except Exception as error:  # Pillow's plugins raise many kinds on broken files
+        if "create decoder" in str(error):  # how the WEBP plugin says that memory is short
+            raise UserError(NEEDS_MEMORY) from None
         reason = str(error).split("\n")[0][:60] or type(error).__name__
         raise UserError(f"This picture is broken ({reason}).") from None
 

@@ -109,6 +109,24 @@ def test_large_pictures_keep_their_size(decoder: Decoder, tmp_path: Path) -> Non
     assert np.abs(pixels[::500, ::500].astype(int) - [10, 200, 30]).mean() < TOLERANCE
 
 
+@pytest.mark.parametrize("kind", ["HEIF", "WEBP", "AVIF"])
+def test_large_pictures_of_hungry_formats_are_decoded_or_told(
+    decoder: Decoder, tmp_path: Path, kind: str
+) -> None:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    path = tmp_path / "photo"
+    for side, decoded in ((2500, True), (7000, False)):
+        Image.new("RGB", (side, side), (10, 200, 30)).save(path, kind, quality=40)
+        got = outcome(decoder, path)
+        assert peak_mib(decoder) <= MEMORY_MIB
+        if decoded:
+            assert np.abs(got[::500, ::500].astype(int) - [10, 200, 30]).mean() < TOLERANCE
+        else:
+            assert isinstance(got, str) and "too much memory" in got
+
+
 def test_many_visitors_share_a_few_processes(tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
