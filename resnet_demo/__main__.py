@@ -12,15 +12,13 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from functools import partial
-from pathlib import Path
 
 from resnet_demo.config import Home, TrainConfig, UserError, preset
+from resnet_demo.network_commands import classify, compare, evaluate, inspect, lab, lesion
 from resnet_demo.progress import ProgressBars
 from resnet_demo.runs import control
-from resnet_demo.sentences import accuracy_lines, picture_sentence, run_sentence
+from resnet_demo.sentences import Answer, run_sentence, say
 
-Answer = dict[str, object]
 INTERRUPTED = 130
 
 
@@ -112,46 +110,6 @@ def set_(args: argparse.Namespace) -> Answer:
     return {"run": args.run, "answer": " ".join(answers)}
 
 
-def evaluate(args: argparse.Namespace) -> Answer:
-    """accuracy of a network on validation pictures, with its interval"""
-    from resnet_demo.evaluate.command import evaluate as measure
-
-    home = Home.find(args.home)
-    home.make()
-    with ProgressBars() as bars:
-        answer = bars.follow(measure(args.model, args.data, home, args.split))
-    for line in accuracy_lines(answer):
-        say(args, line)
-    return answer
-
-
-def classify(args: argparse.Namespace) -> Answer:
-    """what a network sees in pictures"""
-    from resnet_demo.classify.command import classify as measure
-    from resnet_demo.classify.predictor import Predictor
-    from resnet_demo.images.decoder import Decoders
-    from resnet_demo.models import sources
-    from resnet_demo.training import machine
-
-    machine.prepare()
-    predictor = Predictor(sources.load(args.model, Home.find(args.home)))
-    decode = Decoders().decode
-    pictures = [(name, partial(decode, Path(name))) for name in args.images]
-    rows, bars = [], ProgressBars()
-    with bars:
-        for row in measure(predictor, pictures, args.top):
-            rows.append(row)
-            bars.show("Classifying", len(rows), len(pictures))
-            say(args, picture_sentence(row))
-    answer = {"model": args.model, "images": rows}
-    judged = [row["unlike"] for row in rows if row.get("unlike") is not None]
-    if judged:
-        answer["unlike_share"] = 100 * sum(judged) / len(judged)
-        say(args, f"{answer['unlike_share']:.1f} % of {len(judged)} pictures are unlike all "
-            f"{len(predictor.network.classes)} classes.")  # fmt: skip
-    return answer
-
-
 def estimate(args: argparse.Namespace) -> Answer:
     """how long a run would take here"""
     from resnet_demo.training.before import estimate as measure
@@ -208,11 +166,6 @@ def summary(home: Home, run: str) -> Answer:
     }
 
 
-def say(args: argparse.Namespace, text: str) -> None:
-    if not args.json:
-        print(text, flush=True)
-
-
 def config_from(args: argparse.Namespace) -> TrainConfig:
     """Defaults, then the preset, then what was typed."""
     typed = {f.name: getattr(args, f.name) for f in fields(TrainConfig)}
@@ -238,6 +191,13 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
             parser.add_argument(option, action=argparse.BooleanOptionalAction, default=None)
         else:
             parser.add_argument(option, type=f.type, help=f"default {f.default}")
+
+
+def add_sample_options(parser: argparse.ArgumentParser, n: int) -> None:
+    parser.add_argument(
+        "--data", default="imagenette", help="DATA whose validation pictures to use"
+    )
+    parser.add_argument("--n", type=int, default=n, help=f"how many of them; default {n}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -271,6 +231,17 @@ def parser() -> argparse.ArgumentParser:
     sub = command("classify", classify, "model")
     sub.add_argument("images", nargs="+", metavar="image")
     sub.add_argument("--top", type=int, default=5, help="how many classes to name")
+    sub = command("inspect", inspect, "model", "image")
+    sub.add_argument("--target", help="class by name or index; the most probable when not given")
+    sub.add_argument("--out", metavar="DIR", help="write maps, heat maps and numbers there")
+    sub = command("lesion", lesion, "model")
+    sub.add_argument("--blocks", default="", help="these, each alone and all together")
+    sub.add_argument("--unplug", default="", help="blocks whose shortcut is cut instead")
+    add_sample_options(sub, 500)
+    add_sample_options(command("compare", compare, "model", "other"), 64)
+    sub = command("lab", lab)
+    sub.add_argument("experiment", choices=("initialisation",))
+    sub.add_argument("--data", default="shapes")
     add_train_options(command("estimate", estimate))
     add_train_options(command("find-lr", find_lr))
     return top

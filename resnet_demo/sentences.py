@@ -1,8 +1,15 @@
 """What the command line says of an answer to people; programs read its JSON."""
 
+import argparse
 from collections.abc import Iterator
+from statistics import median
 
 Answer = dict[str, object]
+
+
+def say(args: argparse.Namespace, text: str) -> None:
+    if not args.json:
+        print(text, flush=True)
 
 
 def run_sentence(answer: Answer) -> str:
@@ -42,3 +49,44 @@ def accuracy_lines(answer: Answer) -> Iterator[str]:
         yield f"{answer['unlike_share']:.1f} % of these would be called unlike all classes."
     if answer["note"]:
         yield answer["note"]
+
+
+def block_lines(answer: Answer) -> Iterator[str]:
+    """Of `inspect`: the class, then a line a block."""
+    yield f"{answer['model']} says {answer['class']}: {100 * answer['probability']:.1f} %."
+    yield "block      shape            |dL/dout|   rel. grad  branch/shortcut  dead  field  deletion"
+    for row in answer["blocks"]:
+        shape = "x".join(map(str, row["shape"]))
+        yield (
+            f"{row['name']:10} {shape:15} {row['grad_norm']:10.3g} "
+            f"{shown(row['relative_grad_norm']):>11} {shown(row['branch_over_shortcut']):>16} "
+            f"{100 * row['dead_share']:4.0f} % {row['receptive_field_px']:4.0f} px "
+            f"{shown(row['deletion']):>9}"
+        )
+
+
+def shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def lesion_lines(answer: Answer) -> Iterator[str]:
+    """Of `lesion`: the whole network, then a line a block."""
+    if answer["note"]:
+        yield answer["note"]
+    else:
+        low, high = answer["baseline_ci95"]
+        yield (
+            f"{answer['model']}, whole: top-1 {answer['baseline_top1']:.2f} % "
+            f"({low:.2f} to {high:.2f}, n = {answer['n']})"
+        )
+    for row in [*answer["blocks"], *([answer["together"]] if "together" in answer else [])]:
+        drop = "" if row["drop"] is None else f"{row['drop']:+7.2f} points lost, "
+        mark = " (its shortcut changes the shape)" if row["downsamples"] else ""
+        yield f"without {row['name']:12} {drop}{row['kept']:6.2f} % keep their name{mark}"
+
+
+def ratio_lines(rows: list[Answer]) -> Iterator[str]:
+    """Of `lab initialisation`: a line a network, the median over its seeds."""
+    for arch in dict.fromkeys(row["arch"] for row in rows):
+        ratios = [row["ratio"] for row in rows if row["arch"] == arch]
+        yield f"{arch:10} first block / last convolution: {median(ratios):,.1f} (n = {len(ratios)})"

@@ -39,11 +39,6 @@ class Predictor:
         with self.lock:
             return self.forward(images)
 
-    @property
-    def size_bytes(self) -> int:
-        """Of both copies: the network's own, for looking inside, and the folded one."""
-        return 2 * sum(4 * p.numel() for p in self.network.model.parameters())
-
 
 def forms(model: nn.Module, images: Tensor) -> dict[str, Forward]:
     """Ways to compute the same logits: norms folded into convolutions, channels-last; the same in
@@ -102,12 +97,23 @@ class Predictors:
         """threads: for every forward pass in this process."""
         self.home = home
         torch.set_num_threads(threads)
+        self.networks: Cache[Network] = Cache(
+            lambda key: sources.load(key[0], home), size_bytes, KEPT_BYTES
+        )
         self.cache: Cache[Predictor] = Cache(
-            lambda key: Predictor(sources.load(key[0], home)),
-            lambda predictor: predictor.size_bytes,
+            lambda key: Predictor(self.networks.get(key)),
+            lambda predictor: size_bytes(predictor.network),  # of its folded copy
             KEPT_BYTES,
         )
 
     def get(self, reference: str) -> Predictor:
         """Raises UserError as `sources.load`; a run's or file's new weights are loaded anew."""
         return self.cache.get((reference, sources.version(reference, self.home)))
+
+    def network(self, reference: str) -> Network:
+        """As `get`, for looking inside: nothing is folded or measured."""
+        return self.networks.get((reference, sources.version(reference, self.home)))
+
+
+def size_bytes(network: Network) -> int:
+    return sum(4 * p.numel() for p in network.model.parameters())

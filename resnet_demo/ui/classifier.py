@@ -15,6 +15,7 @@ from resnet_demo.images.decoder import Decoders
 from resnet_demo.runs import control
 from resnet_demo.ui.access import PUBLIC_TIMM, check_model
 
+BUNDLED = ("bundled", "bundled:resnet56", "bundled:plain56")
 MOST_PICTURES = 500
 PAGE_THREADS = 1  # training has the cores
 
@@ -35,7 +36,7 @@ class Classifier:
     def models(self) -> list[str]:
         """What the page offers; more can be typed."""
         runs = [f"run:{run.run}" for run in control.list_runs(self.home) if run.epoch]
-        return ["bundled", *runs, *PUBLIC_TIMM]
+        return [*BUNDLED, *runs, *PUBLIC_TIMM]
 
     def answers(self, paths: list[Path], reference: str, top: int) -> Iterator[dict[str, object]]:
         """One a picture, as the command `classify` gives them; `path` is the picture's own name.
@@ -55,24 +56,22 @@ class Classifier:
         that class lies over it."""
         from resnet_demo.probe.cam import grad_cam, overlay
 
-        network = self.predictors.get(check_model(reference.strip())).network
+        network = self.predictors.network(check_model(reference.strip()))
         seen = network.crop(self.decoders.decode(path))
         if target is None:
             return seen
         return overlay(seen, grad_cam(network.model, network.normalise(seen[None]), target))
 
 
-def data_url(pixels: np.ndarray) -> str:
-    """For an <img>: lossless, since these pictures are small and looked at closely."""
+def data_url(pixels: np.ndarray, kind: str = "PNG") -> str:
+    """For an <img>; PNG for small pictures that are looked at closely."""
     data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "PNG")
-    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
+    Image.fromarray(pixels).save(data, kind, quality=85)
+    return f"data:image/{kind.lower()};base64," + base64.b64encode(data.getvalue()).decode()
 
 
 def thumbnail(read: Callable[[], np.ndarray], side: int = 96) -> str:
     """A small square of a picture as a data URL."""
     from resnet_demo.images.decode import square
 
-    data = io.BytesIO()
-    Image.fromarray(square(read(), side)).save(data, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
+    return data_url(square(read(), side), "JPEG")

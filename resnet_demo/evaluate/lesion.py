@@ -1,0 +1,132 @@
+"""`lesion MODEL`: accuracy without single blocks (Veit et al. 2016, arXiv 1605.06431, Fig. 3)."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from resnet_demo.config import Home, Progress
+from resnet_demo.evaluate.interval import wilson
+from resnet_demo.evaluate.sample import Sample, sample
+from resnet_demo.models.sources import Network
+from resnet_demo.probe.walk import Anatomy, anatomy, check_cuts, cut
+
+BATCH = 50
+WHOLE, TOGETHER = "", "together"
+Cut = tuple[frozenset[str], frozenset[str], int]  # off, unplugged, blocks before the first cut
+
+
+@dataclass
+class Count:
+    """How often a cut network was right, and of the whole network's opinion."""
+
+    right: int = 0
+    kept: int = 0
+    n: int = field(default=0)
+
+    def add(self, called: Tensor, whole: Tensor, labels: Tensor | None) -> None:
+        self.n += len(called)
+        self.kept += int((called == whole).sum())
+        self.right += 0 if labels is None else int((called == labels).sum())
+
+
+def lesion(
+    network: Network,
+    model: str,
+    data: str,
+    home: Home,
+    n: int = 500,
+    blocks: tuple[str, ...] = (),
+    unplug: tuple[str, ...] = (),
+) -> Generator[Progress, None, dict[str, object]]:
+    """Return the JSON of `lesion`: every block switched off alone, or with `blocks` or `unplug`
+    (shortcuts) those, each alone and all together.
+
+    Raises UserError for a plain network: it has no way around a block.
+    """
+    body = anatomy(network.model)
+    off = blocks if blocks or unplug else tuple(part.name for part in body.parts)
+    check_cuts(body, off, unplug)
+    pictures = yield from sample(network, model, data, home, n)
+    cuts = planned(body, off, unplug, together=bool(blocks or unplug))
+    counts = yield from counted(body, pictures, cuts)
+    whole = counts.pop(WHOLE)
+    known = pictures.labels is not None
+    about = {"model": model, "data": data, "n": whole.n, "note": pictures.note}
+    baseline = accuracy(whole, known)
+    rows = {name: row_of(body, name, count, whole, known) for name, count in counts.items()}
+    together = {"together": rows.pop(TOGETHER)} if TOGETHER in rows else {}
+    return {
+        **about,
+        "baseline_top1": baseline["top1"],
+        "baseline_ci95": baseline["top1_ci95"],
+        "blocks": list(rows.values()),
+        **together,
+    }
+
+
+def planned(
+    body: Anatomy, off: tuple[str, ...], unplug: tuple[str, ...], together: bool
+) -> dict[str, Cut]:
+    """Named cuts; a shortcut's name has a mark."""
+    places = {part.name: place for place, part in enumerate(body.parts)}
+    nothing = frozenset()
+    cuts: dict[str, Cut] = {WHOLE: (nothing, nothing, 0)}
+    cuts |= {name: (frozenset([name]), nothing, places[name]) for name in off}
+    cuts |= {f"{name} shortcut": (nothing, frozenset([name]), places[name]) for name in unplug}
+    if together:
+        first = min(places[name] for name in (*off, *unplug))
+        cuts[TOGETHER] = (frozenset(off), frozenset(unplug), first)
+    return cuts
+
+
+def counted(
+    body: Anatomy, pictures: Sample, cuts: dict[str, Cut]
+) -> Generator[Progress, None, dict[str, Count]]:
+    """The stem and the blocks before a cut are run once: what goes into each block is kept."""
+    counts = {name: Count() for name in cuts}
+    for done, (images, labels) in enumerate(batches(pictures)):
+        with torch.inference_mode():
+            inputs, whole = block_inputs(body, images), None
+            for name, (off, unplugged, first) in cuts.items():
+                called = cut(body, inputs[first], off, unplugged, after=first).argmax(1)
+                whole = called if whole is None else whole  # the first cut is no cut
+                counts[name].add(called, whole, labels)
+        yield "Lesioning", min((done + 1) * BATCH, len(pictures.images)), len(pictures.images)
+    return counts
+
+
+def batches(pictures: Sample) -> Iterator[tuple[Tensor, Tensor | None]]:
+    for start in range(0, len(pictures.images), BATCH):
+        part = slice(start, start + BATCH)
+        yield pictures.images[part], None if pictures.labels is None else pictures.labels[part]
+
+
+def block_inputs(body: Anatomy, images: Tensor) -> list[Tensor]:
+    x = body.stem(images)
+    inputs = []
+    for part in body.parts:
+        inputs.append(x)
+        x = part.out(x)
+    return inputs
+
+
+def accuracy(count: Count, known: bool) -> dict[str, object]:
+    return {
+        "top1": 100 * count.right / count.n if known else None,
+        "top1_ci95": wilson(count.right, count.n) if known else None,
+        "kept": 100 * count.kept / count.n,
+    }
+
+
+def row_of(body: Anatomy, name: str, count: Count, whole: Count, known: bool) -> dict[str, object]:
+    """drop: points of top-1 below the whole network's; kept: percent of pictures that keep the
+    name which the whole network gives them."""
+    part = next((part for part in body.parts if part.name == name.split(" ")[0]), None)
+    return {
+        "name": name,
+        **accuracy(count, known),
+        "drop": 100 * (whole.right - count.right) / whole.n if known else None,
+        "downsamples": part is not None and part.downsamples,
+    }

@@ -1,0 +1,132 @@
+"""The sub-commands that use a network: measure it, let it classify, look into it."""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from resnet_demo.config import Home
+from resnet_demo.progress import ProgressBars
+from resnet_demo.sentences import (
+    Answer,
+    accuracy_lines,
+    block_lines,
+    lesion_lines,
+    picture_sentence,
+    ratio_lines,
+    say,
+)
+
+
+def evaluate(args: argparse.Namespace) -> Answer:
+    """accuracy of a network on validation pictures, with its interval"""
+    from resnet_demo.evaluate.command import evaluate as measure
+
+    home = Home.find(args.home)
+    home.make()
+    with ProgressBars() as bars:
+        answer = bars.follow(measure(args.model, args.data, home, args.split))
+    for line in accuracy_lines(answer):
+        say(args, line)
+    return answer
+
+
+def classify(args: argparse.Namespace) -> Answer:
+    """what a network sees in pictures"""
+    from resnet_demo.classify.command import classify as measure
+    from resnet_demo.classify.predictor import Predictor
+    from resnet_demo.images.decoder import Decoders
+    from resnet_demo.models import sources
+    from resnet_demo.training import machine
+
+    machine.prepare()
+    predictor = Predictor(sources.load(args.model, Home.find(args.home)))
+    decode = Decoders().decode
+    pictures = [(name, partial(decode, Path(name))) for name in args.images]
+    rows, bars = [], ProgressBars()
+    with bars:
+        for row in measure(predictor, pictures, args.top):
+            rows.append(row)
+            bars.show("Classifying", len(rows), len(pictures))
+            say(args, picture_sentence(row))
+    answer = {"model": args.model, "images": rows}
+    judged = [row["unlike"] for row in rows if row.get("unlike") is not None]
+    if judged:
+        answer["unlike_share"] = 100 * sum(judged) / len(judged)
+        say(args, f"{answer['unlike_share']:.1f} % of {len(judged)} pictures are unlike all "
+            f"{len(predictor.network.classes)} classes.")  # fmt: skip
+    return answer
+
+
+def inspect(args: argparse.Namespace) -> Answer:
+    """what goes on inside a network, block by block, for one picture"""
+    from resnet_demo.images.decoder import Decoders
+    from resnet_demo.models import sources
+    from resnet_demo.probe.files import write_inspection
+    from resnet_demo.probe.inspect import inspect as measure
+    from resnet_demo.training import machine
+
+    machine.prepare()
+    network = sources.load(args.model, Home.find(args.home))
+    found = measure(network, Decoders().decode(Path(args.image)), args.target)
+    answer = {"model": args.model, "image": args.image, **found.record}
+    for line in block_lines(answer):
+        say(args, line)
+    if args.out:
+        write_inspection(Path(args.out), found, network, answer)
+        say(args, f"Maps, heat maps and numbers are in {args.out}.")
+    return answer
+
+
+def lesion(args: argparse.Namespace) -> Answer:
+    """accuracy with blocks switched off, one at a time"""
+    from resnet_demo.evaluate.lesion import lesion as measure
+    from resnet_demo.models import sources
+    from resnet_demo.training import machine
+
+    home = Home.find(args.home)
+    home.make()
+    machine.prepare()
+    network = sources.load(args.model, home)
+    off, unplugged = names_in(args.blocks), names_in(args.unplug)
+    with ProgressBars() as bars:
+        work = measure(network, args.model, args.data, home, args.n, off, unplugged)
+        answer = bars.follow(work)
+    for line in lesion_lines(answer):
+        say(args, line)
+    return answer
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """From "layer1.1,layer2.0"."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def compare(args: argparse.Namespace) -> Answer:
+    """how alike the blocks of two networks are (linear CKA)"""
+    from resnet_demo.evaluate.similarity import compare as measure
+    from resnet_demo.models import sources
+    from resnet_demo.training import machine
+
+    home = Home.find(args.home)
+    home.make()
+    machine.prepare()
+    pair = [(model, sources.load(model, home)) for model in (args.model, args.other)]
+    with ProgressBars() as bars:
+        answer = bars.follow(measure(*pair, args.data, home, args.n))
+    say(args, " " * 10 + " ".join(f"{name:>9}" for name in answer["columns"]))
+    for name, row in zip(answer["rows"], answer["cka"]):
+        say(args, f"{name:10}" + " ".join(f"{value:9.2f}" for value in row))
+    return answer
+
+
+def lab(args: argparse.Namespace) -> Answer:
+    """experiments of the paper; initialisation: gradients by depth before any training"""
+    from resnet_demo.lab.initialisation import run
+
+    home = Home.find(args.home)
+    home.make()
+    with ProgressBars() as bars:
+        answer = bars.follow(run(args.data, home))
+    for line in ratio_lines(answer["rows"]):
+        say(args, line)
+    return answer

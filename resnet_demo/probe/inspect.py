@@ -1,0 +1,118 @@
+"""`inspect MODEL IMAGE`: everything about one picture in one network, block by block."""
+
+import difflib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from resnet_demo.config import UserError
+from resnet_demo.models.sources import Network
+from resnet_demo.probe.cam import cams, deletion
+from resnet_demo.probe.gradients import gradient_norms, input_gradients, receptive_field
+from resnet_demo.probe.maps import strongest
+from resnet_demo.probe.walk import Anatomy, Step, anatomy, walk
+
+TOP = 5
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The numbers as JSON, and the arrays that the pictures are made of, by block name."""
+
+    record: dict[str, object]
+    seen: np.ndarray  # uint8 (px, px, 3)
+    maps: dict[str, np.ndarray]  # float32 (C, h, w): block outputs
+    cams: dict[str, np.ndarray]  # float32 (h, w) in 0..1
+
+
+def inspect(network: Network, pixels: np.ndarray, target: str | int | None = None) -> Inspection:
+    """pixels: uint8 (H, W, 3). target: class by name or index; the most probable when not given.
+
+    Raises UserError for a class that the network does not know.
+    """
+    quick = look(network, pixels, target)
+    for row, more in zip(quick.record["blocks"], deeper(network, quick)):
+        row.update(more)
+    return quick
+
+
+def look(network: Network, pixels: np.ndarray, target: str | int | None = None) -> Inspection:
+    """What one walk forward and two back can tell."""
+    body, seen = anatomy(network.model), network.crop(pixels)
+    with torch.enable_grad():
+        steps = list(walk(body, network.normalise(seen[None])))
+        logits = body.head(steps[-1].out)
+        chosen = class_index(network, target, logits.detach()[0])
+        norms = gradient_norms(body, steps, logits, chosen)
+        heat = cams([step.out for step in steps], logits[0, chosen])
+    params = [sum(p.numel() for p in some) for some in body.parameters()]
+    blocks = [
+        described(body, i, step) | {"params": params[i]} | norms[i] for i, step in enumerate(steps)
+    ]
+    maps = {step.name: step.out.detach()[0].numpy() for step in steps}
+    record = prediction(network, logits.detach()[0], chosen) | {"blocks": blocks}
+    return Inspection(record, seen, maps, dict(zip(maps, heat)))
+
+
+def deeper(network: Network, quick: Inspection) -> list[dict[str, float | None]]:
+    """What takes a walk back or forward for each block: receptive field and deletion."""
+    body = anatomy(network.model)
+    images = network.normalise(quick.seen[None]).requires_grad_()
+    with torch.enable_grad():
+        fields = map(receptive_field, input_gradients(images, list(walk(body, images))))
+    deleted = deletion(network, quick.seen, list(quick.cams.values()), quick.record["target"])
+    return [{"receptive_field_px": px} | row for px, row in zip(fields, deleted)]
+
+
+def prediction(network: Network, logits: Tensor, target: int) -> dict[str, object]:
+    """logits: (classes,)."""
+    probabilities = logits.softmax(0)
+    best = probabilities.topk(min(TOP, len(probabilities)))
+    return {
+        "target": target,
+        "class": network.classes[target],
+        "probability": probabilities[target].item(),
+        "top": [
+            {"class": network.classes[index], "index": index, "probability": probability}
+            for probability, index in zip(best.values.tolist(), best.indices.tolist())
+        ],
+    }
+
+
+def class_index(network: Network, target: str | int | None, logits: Tensor) -> int:
+    if target is None or target == "":
+        return int(logits.argmax())
+    if str(target) in network.classes:
+        return network.classes.index(str(target))
+    if str(target).isdecimal() and int(target) < len(network.classes):
+        return int(target)
+    near = difflib.get_close_matches(str(target), network.classes, 3) or network.classes[:3]
+    raise UserError(
+        f"There is no class '{str(target)[:40]}' among the {len(network.classes)} of this "
+        f"network. Near names: {', '.join(near)}."
+    )
+
+
+def described(body: Anatomy, index: int, step: Step) -> dict[str, object]:
+    """What passed a block, without gradients; `branch_norm` and `shortcut_norm` before the
+    addition, None where there is no such way."""
+    out = step.out.detach()[0]
+    part = body.parts[index - 1] if index else None
+    branch, shortcut = (None if t is None else t.detach() for t in (step.branch, step.shortcut))
+    norms = [None if t is None else t.norm().item() for t in (branch, shortcut)]
+    return {
+        "name": step.name,
+        "shape": list(out.shape),
+        "residual": part is not None and part.shortcut is not None,
+        "downsamples": part is not None and part.downsamples,
+        "activation_mean": out.mean().item(),
+        "activation_std": out.std().item(),
+        "dead_share": (out.amax((1, 2)) <= 0).float().mean().item(),
+        "branch_norm": norms[0],
+        "shortcut_norm": norms[1],
+        "branch_over_shortcut": norms[0] / norms[1] if norms[0] and norms[1] else None,
+        "response_std": step.responses,
+        "strongest": strongest(out.numpy()),
+    }
