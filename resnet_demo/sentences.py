@@ -54,7 +54,7 @@ def accuracy_lines(answer: Answer) -> Iterator[str]:
 def block_lines(answer: Answer) -> Iterator[str]:
     """Of `inspect`: the class, then a line a block."""
     yield f"{answer['model']} says {answer['class']}: {100 * answer['probability']:.1f} %."
-    yield "block      shape            |dL/dout|   rel. grad  branch/shortcut  dead  field  deletion"
+    yield "block      shape           |dL/dout|   rel. grad branch/shortcut  dead  field  deletion"
     for row in answer["blocks"]:
         shape = "x".join(map(str, row["shape"]))
         yield (

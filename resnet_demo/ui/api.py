@@ -12,11 +12,12 @@ from resnet_demo.ui.access import check_model, require_steering
 from resnet_demo.ui.classifier import Classifier
 from resnet_demo.ui.feed import Cursor, without_paths
 from resnet_demo.ui.friendly import friendly
+from resnet_demo.ui.inspector import Inspector
 from resnet_demo.ui.live import Live
 
 
-def build(home: Home, classifier: Classifier) -> None:
-    """`/start /control /runs /history /classify /classify_batch /evaluate`."""
+def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
+    """`/start /control /runs /history /classify /classify_batch /evaluate /inspect /lesion`."""
     live = Live(home)
 
     @friendly
@@ -58,6 +59,22 @@ def build(home: Home, classifier: Classifier) -> None:
         require_steering(request, token)  # a minute of all cores
         return measure.evaluate(home, check_model(model), data, split)
 
+    @friendly
+    def inspect(picture: gr.FileData, model: str, target: str) -> dict:
+        key = inspector.put(Path(as_file(picture)))
+        asked = {"picture": key, "model": model, "target": target}
+        record = inspector.looked(asked).record
+        more = inspector.deeper(asked)["blocks"]
+        blocks = [row | extra for row, extra in zip(record["blocks"], more)]
+        return {"model": model, **record, "blocks": blocks}
+
+    @friendly
+    def lesion(model: str, data: str, n: int, blocks: list[str], unplug: list[str]) -> dict:
+        asked = {"model": model, "data": data, "n": n, "off": blocks, "unplugged": unplug}
+        return inspector.finish(inspector.lesion(asked))
+
+    for name, function in (("inspect", inspect), ("lesion", lesion)):
+        gr.api(function, api_name=name, concurrency_limit=1)
     for name, function in (("classify", classify), ("classify_batch", classify_batch)):
         gr.api(function, api_name=name)
     gr.api(evaluate, api_name="evaluate")

@@ -11,12 +11,12 @@ from starlette.middleware import Middleware
 from resnet_demo.config import Home, UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
-from resnet_demo.ui import api, classify_tab, train_tab
+from resnet_demo.ui import api, classify_tab, inspect_tab, train_tab
 from resnet_demo.ui.access import LOOPBACK, MAX_UPLOAD_BYTES, BodyLimit, is_public
 from resnet_demo.ui.classifier import Classifier
 from resnet_demo.ui.live import bokeh_files
 
-TABS = ("train", "classify")
+TABS = ("train", "classify", "inspect")
 CSS = (Path(__file__).parent / "page.css").read_text()
 THEME = gr.themes.Default(
     primary_hue="blue",
@@ -39,8 +39,10 @@ def build(home: Home) -> gr.Blocks:
                 train_tab.build(home)
             with gr.Tab("Classify", id="classify"):
                 model = classify_tab.build(home, classifier)
-        page.load(reopen, None, [tabs, model], api_visibility="private")
-        api.build(home, classifier)
+            with gr.Tab("Inspect", id="inspect") as inspect:
+                inspected, inspector = inspect_tab.build(home, classifier, inspect)
+        page.load(reopen, None, [tabs, model, inspected], api_visibility="private")
+        api.build(home, classifier, inspector)
     page.queue(max_size=32, default_concurrency_limit=2)
     return page
 
@@ -49,10 +51,8 @@ def reopen(request: gr.Request) -> list:
     """The view that a link names: ?tab=classify&model=run:0001."""
     asked = request.query_params
     tab, model = asked.get("tab"), asked.get("model")
-    return [
-        gr.Tabs(selected=tab) if tab in TABS else gr.skip(),
-        gr.Dropdown(value=model, choices=["bundled", model]) if model else gr.skip(),
-    ]
+    chosen = gr.Dropdown(value=model, choices=["bundled", model]) if model else gr.skip()
+    return [gr.Tabs(selected=tab) if tab in TABS else gr.skip(), chosen, chosen]
 
 
 def launch(home: Home, host: str | None = None, port: int | None = None) -> None:

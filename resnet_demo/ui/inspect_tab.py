@@ -1,0 +1,91 @@
+"""The Inspect tab: a picture and two networks on the left, the panel that takes them apart."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import gradio as gr
+
+from resnet_demo.config import Home, UserError
+from resnet_demo.ui.access import is_public
+from resnet_demo.ui.classifier import Classifier
+from resnet_demo.ui.examples import example_files
+from resnet_demo.ui.friendly import friendly
+from resnet_demo.ui.inspector import Inspector
+from resnet_demo.ui.upload import Upload
+
+HERE = Path(__file__).parent
+ANSWERS = ("look", "deeper", "block", "channel", "cut", "files", "work")
+SHOW_JS = "(asked) => { window.dispatchEvent(new CustomEvent('resnet-inspect', {detail: asked})); }"
+QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+def build(home: Home, classifier: Classifier, tab: gr.Tab) -> tuple[gr.Dropdown, Inspector]:
+    """Lay out the tab and wire it; returns the widget that chooses the network."""
+    inspector = Inspector(home, classifier)
+    with gr.Row():
+        with gr.Column(scale=1, min_width=260):
+            picture = Upload(
+                label="Picture", sources=["upload", "clipboard", "webcam"], type="filepath",
+                height=240, elem_id="inspect-picture", buttons=[], value=str(example_files()[1]),
+            )  # fmt: skip
+            model = network(classifier, "bundled:resnet56", "Network", "inspect-model")
+            other = network(classifier, "bundled:plain56", "Beside it", "inspect-other")
+            gr.Examples(
+                [[str(path)] for path in example_files()], [picture], label="Drawn by this program",
+                api_visibility="private",
+            )  # fmt: skip
+            asked = gr.Textbox(visible=False)
+        with gr.Column(scale=4, min_width=300):
+            panel(inspector)
+    ask = friendly(partial(question, inspector))
+    # nothing is loaded before the tab is opened
+    changed = [tab.select, picture.input, picture.change, model.input, model.change, other.input]
+    gr.on(
+        changed, ask, [picture, model, other], asked, trigger_mode="always_last", **QUIET
+    ).success(None, asked, None, js=SHOW_JS, api_visibility="private")
+    return model, inspector
+
+
+def network(classifier: Classifier, value: str, label: str, name: str) -> gr.Dropdown:
+    widget = gr.Dropdown(
+        ["bundled", "bundled:resnet56", "bundled:plain56"], value=value, label=label,
+        allow_custom_value=not is_public(), elem_id=name,
+    )  # fmt: skip
+    widget.focus(lambda: gr.Dropdown(choices=classifier.models()), None, widget, **QUIET)
+    return widget
+
+
+def question(inspector: Inspector, path: Path | None, model: str | None, other: str | None) -> str:
+    """What the panel is to show, as JSON: the picture's key and the two networks."""
+    key = inspector.put(path) if path else None
+    return json.dumps({"picture": key, "model": model, "other": other or None})
+
+
+def panel(inspector: Inspector) -> gr.HTML:
+    def told(action):  # noqa: ANN001, ANN202 - made into Gradio's server functions
+        def answer(asked: dict) -> dict:
+            try:
+                return action(asked if isinstance(asked, dict) else {})
+            except UserError as error:
+                return {"error": str(error)}
+
+        answer.__name__ = action.__name__
+        return answer
+
+    def progress(asked: dict) -> dict:
+        return inspector.jobs.progress(str(asked.get("job")))
+
+    def stop(asked: dict) -> dict:
+        inspector.jobs.stop(str(asked.get("job")))
+        return {}
+
+    functions = [getattr(inspector, name) for name in ANSWERS] + [progress, stop]
+    return gr.HTML(
+        value=None,
+        html_template=(HERE / "inspect.html").read_text(),
+        js_on_load=(HERE / "inspect.js").read_text() + (HERE / "inspect_charts.js").read_text(),
+        server_functions=[told(function) for function in functions],
+        apply_default_css=False,
+        elem_id="inspect",
+    )

@@ -1,0 +1,72 @@
+"""Long work that the page asks for: one at a time, watched by asking, stopped at any step."""
+
+import itertools
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+
+from resnet_demo.config import Progress, UserError
+
+KEPT, WAITING = 20, 6
+Work = Callable[[], Generator[Progress, None, dict[str, object]]]
+
+
+@dataclass
+class Job:
+    """What became of one piece of work so far."""
+
+    told: dict[str, object] = field(default_factory=lambda: {"what": "Waiting its turn"})
+    stopping: threading.Event = field(default_factory=threading.Event)
+    over: bool = False
+
+
+class Jobs:
+    def __init__(self) -> None:
+        self.jobs: OrderedDict[str, Job] = OrderedDict()
+        self.turn, self.lock = threading.Lock(), threading.Lock()
+        self.numbers = itertools.count()
+
+    def start(self, work: Work) -> str:
+        """Raises UserError when too many wait."""
+        with self.lock:
+            if sum(not job.over for job in self.jobs.values()) >= WAITING:
+                raise UserError(f"{WAITING} measurements are waiting here; ask again in a minute.")
+            name = f"{next(self.numbers)}-{threading.get_ident()}"
+            job = self.jobs[name] = Job()
+            for old in [one for one, job in self.jobs.items() if job.over][:-KEPT]:
+                del self.jobs[old]
+        threading.Thread(target=self.run, args=(job, work), daemon=True).start()
+        return name
+
+    def run(self, job: Job, work: Work) -> None:
+        with self.turn:
+            try:
+                job.told = follow(job, work())
+            except UserError as error:
+                job.told = {"error": str(error)}
+            except Exception:
+                job.told = {"error": "This measurement failed; the server's log says more."}
+                raise
+            finally:
+                job.over = True
+
+    def progress(self, name: str) -> dict[str, object]:
+        """{what, done, total} under way, {answer} or {error} at the end."""
+        job = self.jobs.get(name)
+        return job.told if job else {"error": "This measurement is not known any more. Ask again."}
+
+    def stop(self, name: str) -> None:
+        if name in self.jobs:
+            self.jobs[name].stopping.set()
+
+
+def follow(job: Job, steps: Generator) -> dict[str, object]:
+    while not job.stopping.is_set():
+        try:
+            what, done, total = next(steps)
+        except StopIteration as end:
+            return {"answer": end.value}
+        job.told = {"what": what, "done": done, "total": total}
+    steps.close()
+    return {"error": "Stopped."}
