@@ -4,7 +4,8 @@ import torch
 
 from resnet_demo.config import Home
 from resnet_demo.models import sources
-from resnet_demo.probe.cam import grad_cam, overlay
+from resnet_demo.probe.cam import cams, grad_cam, overlay
+from resnet_demo.probe.walk import anatomy, walk
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "plain20", "resnet50"])
@@ -37,3 +38,37 @@ def test_the_heat_map_keeps_the_picture_size() -> None:
     shown = overlay(seen, np.float32([[0, 1], [0, 0]]))
     assert shown.shape == seen.shape
     assert shown[5, 60, 0] > shown[60, 5, 0]  # red where it looks, blue elsewhere
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
+def test_against_the_package_grad_cam(arch: str, home: Home) -> None:
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    model = sources.load(f"scratch:{arch}", home).model
+    images, target = torch.randn(1, 3, 96, 96), 7
+    body = anatomy(model)
+    steps = list(walk(body, images))
+    mine = dict(
+        zip(
+            [s.name for s in steps],
+            cams([s.out for s in steps], body.head(steps[-1].out)[0, target]),
+        )
+    )
+    for name, block in model.blocks():
+        with GradCAM(model=model, target_layers=[block]) as package:
+            package(input_tensor=images, targets=[ClassifierOutputTarget(target)])
+            maps, gradients = (
+                package.activations_and_grads.activations[0],
+                package.activations_and_grads.gradients[0],
+            )
+            theirs = package.get_cam_image(
+                images,
+                block,
+                [ClassifierOutputTarget(target)],
+                maps.numpy(),
+                gradients.numpy(),
+                False,
+            )[0]
+        theirs = np.maximum(theirs, 0)
+        assert np.allclose(mine[name], theirs / max(theirs.max(), 1e-12), atol=1e-4), name
