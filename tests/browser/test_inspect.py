@@ -1,0 +1,122 @@
+"""Click a block, switch it off, move through the epochs: as a person does it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.runs import control
+from tests.conftest import wait_until
+
+pytestmark = pytest.mark.browser
+PANEL = "#inspect .inspect"
+
+
+@pytest.fixture
+def red(tmp_path: Path) -> Path:
+    path = tmp_path / "red thing.png"
+    noise = np.random.default_rng(0).integers(0, 100, (60, 80, 3)) + np.array([150, 0, 0])
+    Image.fromarray(noise.astype(np.uint8)).save(path)
+    return path
+
+
+def wait_drawn(page, model: str, before: str = "") -> str:
+    """Until everything about a picture is drawn for `model`; returns a mark of it."""
+    page.wait_for_function(
+        f"([model, before]) => {{ const drawn = document.querySelector('{PANEL}')?.dataset.drawn;"
+        " return drawn && drawn !== before && drawn.split(' ')[1] === model + '+'; }",
+        arg=[model, before],
+        timeout=60_000,
+    )
+    return page.evaluate(f"document.querySelector('{PANEL}').dataset.drawn")
+
+
+def give(page, path: Path) -> None:
+    page.get_by_label("Remove image").or_(page.get_by_label("Clear")).locator(
+        "visible=true"
+    ).first.click()
+    page.locator("#inspect-picture input[type=file]").set_input_files(
+        {"name": path.name, "mimeType": "image/png", "buffer": path.read_bytes()}
+    )
+
+
+def choose(page, box: str, model: str) -> None:
+    page.locator(f"{box} input").fill(model)
+    page.locator(f"{box} input").press("Enter")
+
+
+def test_click_cut_and_compare_with_the_command(serve, page, red: Path, command: Callable) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{serve().url}/?tab=inspect")
+    before = wait_drawn(page, "bundled:resnet56")
+    give(page, red)
+    before = wait_drawn(page, "bundled:resnet56", before)
+    page.wait_for_function(f"document.querySelector('{PANEL}').dataset.drawn.endsWith('plain56+')")
+    told = json.loads(command("inspect", "bundled:resnet56", red, "--json").stdout)
+    blocks = {row["name"]: row for row in told["blocks"]}
+    first = page.locator("#inspect .side").first
+    tile = first.locator("[data-block='layer2.4']")
+    tile.click()
+    expect(tile).to_have_attribute("aria-pressed", "true")
+    for measure in ("relative_grad_norm", "branch_over_shortcut", "receptive_field_px", "deletion"):
+        page.locator("#inspect .measure").select_option(measure)
+        for name, row in blocks.items():
+            drawn = first.locator(f"[data-block='{name}']").get_attribute("data-value")
+            wanted = row[measure]
+            assert (
+                (drawn == "") if wanted is None else float(drawn) == pytest.approx(wanted, rel=2e-2)
+            )
+    expect(first.locator(".facts")).to_contain_text("32 × 32 × 32")
+    page.get_by_role("button", name="Switch this block off").first.click()
+    expect(first.locator(".after")).to_contain_text("Without layer2.4", timeout=20_000)
+    expect(page.locator("#inspect .side").nth(1)).to_contain_text("plain network has no shortcuts")
+    first.get_by_text("channels: click one").click()
+    first.locator(".sheet").click(position={"x": 5, "y": 5})
+    expect(first.locator(".channels p").first).to_contain_text("Channel 0: mean")
+
+
+def test_the_epochs_of_a_run(serve, page, red: Path, config: TrainConfig, home: Home) -> None:
+    from playwright.sync_api import expect
+
+    run = control.start(home, config)
+    wait_until(lambda: control.read_run(home, run).state == "finished")
+    page.goto(f"{serve(home.path).url}/?tab=inspect&model=run:{run}")
+    before = wait_drawn(page, f"run:{run}")
+    expect(page.locator("#inspect .through")).to_be_visible()
+    slider = page.locator("#inspect .epoch")
+    slider.focus()
+    slider.press("Home")
+    wait_drawn(page, f"run:{run}@1", before)
+    expect(page.locator("#inspect .through output")).to_have_text("1")
+    assert page.locator("#inspect .data").input_value() == config.data
+    page.locator("#inspect .n").fill("12")
+    page.get_by_role("button", name="All blocks, one at a time").click()
+    result = page.locator("#inspect .result")
+    expect(result).to_contain_text("on 12 pictures", timeout=60_000)
+    assert result.locator("tbody tr").count() == 3
+    with page.expect_download(timeout=60_000) as event:
+        page.get_by_role("button", name="Export as GIF").click()
+    assert Path(event.value.path()).read_bytes()[:3] == b"GIF"
+
+
+def test_wrong_models_and_wrong_pictures_leave_the_page_alive(serve, page, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{serve().url}/?tab=inspect")
+    before = wait_drawn(page, "bundled:resnet56")
+    choose(page, "#inspect-model", "run:9999")
+    expect(page.locator("#inspect .told")).to_contain_text("There is no run '9999'", timeout=20_000)
+    expect(page.locator("#inspect .side")).to_have_count(1)  # the other network is still there
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"this is not a picture")
+    give(page, bad)
+    expect(page.locator("[data-testid=toast-body]").first).to_contain_text("not a picture")
+    choose(page, "#inspect-model", "scratch:plain8")
+    page.get_by_role("button", name="Before any training").click()
+    expect(page.locator("#inspect .result")).to_contain_text("plain110", timeout=120_000)
+    assert before
