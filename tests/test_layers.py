@@ -18,7 +18,7 @@ LAYERS = [
     {"training"},
     {"models", "data"},
     {"images"},
-    {"config", "files"},
+    {"config", "files", "cache"},
 ]
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 LIBRARY_HOMES = {

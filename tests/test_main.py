@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,28 @@ def test_find_lr_and_estimate_answer_in_json(command, pictures: Path, tmp_path: 
     for name, key in (("find-lr", "lr"), ("estimate", "seconds")):
         done = command(name, *words(pictures), "--home", tmp_path, "--json")
         assert json.loads(done.stdout)[key] > 0, done.stderr
+
+
+def test_inspect_writes_files_and_prints_json(
+    command: Callable, pictures: Path, tmp_path: Path
+) -> None:
+    picture = next((pictures / "val" / "red").glob("*.png"))
+    words = ("inspect", "bundled:resnet56", picture, "--target", "church", "--json")
+    told = json.loads(command(*words, "--out", tmp_path / "out").stdout)
+    assert (told["class"], len(told["blocks"])) == ("church", 28)
+    assert (tmp_path / "out" / "stem-maps.png").is_file()
+    refused = command("inspect", "bundled", tmp_path)
+    assert refused.returncode == 1 and "folder" in refused.stderr
+
+
+def test_lesion_and_compare_and_lab_print_json(command: Callable, tmp_path: Path) -> None:
+    home = ("--home", tmp_path, "--json")
+    told = json.loads(command("lesion", "bundled", "--data", "shapes", "--n", 5, *home).stdout)
+    assert len(told["blocks"]) == 8 and told["baseline_top1"] is None
+    plain = command("lesion", "bundled:plain56", "--data", "shapes", *home)
+    assert plain.returncode == 1 and "no shortcuts" in plain.stderr
+    words = ("compare", "bundled:resnet56", "bundled:plain56", "--data", "shapes", "--n", 4)
+    told = json.loads(command(*words, *home).stdout)
+    assert len(told["cka"]) == len(told["rows"]) == len(told["columns"]) == 28
+    rows = json.loads(command("lab", "initialisation", *home).stdout)["rows"]
+    assert {row["arch"] for row in rows} >= {"plain110", "resnet110"}

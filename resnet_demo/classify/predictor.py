@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
+from resnet_demo.cache import Cache
 from resnet_demo.config import Home
 from resnet_demo.models import sources
-from resnet_demo.models.cache import Cache
 from resnet_demo.models.sources import Network
 from resnet_demo.training import machine
 

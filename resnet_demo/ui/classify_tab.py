@@ -8,9 +8,10 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
+from gradio.components import Component
 
 from resnet_demo.config import Home, UserError
 from resnet_demo.ui.access import is_public
@@ -24,14 +25,23 @@ NOTHING = "<p>Drop a photograph, paste one, use the camera, or choose an example
 QUIET = {"api_visibility": "private", "show_progress": "minimal"}
 
 
-def build(home: Home, classifier: Classifier) -> gr.Dropdown:
-    """Lay out the tab and wire it; returns the widget that chooses the first network."""
+class Widgets(NamedTuple):
+    """What the page connects to other tabs."""
+
+    model: gr.Dropdown  # chooses the first network
+    picture: Component
+    inside: gr.Button
+
+
+def build(home: Home, classifier: Classifier) -> Widgets:
+    """Lay out the tab and wire it."""
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             picture = Upload(
                 label="Picture", sources=["upload", "clipboard", "webcam"], type="filepath",
                 height=320, elem_id="picture", buttons=[],
             )  # fmt: skip
+            inside = gr.Button("Look inside", elem_id="look-inside", size="sm")
             look = gr.Checkbox(False, label="show where it looks (Grad-CAM)", elem_id="look")
             gr.Examples(
                 [[str(path)] for path in example_files()], [picture], label="Drawn by this program",
@@ -50,7 +60,7 @@ def build(home: Home, classifier: Classifier) -> gr.Dropdown:
         changed = [picture.input, picture.change, model.input, look.input]
         gr.on(changed, think, inputs, shown, trigger_mode="always_last", **QUIET)
     batch(classifier, first[0])
-    return first[0]
+    return Widgets(first[0], picture, inside)
 
 
 def column(classifier: Classifier, value: str | None, label: str, name: str) -> tuple:

@@ -3,8 +3,10 @@
 import json
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import gradio as gr
+from gradio.components import Component
 
 from resnet_demo.config import Home, UserError
 from resnet_demo.ui.access import is_public
@@ -20,8 +22,16 @@ SHOW_JS = "(asked) => { window.dispatchEvent(new CustomEvent('resnet-inspect', {
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-def build(home: Home, classifier: Classifier, tab: gr.Tab) -> tuple[gr.Dropdown, Inspector]:
-    """Lay out the tab and wire it; returns the widget that chooses the network."""
+class Widgets(NamedTuple):
+    """What the page connects to other tabs."""
+
+    model: gr.Dropdown
+    picture: Component
+    inspector: Inspector  # answers programs too
+
+
+def build(home: Home, classifier: Classifier, tab: gr.Tab) -> Widgets:
+    """Lay out the tab and wire it."""
     inspector = Inspector(home, classifier)
     with gr.Row():
         with gr.Column(scale=1, min_width=260):
@@ -44,7 +54,7 @@ def build(home: Home, classifier: Classifier, tab: gr.Tab) -> tuple[gr.Dropdown,
     gr.on(
         changed, ask, [picture, model, other], asked, trigger_mode="always_last", **QUIET
     ).success(None, asked, None, js=SHOW_JS, api_visibility="private")
-    return model, inspector
+    return Widgets(model, picture, inspector)
 
 
 def network(classifier: Classifier, value: str, label: str, name: str) -> gr.Dropdown:

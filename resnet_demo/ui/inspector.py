@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from resnet_demo.cache import Cache
 from resnet_demo.config import Home, UserError, shown_data
-from resnet_demo.models.cache import Cache
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_model, check_shown, is_public

@@ -300,8 +300,10 @@ function drawHead() {
   may("set", head.state !== "finished");
   may("twin", true);
   drawReport();
-  find(".use").hidden = !head.epoch;
-  find(".use").href = `?tab=classify&model=run:${head.run}`;
+  for (const [link, tab] of [[".use", "classify"], [".inside", "inspect"]]) {
+    find(link).hidden = !head.epoch;
+    find(link).href = `?tab=${tab}&model=run:${head.run}`;
+  }
 }
 
 function drawRuns() {

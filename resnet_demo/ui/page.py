@@ -38,11 +38,17 @@ def build(home: Home) -> gr.Blocks:
             with gr.Tab("Train", id="train"):
                 train_tab.build(home)
             with gr.Tab("Classify", id="classify"):
-                model = classify_tab.build(home, classifier)
+                classified = classify_tab.build(home, classifier)
             with gr.Tab("Inspect", id="inspect") as inspect:
-                inspected, inspector = inspect_tab.build(home, classifier, inspect)
-        page.load(reopen, None, [tabs, model, inspected], api_visibility="private")
-        api.build(home, classifier, inspector)
+                inspected = inspect_tab.build(home, classifier, inspect)
+        page.load(reopen, None, [tabs, classified.model, inspected.model], api_visibility="private")
+        classified.inside.click(
+            lambda picture, model: (gr.Tabs(selected="inspect"), picture and str(picture), model),
+            [classified.picture, classified.model],
+            [tabs, inspected.picture, inspected.model],
+            api_visibility="private",
+        )
+        api.build(home, classifier, inspected.inspector)
     page.queue(max_size=32, default_concurrency_limit=2)
     return page
 

@@ -86,6 +86,18 @@ def test_drop_change_look_and_clear(serve, page, run: str, red: Path) -> None:
     expect(opinion(page)).to_contain_text("Drop a photograph")
 
 
+def test_a_picture_is_looked_into(serve, page, run: str, red: Path) -> None:
+    from playwright.sync_api import expect
+
+    open_tab(page, serve().url, run)
+    drop(page, red)
+    expect(opinion(page)).to_contain_text("It knows 3 things", timeout=60_000)
+    page.locator("#look-inside").click()
+    expect(page.locator("#inspect .side h4").first).to_contain_text(run, timeout=60_000)
+    told = page.evaluate("document.querySelector('#inspect .inspect').record()[0].class")
+    assert told in ("blue", "green", "red")
+
+
 def test_paste_and_examples(serve, page, run: str, red: Path) -> None:
     from playwright.sync_api import expect
 

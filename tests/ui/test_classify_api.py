@@ -43,6 +43,22 @@ def test_a_network_is_measured_by_api(serve, tmp_path: Path) -> None:
     assert answer["n"] == 6 and len(answer["top1_ci95"]) == 2
 
 
+def test_a_network_is_inspected_and_cut_by_api(serve, pictures: Path, tmp_path: Path) -> None:
+    from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
+
+    client = Client(serve().url, verbose=False)
+    model = f"file:{saved(tmp_path / 'net.safetensors')}"
+    good = handle_file(next((pictures / "val" / "red").glob("*.png")))
+    answer = client.predict(good, model, "red", api_name="/inspect")
+    assert answer["class"] == "red" and answer["blocks"][0]["name"] == "stem"
+    assert answer["blocks"][1]["receptive_field_px"] > 0
+    cut = client.predict(model, f"folder:{pictures}", 12, [], [], api_name="/lesion")
+    assert [row["name"] for row in cut["blocks"]] == [r["name"] for r in answer["blocks"][1:]]
+    with pytest.raises(AppError, match="no class 'purple'"):
+        client.predict(good, model, "purple", api_name="/inspect")
+
+
 def test_an_upload_is_handed_over_unopened(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(Image, "open", lambda *_: pytest.fail("opened in the page's process"))
     path = tmp_path / "x.png"

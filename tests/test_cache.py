@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from resnet_demo.models.cache import Cache
+from resnet_demo.cache import Cache
 
 
 def test_a_thing_is_made_once_however_many_ask() -> None:

@@ -1,0 +1,68 @@
+"""Inspect: seconds to the first and to the last of one picture's views; lesion; initialisation."""
+
+import time
+from collections.abc import Generator
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from PIL import Image
+
+from resnet_demo.config import Home
+from resnet_demo.evaluate.lesion import lesion
+from resnet_demo.lab import initialisation
+from resnet_demo.models import sources
+from resnet_demo.training import machine
+from resnet_demo.ui.classifier import Classifier
+from resnet_demo.ui.inspector import Inspector
+
+PICTURES, PICTURE_SIDE = 9, 500
+MODELS = ("scratch:resnet18", "scratch:resnet50")  # 224 px
+LESION_MODEL, LESION_PICTURES = "bundled", 500  # resnet18 that sees 160 px
+
+
+def measure(data: str, place: Path) -> dict[str, object]:
+    home = Home(place)
+    home.make()
+    views = {model: seconds_of_views(home, place, model) for model in MODELS}
+    machine.prepare()  # as the command line: all cores
+    started = time.perf_counter()
+    network = sources.load(LESION_MODEL, home)
+    cut = finish(lesion(network, LESION_MODEL, data, home, LESION_PICTURES))
+    middle = time.perf_counter()
+    finish(initialisation.run(data, home))
+    return {
+        "views_p50_s": views,
+        "lesion": {"model": LESION_MODEL, "n": cut["n"], "seconds": round(middle - started, 1)},
+        "initialisation_s": round(time.perf_counter() - middle, 1),
+    }
+
+
+def seconds_of_views(home: Home, place: Path, model: str) -> dict[str, float]:
+    """As the page answers: one thread, pictures drawn and encoded."""
+    inspector = Inspector(home, Classifier(home))
+    firsts, lasts = [], []
+    for index in range(PICTURES):
+        path = place / f"{index}.jpg"
+        noise = np.random.default_rng(index).integers(0, 255, (20, 20, 3), np.uint8)
+        picture = Image.fromarray(noise).resize(
+            (PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.BICUBIC
+        )
+        picture.save(path)
+        started = time.perf_counter()
+        asked = {"picture": inspector.put(path), "model": model, "block": "layer3.0", "channel": 0}
+        inspector.look(asked)
+        firsts.append(time.perf_counter() - started)
+        for view in (inspector.block, inspector.channel, inspector.deeper):
+            view(asked)
+        inspector.cut({**asked, "off": ["layer2.1"]})
+        lasts.append(time.perf_counter() - started)
+    return {"first": round(median(firsts[1:]), 3), "last": round(median(lasts[1:]), 3)}
+
+
+def finish(work: Generator) -> dict[str, object]:
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
