@@ -5,7 +5,7 @@ import html
 import io
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from resnet_demo.ui.upload import Upload
 
 TOP = 5
 NOTHING = "<p>Drop a photograph, paste one, use the camera, or choose an example below.</p>"
-QUIET = {"api_visibility": "private", "show_progress": "minimal"}
+QUIET = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 class Widgets(NamedTuple):
@@ -54,11 +54,11 @@ def build(home: Home, classifier: Classifier) -> Widgets:
                     with gr.Accordion("A second network beside it", open=False):
                         second = pair(classifier, None, "Second network", "second")
     for model, shown in (first, second):
-        think = friendly(partial(opinion, classifier))
+        think = friendly(thinking(classifier))
         inputs = [picture, model, look]
         # a drop is `change` and `input`, the camera `input` alone, an example `change` alone
         changed = [picture.input, picture.change, model.input, look.input]
-        gr.on(changed, think, inputs, shown, trigger_mode="always_last", **QUIET)
+        gr.on(changed, think, inputs, shown, trigger_mode="always_last", api_visibility="private")
     batch(classifier, first[0])
     return Widgets(first[0], picture, inside)
 
@@ -82,6 +82,18 @@ def pair(classifier: Classifier, value: str | None, label: str, name: str) -> tu
 
 
 # --- one picture -------------------------------------------------------------------------------
+
+
+def thinking(classifier: Classifier) -> Callable[..., str]:
+    def think(
+        path: Path | None,
+        reference: str | None,
+        look: bool,
+        progress=gr.Progress(track_tqdm=True),  # noqa: B008 - shows huggingface_hub's downloads
+    ) -> str:
+        return opinion(classifier, path, reference, look)
+
+    return think
 
 
 def opinion(classifier: Classifier, path: Path | None, reference: str | None, look: bool) -> str:

@@ -128,7 +128,8 @@ find(".epoch").onchange = () => {
   look();
 };
 window.addEventListener("resnet-inspect", (event) => {
-  if (event.detail === find(".inspect").dataset.asked) return;  // the tab was opened again
+  // A hidden tab costs nothing: opening it asks again.
+  if (element.clientWidth === 0 || event.detail === find(".inspect").dataset.asked) return;
   find(".inspect").dataset.asked = event.detail;
   asked = JSON.parse(event.detail);
   look();

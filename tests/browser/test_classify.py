@@ -86,6 +86,19 @@ def test_drop_change_look_and_clear(serve, page, run: str, red: Path) -> None:
     expect(opinion(page)).to_contain_text("Drop a photograph")
 
 
+def test_the_camera(serve, page, run: str) -> None:
+    from playwright.sync_api import expect
+
+    server = serve()
+    page.context.grant_permissions(["camera"], origin=server.url)
+    open_tab(page, server.url, run)
+    page.locator("#picture").get_by_label("Capture from camera").click()
+    page.locator("#picture").get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('#picture video')?.videoWidth > 0")
+    page.locator("#picture").get_by_label("capture photo").click()
+    expect(opinion(page)).to_contain_text("It knows 3 things", timeout=60_000)
+
+
 def test_a_picture_is_looked_into(serve, page, run: str, red: Path) -> None:
     from playwright.sync_api import expect
 

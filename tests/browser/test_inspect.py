@@ -52,7 +52,8 @@ def choose(page, box: str, model: str) -> None:
 def test_click_cut_and_compare_with_the_command(serve, page, red: Path, command: Callable) -> None:
     from playwright.sync_api import expect
 
-    page.goto(f"{serve().url}/?tab=inspect")
+    page.goto(serve().url)
+    page.get_by_role("tab", name="Inspect").click()
     before = wait_drawn(page, "bundled:resnet56")
     give(page, red)
     before = wait_drawn(page, "bundled:resnet56", before)

@@ -86,6 +86,18 @@ def test_a_spreadsheet_runs_nothing_of_ours() -> None:
     assert line.startswith("'=cmd(),'+x,1.0")
 
 
+def test_more_than_the_most_pictures_are_told_one_by_one(
+    home: Home, pictures: Path, tmp_path: Path
+) -> None:
+    from resnet_demo.ui.classifier import MOST_PICTURES, Classifier
+
+    good = next((pictures / "val" / "red").glob("*.png"))
+    model = f"file:{saved(tmp_path / 'net.safetensors')}"
+    rows = list(Classifier(home).answers([good] * (MOST_PICTURES + 2), model, 1))
+    assert all("top" in row for row in rows[:MOST_PICTURES]) and len(rows) == MOST_PICTURES + 2
+    assert all(f"At most {MOST_PICTURES}" in row["error"] for row in rows[MOST_PICTURES:])
+
+
 def test_a_home_without_runs_offers_what_ships(home: Home) -> None:
     from resnet_demo.ui.classifier import Classifier
 
