@@ -72,11 +72,11 @@ def shown(value: float | None) -> str:
 def lesion_lines(answer: Answer) -> Iterator[str]:
     """Of `lesion`: the whole network, then a line a block."""
     if answer["note"]:
-        yield answer["note"]
+        yield f"{answer['model']} on {answer['n']} pictures of {answer['data']}: {answer['note']}"
     else:
         low, high = answer["baseline_ci95"]
         yield (
-            f"{answer['model']}, whole: top-1 {answer['baseline_top1']:.2f} % "
+            f"{answer['model']}, whole, {answer['data']}: top-1 {answer['baseline_top1']:.2f} % "
             f"({low:.2f} to {high:.2f}, n = {answer['n']})"
         )
     for row in [*answer["blocks"], *([answer["together"]] if "together" in answer else [])]:

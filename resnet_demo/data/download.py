@@ -36,6 +36,19 @@ def imagenette_folder(size: str, home: Home) -> Generator[Progress, None, Path]:
     return (yield from fetch_folder(url, md5, home.downloads))
 
 
+def is_here(name: str, home: Home) -> bool:
+    """Whether `imagenette...` or `cifar10` would be opened without a download."""
+    from torchvision.datasets import CIFAR10, Imagenette
+
+    kind, _, size = name.partition(":")
+    url = CIFAR10.url if kind == "cifar10" else Imagenette._ARCHIVES[IMAGENETTE_SIZES[size]][0]
+    return place_of(url, home.downloads).is_dir()
+
+
+def place_of(url: str, downloads: Path) -> Path:
+    return downloads / url.rsplit("/", 1)[1].split(".")[0]
+
+
 def cifar10(home: Home) -> Generator[Progress, None, Pictures]:
     from torchvision.datasets import CIFAR10
 
@@ -69,7 +82,7 @@ def stack(batches: list[dict[str, object]]) -> tuple[np.ndarray, np.ndarray]:
 def fetch_folder(url: str, md5: str, downloads: Path) -> Generator[Progress, None, Path]:
     """Yield bytes done and in all; return the one folder that the archive holds."""
     archive = downloads / url.rsplit("/", 1)[1]
-    place = downloads / archive.name.split(".")[0]
+    place = place_of(url, downloads)
     if not place.is_dir():
         yield "Downloading", 0, 0  # who only wants to look stops here
         downloads.mkdir(parents=True, exist_ok=True)

@@ -38,14 +38,18 @@ class Reader:
         self.broken: list[str] = []
 
     def batches(self) -> Iterator[Tensor]:
-        """Normalised (B, 3, px, px), decoded on all cores."""
+        """Normalised (B, 3, px, px)."""
+        return map(self.network.normalise, self.seen())
+
+    def seen(self) -> Iterator[np.ndarray]:
+        """uint8 (B, px, px, 3), decoded on all cores."""
         with ThreadPoolExecutor(machine.num_cores()) as pool:
             for start in range(0, len(self.indices), BATCH):
                 part = self.indices[start : start + BATCH]
                 seen = [self.take(*pair) for pair in zip(part, pool.map(self.read, part))]
                 found = [one for one in seen if one is not None]
                 if found:
-                    yield self.network.normalise(np.stack(found))
+                    yield np.stack(found)
         if not self.kept:
             count = len(self.indices)
             raise UserError(f"None of the {count} pictures can be read: {self.broken[0]}")

@@ -1,7 +1,7 @@
 """`lesion MODEL`: accuracy without single blocks (Veit et al. 2016, arXiv 1605.06431, Fig. 3)."""
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from resnet_demo.evaluate.sample import Sample, sample
 from resnet_demo.models.sources import Network
 from resnet_demo.probe.walk import Anatomy, anatomy, check_cuts, cut
 
-BATCH = 50
+BATCH = 25  # of resnet152 at 224 px some 300 MB
 WHOLE, TOGETHER = "", "together"
 Cut = tuple[frozenset[str], frozenset[str], int]  # off, unplugged, blocks before the first cut
 
@@ -23,7 +23,7 @@ class Count:
 
     right: int = 0
     kept: int = 0
-    n: int = field(default=0)
+    n: int = 0
 
     def add(self, called: Tensor, whole: Tensor, labels: Tensor | None) -> None:
         self.n += len(called)
@@ -46,10 +46,11 @@ def lesion(
     Raises UserError for a plain network: it has no way around a block.
     """
     body = anatomy(network.model)
-    off = blocks if blocks or unplug else tuple(part.name for part in body.parts)
+    chosen = bool(blocks or unplug)
+    off = blocks if chosen else tuple(part.name for part in body.parts)
     check_cuts(body, off, unplug)
     pictures = yield from sample(network, model, data, home, n)
-    cuts = planned(body, off, unplug, together=bool(blocks or unplug))
+    cuts = planned(body, off, unplug, together=len(off) + len(unplug) > 1 and chosen)
     counts = yield from counted(body, pictures, cuts)
     whole = counts.pop(WHOLE)
     known = pictures.labels is not None
@@ -84,32 +85,27 @@ def planned(
 def counted(
     body: Anatomy, pictures: Sample, cuts: dict[str, Cut]
 ) -> Generator[Progress, None, dict[str, Count]]:
-    """The stem and the blocks before a cut are run once: what goes into each block is kept."""
-    counts = {name: Count() for name in cuts}
-    for done, (images, labels) in enumerate(batches(pictures)):
+    counts, whole = {name: Count() for name in cuts}, None
+    for start in range(0, len(pictures), BATCH):
+        part = slice(start, start + BATCH)
+        labels = None if pictures.labels is None else pictures.labels[part]
         with torch.inference_mode():
-            inputs, whole = block_inputs(body, images), None
-            for name, (off, unplugged, first) in cuts.items():
-                called = cut(body, inputs[first], off, unplugged, after=first).argmax(1)
-                whole = called if whole is None else whole  # the first cut is no cut
+            for name, called in answers(body, pictures.images(part), cuts):
+                whole = called if name == WHOLE else whole  # it comes first
                 counts[name].add(called, whole, labels)
-        yield "Lesioning", min((done + 1) * BATCH, len(pictures.images)), len(pictures.images)
+        yield "Lesioning", min(start + BATCH, len(pictures)), len(pictures)
     return counts
 
 
-def batches(pictures: Sample) -> Iterator[tuple[Tensor, Tensor | None]]:
-    for start in range(0, len(pictures.images), BATCH):
-        part = slice(start, start + BATCH)
-        yield pictures.images[part], None if pictures.labels is None else pictures.labels[part]
-
-
-def block_inputs(body: Anatomy, images: Tensor) -> list[Tensor]:
+def answers(body: Anatomy, images: Tensor, cuts: dict[str, Cut]) -> Iterator[tuple[str, Tensor]]:
+    """(name of a cut, what it calls each picture). One walk: a cut begins at its first block, so
+    the stem is run once and only one block's input is kept."""
     x = body.stem(images)
-    inputs = []
-    for part in body.parts:
-        inputs.append(x)
+    for place, part in enumerate(body.parts):
+        for name, (off, unplugged, first) in cuts.items():
+            if first == place:
+                yield name, cut(body, x, off, unplugged, after=place).argmax(1)
         x = part.out(x)
-    return inputs
 
 
 def accuracy(count: Count, known: bool) -> dict[str, object]:

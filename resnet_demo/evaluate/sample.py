@@ -20,9 +20,17 @@ MOST = 10_000
 class Sample:
     """Pictures with labels among the network's outputs; without when it knows other classes."""
 
-    images: Tensor  # normalised (N, 3, px, px)
+    network: Network
+    seen: np.ndarray  # uint8 (N, px, px, 3)
     labels: Tensor | None  # (N,)
     note: str
+
+    def __len__(self) -> int:
+        return len(self.seen)
+
+    def images(self, part: slice = slice(None)) -> Tensor:
+        """Normalised (B, 3, px, px)."""
+        return self.network.normalise(self.seen[part])
 
 
 def sample(
@@ -34,11 +42,11 @@ def sample(
     pictures = yield from open_data(data, home)
     reader = Reader(network, pictures.val, spread(len(pictures.val), n))
     batches = []
-    for batch in reader.batches():
+    for batch in reader.seen():
         batches.append(batch)
         yield "Reading pictures", len(reader.kept), len(reader.indices)
     labels, note = known_labels(network, pictures, model, data, reader.kept)
-    return Sample(torch.cat(batches), labels, note)
+    return Sample(network, np.concatenate(batches), labels, note)
 
 
 def spread(count: int, n: int) -> list[int]:

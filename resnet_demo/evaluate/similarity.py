@@ -5,7 +5,7 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
-from resnet_demo.config import Home, Progress
+from resnet_demo.config import Home, Progress, UserError
 from resnet_demo.evaluate.sample import sample
 from resnet_demo.models.sources import Network
 from resnet_demo.probe.walk import anatomy, walk
@@ -17,16 +17,20 @@ def compare(
     first: tuple[str, Network], second: tuple[str, Network], data: str, home: Home, n: int = 64
 ) -> Generator[Progress, None, dict[str, object]]:
     """Return {model, other, data, n, rows, columns, cka}: cka[i][j] in 0..1 of block rows[i] of
-    the first network and columns[j] of the second, on the same pictures."""
-    n = min(n, MOST_PICTURES)
+    the first network and columns[j] of the second, on the same pictures.
+
+    Raises UserError for an `n` outside 2 to MOST_PICTURES.
+    """
+    if not 2 <= n <= MOST_PICTURES:
+        raise UserError(f"Blocks are compared on 2 to {MOST_PICTURES} pictures. Got {n}.")
     grams = []
     for model, network in (first, second):
         pictures = yield from sample(network, model, data, home, n)
         yield "Comparing blocks", len(grams), 2
-        grams.append(centred_grams(network, pictures.images))
+        grams.append(centred_grams(network, pictures.images()))
     rows, columns = (list(one) for one in grams)
     table = [[cka(grams[0][a], grams[1][b]) for b in columns] for a in rows]
-    about = {"model": first[0], "other": second[0], "data": data, "n": len(pictures.images)}
+    about = {"model": first[0], "other": second[0], "data": data, "n": len(pictures)}
     return {**about, "rows": rows, "columns": columns, "cka": table}
 
 

@@ -82,13 +82,18 @@ def prediction(network: Network, logits: Tensor, target: int) -> dict[str, objec
 
 
 def class_index(network: Network, target: str | int | None, logits: Tensor) -> int:
+    """A number is an index; a text a name, or an index when no class is called so."""
     if target is None or target == "":
         return int(logits.argmax())
-    if str(target) in network.classes:
-        return network.classes.index(str(target))
-    if str(target).isdecimal() and int(target) < len(network.classes):
+    places = [place for place, name in enumerate(network.classes) if name == target]
+    if len(places) > 1:
+        raise UserError(f"Several classes are called '{target}': give one of {places}.")
+    if places:
+        return places[0]
+    known = range(len(network.classes))
+    if str(target)[:9].isdecimal() and int(str(target)[:9]) in known:
         return int(target)
-    near = difflib.get_close_matches(str(target), network.classes, 3) or network.classes[:3]
+    near = difflib.get_close_matches(str(target)[:80], network.classes, 3) or network.classes[:3]
     raise UserError(
         f"There is no class '{str(target)[:40]}' among the {len(network.classes)} of this "
         f"network. Near names: {', '.join(near)}."
@@ -112,7 +117,8 @@ def described(body: Anatomy, index: int, step: Step) -> dict[str, object]:
         "dead_share": (out.amax((1, 2)) <= 0).float().mean().item(),
         "branch_norm": norms[0],
         "shortcut_norm": norms[1],
-        "branch_over_shortcut": norms[0] / norms[1] if norms[0] and norms[1] else None,
+        "branch_over_shortcut": norms[0] / norms[1] if norms[1] else None,
         "response_std": step.responses,
+        "response_std_mean": sum(step.responses) / len(step.responses) if step.responses else None,
         "strongest": strongest(out.numpy()),
     }

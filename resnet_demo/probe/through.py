@@ -16,17 +16,19 @@ FRAME_MS = 600
 
 
 def gif(
-    epochs: list[int], load: Callable[[int], Network], pixels: np.ndarray, target: str | None
+    epochs: list[int], load: Callable[[int], Network], pixels: np.ndarray, target: str | int | None
 ) -> Generator[Progress, None, bytes]:
     """A frame an epoch: Grad-CAM of the last block, the class with its probability, and a bar a
     block of the relative gradient norm, on a log scale that all frames share."""
-    found = []
+    if target is None:  # one class for all frames: the last epoch's
+        target = look(load(epochs[-1]), pixels).record["target"]
+    pictures, norms = [], []
     for done, epoch in enumerate(epochs):
         yield "Looking through the epochs", done, len(epochs)
-        found.append(look(load(epoch), pixels, target))
-    norms = np.array([[row["relative_grad_norm"] for row in one.record["blocks"]] for one in found])
-    heights = scaled(norms)
-    frames = [frame(epoch, one, bars) for epoch, one, bars in zip(epochs, found, heights)]
+        found = look(load(epoch), pixels, target)
+        pictures.append(top(epoch, found))
+        norms.append([row["relative_grad_norm"] for row in found.record["blocks"]])
+    frames = [frame(one, heights) for one, heights in zip(pictures, scaled(np.array(norms)))]
     data = io.BytesIO()
     frames[0].save(data, "GIF", save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0)
     return data.getvalue()
@@ -39,7 +41,8 @@ def scaled(norms: np.ndarray) -> np.ndarray:
     return (logs - low) / max(high - low, 1e-12)
 
 
-def frame(epoch: int, found: Inspection, heights: np.ndarray) -> Image.Image:
+def top(epoch: int, found: Inspection) -> Image.Image:
+    """The picture with its heat map, and the text."""
     page = Image.new("RGB", (SIDE, SIDE + TEXT + BARS), "white")
     last = list(found.cams.values())[-1]
     heat = Image.fromarray(overlay(found.seen, last)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
@@ -48,6 +51,12 @@ def frame(epoch: int, found: Inspection, heights: np.ndarray) -> Image.Image:
     probability = 100 * found.record["probability"]
     draw.text((4, SIDE + 4), f"epoch {epoch}: {found.record['class']} {probability:.1f} %", "black")
     draw.text((4, SIDE + 24), "gradient over weight norm, stem to last block (log)", "black")
+    return page
+
+
+def frame(page: Image.Image, heights: np.ndarray) -> Image.Image:
+    """With the bars."""
+    draw = ImageDraw.Draw(page)
     width = SIDE / len(heights)
     for index, height in enumerate(heights):
         box = [index * width + 1, SIDE + TEXT + (1 - height) * (BARS - 4)]

@@ -94,7 +94,9 @@ def anatomy(model: nn.Module) -> Anatomy:
         raise UserError(f"{type(model).__name__} has no residual blocks to look into.")
     named = [(f"{s}.{i}", block) for s in stages for i, block in enumerate(getattr(model, s))]
     parts = tuple(timm_part(name, block) for name, block in named)
-    return Anatomy(timm_stem(model), (model.conv1, model.bn1), parts, model.forward_head)
+    return Anatomy(
+        timm_stem(model), (model.conv1, model.bn1, model.maxpool), parts, model.forward_head
+    )
 
 
 def our_stem(model: ResNet) -> Function:
@@ -181,7 +183,7 @@ def check_cuts(body: Anatomy, off: Iterable[str], unplugged: Iterable[str] = ())
     off, unplugged = set(off), set(unplugged)
     names = [part.name for part in body.parts]
     for name in sorted((off | unplugged) - set(names)):
-        near = difflib.get_close_matches(name, names, 3) or [names[0], names[-1]]
+        near = difflib.get_close_matches(name[:40], names, 3) or [names[0], names[-1]]
         raise UserError(f"There is no block '{name[:40]}'. Near names: {', '.join(near)}.")
     if (off or unplugged) and not body.residual:
         raise UserError(

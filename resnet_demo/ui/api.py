@@ -71,7 +71,7 @@ def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
     @friendly
     def lesion(model: str, data: str, n: int, blocks: list[str], unplug: list[str]) -> dict:
         asked = {"model": model, "data": data, "n": n, "off": blocks, "unplugged": unplug}
-        return inspector.finish(inspector.lesion(asked))
+        return inspector.jobs.finish(lambda: inspector.lesion(asked))
 
     for name, function in (("inspect", inspect), ("lesion", lesion)):
         gr.api(function, api_name=name, concurrency_limit=1)

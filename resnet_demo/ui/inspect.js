@@ -2,19 +2,19 @@
 // to show by the event "resnet-inspect". All text reaches the page by textContent.
 
 const find = (selector) => element.querySelector(selector);
-const mean = (values) => (values?.length ? values.reduce((a, b) => a + b, 0) / values.length : null);
 // What blocks can be measured by: [name, value of a block, log scale, how to read it].
 const MEASURES = {
   relative_grad_norm: ["relative gradient norm", (b) => b.relative_grad_norm, true, "Norm of the gradient of the loss for this class, over the norm of the block's weights. One picture, eval mode: how strongly each block would be changed. It is not what \"vanishing gradients\" means at the start of training; for that press \"Before any training\"."],
   grad_norm: ["gradient norm at the output", (b) => b.grad_norm, true, "Norm of the loss's gradient with respect to the block's output. Even from stem to end: every block hears the loss (He et al. 2015, section 4.1, checked this for their plain nets too)."],
   branch_over_shortcut: ["branch over shortcut", (b) => b.branch_over_shortcut, true, "Norm of what the branch adds over the norm of what the shortcut carries, before the addition. Below 1 the block only corrects what passes by (He et al. 2015, section 3.1). Plain networks have none."],
-  response_std: ["response std", (b) => mean(b.response_std), false, "Standard deviation of the outputs of each 3x3 layer after batch normalisation, before the nonlinearity or addition; mean over the block's layers (He et al. 2015, Fig. 7)."],
+  response_std: ["response std", (b) => b.response_std_mean, false, "Standard deviation of the outputs of each 3x3 layer after batch normalisation, before the nonlinearity or addition; mean over the block's layers, on this one picture (He et al. 2015, Fig. 7, is over the data set)."],
   activation_std: ["activation std", (b) => b.activation_std, false, "Standard deviation of the block's output on this picture."],
   dead_share: ["silent channels", (b) => b.dead_share, false, "Share of the block's channels that are zero everywhere on this picture."],
   receptive_field_px: ["effective receptive field, px", (b) => b.receptive_field_px, false, "Side of the area of the picture that the block's central output hangs on: gradient over 4.55 % of the largest (Luo et al. 2016)."],
   deletion: ["deletion score of Grad-CAM", (b) => b.deletion, false, "Share of the class's probability left when the top fifth of the block's heat map is blurred. Lower than for random maps: the map shows what the network goes by (after Petsiuk et al. 2018)."],
 };
-const COLOURS = ["#2b6cb0", "#c05621"];
+const COLOURS = ["#2b6cb0", "#c05621"], SECOND = ["#63a4e8", "#ed8936"];  // residual, plain; the other of two of a kind
+const LATE = { error: "The server did not answer. Try again." };
 let asked = null, shown = [], block = null, asking = 0, job = null;
 const off = new Set(), unplugged = new Set();
 
@@ -22,7 +22,9 @@ const number = (value) => (value === null || value === undefined ? "–" : Math.
 const percent = (value) => `${(100 * value).toFixed(1)} %`;
 const make = (tag, properties = {}, ...children) => { const made = Object.assign(document.createElement(tag), properties); made.append(...children); return made; };
 const measure = () => MEASURES[find(".measure").value];
-const colour = (side) => (side.record.blocks.some((b) => b.residual) ? COLOURS[0] : COLOURS[1]);
+const kind = (side) => (side.record.blocks.some((b) => b.residual) ? 0 : 1);
+const good = () => shown.filter((one) => !one.error);
+const colour = (side) => (good().some((one) => one !== side && kind(one) === kind(side) && good().indexOf(one) < good().indexOf(side)) ? SECOND : COLOURS)[kind(side)];
 const say = (text) => { find(".told").textContent = text; };
 
 // --- asking ------------------------------------------------------------------------------------
@@ -30,21 +32,31 @@ const say = (text) => { find(".told").textContent = text; };
 // Everything about the picture in each network. What is late is thrown away.
 async function look() {
   const mine = ++asking;
-  if (!asked?.picture) { shown = []; find(".sides").replaceChildren(); return say("Drop a picture on the left, or choose an example."); }
+  if (!asked?.picture) { shown = []; find(".sides").replaceChildren(); return say(asked?.told || "Drop a picture on the left, or choose an example."); }
   say("Looking …");
-  const models = [asked.model, asked.other].filter(Boolean), common = { picture: asked.picture, target: find(".target").value, shared: find(".shared").checked };
+  const chosen = find(".target").value, models = [asked.model, asked.other].filter(Boolean);
+  const common = { picture: asked.picture, target: chosen === "" ? "" : Number(chosen), shared: find(".shared").checked };
   const fresh = [];
   for (const model of models) {
-    const question = { ...common, model }, answer = await server.look(question).catch(() => ({ error: "The server did not answer. Try again." }));
+    const question = { ...common, model };
+    // A number means the same class only in a network with the same classes.
+    const known = find(".target").dataset.known, before = chosen !== "" && shown.find((one) => one.question.model === model);
+    if (chosen !== "" && (!before || JSON.stringify(before.classes) !== known)) question.target = find(".target").selectedOptions[0].textContent;
+    let answer = await server.look(question).catch(() => LATE);
+    if (answer.error && chosen !== "") {  // it may not know this class
+      question.target = "";
+      answer = await server.look(question).catch(() => LATE);
+    }
     if (mine !== asking) return;
-    fresh.push({ ...answer, question });
+    fresh.push({ ...answer, question: { ...question, version: answer.version } });
     if (fresh.length === 1 && !answer.error) show(fresh);
   }
   show(fresh);
   for (const side of fresh.filter((one) => !one.error)) {
-    const { blocks, error } = await server.deeper(side.question).catch(() => ({ error: true }));
+    const { blocks, error } = await server.deeper(side.question).catch(() => LATE);
     if (mine !== asking) return;
-    if (!error) side.record.blocks.forEach((row, index) => Object.assign(row, blocks[index]));
+    if (error) return say(error);
+    side.record.blocks.forEach((row, index) => Object.assign(row, blocks[index]));
     side.deep = true;
   }
   draw();
@@ -62,21 +74,25 @@ function show(fresh) {
 }
 
 function draw() {
+  const focused = document.activeElement?.closest?.(".side") && document.activeElement.dataset.block, open = [...element.querySelectorAll(".channels")].map((one) => one.open);
   const errors = shown.filter((one) => one.error).map((one) => one.error);
   say(errors.join(" ") || "Click a block. Double-click switches it off; click an arc to unplug its shortcut.");
   find(".reading").textContent = measure()[3];
   find(".sides").replaceChildren(...shown.filter((one) => !one.error).map(drawSide));
   drawBars();
   drawAll();
+  if (focused) find(`[data-block="${focused}"]`)?.focus();
+  element.querySelectorAll(".channels").forEach((one, index) => { one.open = open[index] || false; });
   find(".inspect").dataset.drawn = [asked?.picture, ...shown.map((one) => one.question.model + (one.deep ? "+" : ""))].join(" ");
 }
 
 function fillTargets(side) {
-  const box = find(".target"), before = box.value, known = JSON.stringify(side.classes);
-  if (box.dataset.known === known) return;
+  const box = find(".target"), before = box.value, known = JSON.stringify(side.classes), wasKnown = box.dataset.known;
+  if (wasKnown === known) return;
   box.dataset.known = known;
-  box.replaceChildren(make("option", { value: "", textContent: "the most probable" }), ...side.classes.map((name) => make("option", { value: name, textContent: name })));
-  box.value = side.classes.includes(before) ? before : "";
+  box.replaceChildren(make("option", { value: "", textContent: "the most probable" }), ...side.classes.map((name, index) => make("option", { value: index, textContent: name })));
+  const name = before === "" ? null : JSON.parse(wasKnown || "[]")[Number(before)];
+  box.value = side.classes.includes(name) ? side.classes.indexOf(name) : "";
 }
 
 function fillEpochs(side) {
@@ -143,7 +159,7 @@ function toggle(cutting, other, row) {
 
 function drawPicture(side, row) {
   const image = make("img", { src: side.cams[row.name], alt: `Where ${row.name} looks`, className: "large" });
-  const text = make("figcaption", { textContent: `Grad-CAM of ${row.name} for ${side.record.class}: red most${row.deletion === undefined ? "" : `; deletion ${number(row.deletion)}, random ${number(row.deletion_random)}`}.` });
+  const text = make("figcaption", { textContent: `Grad-CAM (Selvaraju et al. 2017, section 3) of ${row.name} for ${side.record.class}: red speaks most for it${row.deletion === undefined ? "" : `; deletion ${number(row.deletion)}, random ${number(row.deletion_random)}`}.` });
   const plain = make("button", { type: "button", textContent: "the picture" });
   plain.onclick = () => { image.src = side.seen; text.textContent = "What the network sees."; };
   const heat = make("button", { type: "button", textContent: "where it looks" });
@@ -156,11 +172,12 @@ function drawNow(side) {
   const now = make("div", { className: "now" }, bars("Whole", side.record.top));
   const names = new Set(side.record.blocks.filter((row) => row.residual).map((row) => row.name));
   const question = { ...side.question, off: [...off].filter((one) => names.has(one)), unplugged: [...unplugged].filter((one) => names.has(one)) };
+  if (names.size && !question.off.length && !question.unplugged.length) return now;
   if (!off.size && !unplugged.size) return now;
   const after = make("div", { className: "after" }, make("p", { textContent: "Cutting …" }));
   now.append(after);
   if (!names.size) after.replaceChildren(make("p", { textContent: "A plain network has no shortcuts: nothing can be cut here." }));
-  else server.cut(question).then((told) => after.replaceChildren(told.error ? make("p", { textContent: told.error }) : bars(`Without ${[...question.off, ...question.unplugged.map((one) => `${one}'s shortcut`)].join(", ")}`, told.top)));
+  else server.cut(question).catch(() => LATE).then((told) => after.replaceChildren(told.error ? make("p", { textContent: told.error }) : bars(`Without ${[...question.off, ...question.unplugged.map((one) => `${one}'s shortcut`)].join(", ")}`, told.top)));
   return now;
 }
 
@@ -190,24 +207,24 @@ function drawBlock(side, row) {
   }
   for (const kind of ["png", "npz"]) {
     const button = make("button", { type: "button", textContent: `Maps as ${kind.toUpperCase()}` });
-    button.onclick = async () => save(await server.files({ ...side.question, block: row.name, kind }));
+    button.onclick = async () => save(await server.files({ ...side.question, block: row.name, kind }).catch(() => LATE));
     buttons.append(button);
   }
   const strip = make("img", { src: side.strips[row.name], alt: `Strongest channels of ${row.name}`, className: "strip" });
   const every = make("details", { className: "channels" }, make("summary", { textContent: `All ${row.shape[0]} channels: click one to see it over the picture` }));
   every.ontoggle = () => every.open && every.children.length === 1 && drawChannels(side, row, every);
-  here.append(make("figure", {}, strip, make("figcaption", { textContent: `Strongest channels, at their true resolution: ${row.strongest.join(", ")}` })), buttons, table, every);
+  here.append(make("figure", {}, strip, make("figcaption", { textContent: `The channels with the largest mean, at their true resolution (it halves at each stage): ${row.strongest.join(", ")}. White: most active.` })), buttons, table, every);
   return here;
 }
 
 async function drawChannels(side, row, place) {
-  const told = await server.block({ ...side.question, block: row.name });
+  const told = await server.block({ ...side.question, block: row.name }).catch(() => LATE);
   if (told.error) return place.append(make("p", { textContent: told.error }));
   const sheet = make("img", { src: told.sheet, className: "sheet", alt: `All channels of ${row.name}` }), text = make("p", { textContent: "White: the largest value." });
   sheet.onclick = async (event) => {
     const rows = Math.ceil(told.means.length / told.columns), box = sheet.getBoundingClientRect();
     const channel = Math.floor(((event.clientY - box.top) / box.height) * rows) * told.columns + Math.floor(((event.clientX - box.left) / box.width) * told.columns);
-    const { over, error } = await server.channel({ ...side.question, block: row.name, channel });
+    const { over, error } = await server.channel({ ...side.question, block: row.name, channel }).catch(() => LATE);
     text.textContent = error || `Channel ${channel}: mean ${number(told.means[channel])}, largest ${number(told.largest[channel])}; shown over the picture.`;
     if (over) place.closest(".side").querySelector(".large").src = over;
   };

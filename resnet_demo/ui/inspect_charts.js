@@ -32,40 +32,52 @@ function drawBars() {
     if (!x.length) { words.push(`${side.record.model} has none`); continue; }
     figure.line(x, y, { color, line_width: 2 });
     figure.scatter(x, y, { color, size: 6 });
-    words.push(`${side.record.model} (${color === COLOURS[0] ? "blue" : "orange"}): first block ${number(y[0])}, last ${number(y[y.length - 1])}`);
+    words.push(`${side.record.model} (${["blue", "orange"][kind(side)]}${SECOND.includes(color) ? ", pale" : ""}): first block ${number(y[0])}, last ${number(y[y.length - 1])}`);
   }
   put(find(".profile"), figure, `${words.join("; ")}.`);
 }
 
 // --- long work ---------------------------------------------------------------------------------
 
+// Cuts that the first network has; another model may have been chosen since.
+const here = (cuts) => [...cuts].filter((name) => shown[0]?.record?.blocks.some((row) => row.name === name));
 const LONG = {
   lesion: () => ({ kind: "lesion", model: asked.model }),
-  cuts: () => ({ kind: "lesion", model: asked.model, off: [...off], unplugged: [...unplugged] }),
-  compare: () => ({ kind: "compare", model: asked.model, other: asked.other || asked.model, n: Math.min(64, Number(find(".n").value)) }),
+  cuts: () => ({ kind: "lesion", model: asked.model, off: here(off), unplugged: here(unplugged) }),
+  compare: () => ({ kind: "compare", model: asked.model, other: asked.other || asked.model, n: Math.max(2, Math.min(64, Number(find(".n").value))) }),
   initialisation: () => ({ kind: "initialisation" }),
 };
 const RESULTS = { lesion: drawLesion, cuts: drawLesion, compare: drawLikeness, initialisation: drawInitialisation };
 
+// Buttons of long work are off while one is under way.
+function busy(on) {
+  find(".stop").hidden = !on;
+  for (const button of element.querySelectorAll("[data-work], .gif")) { button.disabled = on; button.title = on ? "A measurement is under way; stop it, or wait" : ""; }
+}
+
 async function work(question) {
   if (job) return null;
-  const started = await server.work(question);
-  if (started.error) { find(".doing").textContent = started.error; return null; }
+  job = "starting";
+  busy(true);
+  const started = await server.work(question).catch(() => LATE);
+  if (started.error) { find(".doing").textContent = started.error; job = null; busy(false); return null; }
   job = started.job;
-  find(".stop").hidden = false;
   for (let tries = 0; tries < 7200; tries += 1) {
     const told = await server.progress({ job }).catch(() => ({ what: "no answer, trying again" }));
     find(".waiting progress").value = told.total ? told.done / told.total : told.answer ? 1 : 0;
     find(".doing").textContent = told.error || (told.answer ? "Done." : `${told.what} ${told.total ? `${told.done} of ${told.total}` : ""}`);
-    if (told.error || told.answer) { job = null; find(".stop").hidden = true; return told.answer || null; }
+    if (told.error || told.answer) { job = null; busy(false); return told.answer || null; }
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
+  job = null;
+  busy(false);
   return null;
 }
 
 for (const button of element.querySelectorAll("[data-work]")) button.onclick = async () => {
   const kind = button.dataset.work;
-  if (kind === "cuts" && !off.size && !unplugged.size) { find(".doing").textContent = "Nothing is cut. Double-click a block or click an arc first."; return; }
+  if (!asked) { find(".doing").textContent = "Choose a network first."; return; }
+  if (kind === "cuts" && !here(off).length && !here(unplugged).length) { find(".doing").textContent = "Nothing is cut in this network. Double-click a block or click an arc first."; return; }
   const answer = await work({ data: find(".data").value, n: Number(find(".n").value), ...LONG[kind]() });
   if (answer) { RESULTS[kind](answer); find(".result").dataset.kind = kind; }
 };
@@ -86,18 +98,19 @@ const between = (bounds) => (bounds ? `${bounds[0].toFixed(2)} to ${bounds[1].to
 function drawLesion(answer) {
   const known = answer.baseline_top1 !== null, rows = [...answer.blocks, ...(answer.together ? [answer.together] : [])];
   const whole = known ? answer.baseline_top1 : 100, value = (row) => (known ? row.top1 : row.kept);
-  const caption = known ? `${answer.model} on ${answer.n} pictures of ${answer.data}: whole ${points(whole)} % (${between(answer.baseline_ci95)}).` : answer.note;
+  const on = `${answer.model} on ${answer.n} pictures of ${answer.data}`;
+  const caption = known ? `${on}: whole ${points(whole)} % (95 % interval ${between(answer.baseline_ci95)}).` : `${on}: ${answer.note}`;
   grid(caption, ["without", "top-1, %", "95 % interval", "lost, points", "keep their name, %", ""], rows.map((row) => [row.name, points(row.top1), between(row.top1_ci95), points(row.drop), points(row.kept), row.downsamples ? "changes the shape" : ""]));
-  const names = rows.map((row) => row.name), figure = plot("Without one block", known ? "top-1, percent" : "keep their name, percent", { x_range: new Bokeh.FactorRange({ factors: names }), y_range: [0, 100] });
+  const names = rows.map((row) => row.name), figure = plot("What each cut leaves", known ? "top-1, percent" : "keep their name, percent", { x_range: new Bokeh.FactorRange({ factors: names }), y_range: [0, 100] });
   figure.vbar({ x: names, top: rows.map(value), width: 0.7, fill_color: rows.map((row) => (row.downsamples ? "#63a4e8" : COLOURS[0])), line_color: null });
   figure.line([names[0], names[names.length - 1]], [whole, whole], { color: figure.title.text_color, line_dash: "dashed" });
   figure.xaxis.major_label_orientation = 1.2;
-  const least = rows.reduce((a, b) => (value(a) < value(b) ? a : b));
-  put(find(".losses"), figure, `Each bar: the network without that block; pale where the shape changes; dashed: the whole network. Most is lost without ${least.name}: ${points(value(least))} %.`);
+  const least = answer.blocks.reduce((a, b) => (value(a) < value(b) ? a : b));
+  put(find(".losses"), figure, `Each bar: the network without what is named; pale where the shape changes; dashed: the whole network. Of single cuts ${least.name} costs most: ${points(value(least))} % are left.`);
 }
 
 function drawLikeness(answer) {
-  const table = grid(`Linear CKA (Kornblith et al. 2019) of ${answer.model} (rows) and ${answer.other} (columns) on ${answer.n} pictures of ${answer.data}: 1 is alike up to rotation and scale, 0 unrelated.`, ["", ...answer.columns], answer.cka.map((row, index) => [answer.rows[index], ...row.map((one) => one.toFixed(2))]));
+  const table = grid(`Linear CKA (Kornblith et al. 2019) of ${answer.model} (rows) and ${answer.other} (columns) on ${answer.n} pictures of ${answer.data}: 1 is alike up to rotation and scale. With few pictures unlike blocks are far above 0 too; compare with scratch:resnet56.`, ["", ...answer.columns], answer.cka.map((row, index) => [answer.rows[index], ...row.map((one) => one.toFixed(2))]));
   table.className = "likeness";
   for (const cell of table.querySelectorAll("td")) cell.style.setProperty("--share", cell.textContent);
 }
@@ -112,7 +125,8 @@ function drawInitialisation({ data, n, rows }) {
     figure.line(mine.map((row) => row.depth), mine.map((row) => row.ratio), { color, line_width: 3 });
     figure.scatter(mine.map((row) => row.depth), mine.map((row) => row.ratio), { color, size: 8 });
   }
-  put(find(".losses"), figure, "Plain (orange): with every layer the gradient grows toward the picture, it explodes rather than vanishes. Residual (blue): shortcuts hold it back. This needs a batch in train mode; one picture in eval mode shows nothing of the kind.");
+  const said = (residual) => { const mine = found.filter((row) => row.residual === residual).map((row) => row.ratio); return mine.map((one) => number(one)).join(", "); };
+  put(find(".losses"), figure, `First block over last, by depth: plain (orange) ${said(false)}; residual (blue) ${said(true)}. Above 1 the gradient grows toward the picture (it explodes, compare Yang et al. 2019), below 1 it vanishes. This needs a batch in train mode; one picture in eval mode shows nothing of the kind.`);
 }
 
 // --- beginning ---------------------------------------------------------------------------------

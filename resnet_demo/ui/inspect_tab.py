@@ -10,9 +10,9 @@ from gradio.components import Component
 
 from resnet_demo.config import Home, UserError
 from resnet_demo.ui.access import is_public
-from resnet_demo.ui.classifier import Classifier
+from resnet_demo.ui.classifier import BUNDLED, Classifier
 from resnet_demo.ui.examples import example_files
-from resnet_demo.ui.friendly import friendly
+from resnet_demo.ui.feed import without_paths
 from resnet_demo.ui.inspector import Inspector
 from resnet_demo.ui.upload import Upload
 
@@ -48,7 +48,7 @@ def build(home: Home, classifier: Classifier, tab: gr.Tab) -> Widgets:
             asked = gr.Textbox(visible=False)
         with gr.Column(scale=4, min_width=300):
             panel(inspector)
-    ask = friendly(partial(question, inspector))
+    ask = partial(question, inspector)
     # nothing is loaded before the tab is opened
     changed = [tab.select, picture.input, picture.change, model.input, model.change, other.input]
     gr.on(
@@ -59,7 +59,7 @@ def build(home: Home, classifier: Classifier, tab: gr.Tab) -> Widgets:
 
 def network(classifier: Classifier, value: str, label: str, name: str) -> gr.Dropdown:
     widget = gr.Dropdown(
-        ["bundled", "bundled:resnet56", "bundled:plain56"], value=value, label=label,
+        list(BUNDLED), value=value, label=label,
         allow_custom_value=not is_public(), elem_id=name,
     )  # fmt: skip
     widget.focus(lambda: gr.Dropdown(choices=classifier.models()), None, widget, **QUIET)
@@ -68,8 +68,12 @@ def network(classifier: Classifier, value: str, label: str, name: str) -> gr.Dro
 
 def question(inspector: Inspector, path: Path | None, model: str | None, other: str | None) -> str:
     """What the panel is to show, as JSON: the picture's key and the two networks."""
-    key = inspector.put(path) if path else None
-    return json.dumps({"picture": key, "model": model, "other": other or None})
+    asked = {"picture": None, "model": model or "", "other": other or None}
+    try:
+        asked["picture"] = inspector.put(path) if path else None
+    except UserError as error:
+        asked["told"] = str(error)
+    return json.dumps(asked)
 
 
 def panel(inspector: Inspector) -> gr.HTML:
@@ -78,7 +82,7 @@ def panel(inspector: Inspector) -> gr.HTML:
             try:
                 return action(asked if isinstance(asked, dict) else {})
             except UserError as error:
-                return {"error": str(error)}
+                return {"error": without_paths(str(error))}
 
         answer.__name__ = action.__name__
         return answer

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import re
+import threading
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resnet_demo.cache import Cache
-from resnet_demo.config import Home, UserError, shown_data
+from resnet_demo.config import Home, UserError, check_data_name, require_one_of
+from resnet_demo.data.download import is_here
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_model, check_shown, is_public
+from resnet_demo.ui.asked import Asked, how_many, names, target_of, text
 from resnet_demo.ui.classifier import Classifier, data_url
 from resnet_demo.ui.jobs import Jobs
 
@@ -25,8 +28,7 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 256 * 2**20  # of decoded pictures, and of inspections
 KEPT_PATHS = 1000
-MOST_PUBLIC_PICTURES = 500  # that a stranger may have measured
-Asked = dict[str, object]
+AT_ONCE = 2  # visitors whose picture is looked into; others wait
 
 
 class Inspector:
@@ -37,6 +39,9 @@ class Inspector:
         self.paths: dict[str, Path] = {}  # key of a picture -> where its upload lies
         self.pixels = Cache(self.decode, lambda pixels: pixels.nbytes, KEPT_BYTES)
         self.looks = Cache(self.look_anew, size_of, KEPT_BYTES)
+        self.deeps = Cache(self.deeper_anew, lambda rows: 1000 * len(rows), KEPT_BYTES // 16)
+        self.at_once = threading.BoundedSemaphore(AT_ONCE)
+        self.lock = threading.Lock()
         self.jobs = Jobs()
 
     # --- pictures and networks -----------------------------------------------------------------
@@ -44,32 +49,49 @@ class Inspector:
     def put(self, path: Path) -> str:
         """A key for a picture; raises UserError when it is refused."""
         key = hashlib.sha256(f"{path}".encode()).hexdigest()[:16]
-        while len(self.paths) >= KEPT_PATHS:
-            del self.paths[next(iter(self.paths))]
-        self.paths[key] = path
+        with self.lock:
+            self.paths.pop(key, None)
+            while len(self.paths) >= KEPT_PATHS:
+                del self.paths[next(iter(self.paths))]
+            self.paths[key] = path
         self.pixels.get(key)
         return key
 
     def decode(self, key: str) -> np.ndarray:
-        if key not in self.paths:
+        path = self.paths.get(key)
+        if path is None:
             raise UserError("There is no picture. Drop one, or choose an example.")
-        return self.classifier.decoders.decode(self.paths[key])
+        return self.classifier.decoders.decode(path)
 
-    def network(self, reference: object) -> "Network":
-        return self.classifier.predictors.network(check_model(str(reference or "").strip()))
+    def network(self, reference: str) -> "Network":
+        return self.classifier.predictors.network(check_model(reference))
 
     def look_anew(self, key: tuple) -> "Inspection":
         from resnet_demo.probe.inspect import look
 
         picture, model, _, target = key
-        return look(self.network(model), self.pixels.get(picture), target)
+        with self.at_once:
+            return look(self.network(model), self.pixels.get(picture), target)
+
+    def deeper_anew(self, key: tuple) -> list[dict[str, float | None]]:
+        from resnet_demo.probe.inspect import deeper
+
+        found = self.looks.get(key)
+        with self.at_once:
+            return deeper(self.network(key[1]), found)
 
     def looked(self, asked: Asked) -> "Inspection":
+        return self.looks.get(self.key(asked))
+
+    def key(self, asked: Asked) -> tuple:
+        """Of what was looked at: picture, network with its version, class."""
         from resnet_demo.models.sources import version
 
-        model = check_model(str(asked.get("model") or "").strip())
-        picture, target = str(asked.get("picture")), str(asked.get("target") or "") or None
-        return self.looks.get((picture, model, version(model, self.home), target))
+        model = check_model(text(asked, "model"))
+        new = version(model, self.home)
+        if str(asked.get("version") or new) != str(new):
+            raise UserError(f"{model} has new weights since. Look again.")
+        return text(asked, "picture"), model, new, target_of(asked)
 
     # --- answers -------------------------------------------------------------------------------
 
@@ -78,7 +100,8 @@ class Inspector:
         from resnet_demo.probe.cam import overlay
         from resnet_demo.probe.maps import grey, sheet
 
-        found, network = self.looked(asked), self.network(asked["model"])
+        model, version = self.key(asked)[1:3]
+        found, network = self.looked(asked), self.network(model)
         strips, heat = {}, {}
         for row in found.record["blocks"]:
             name = row["name"]
@@ -86,13 +109,14 @@ class Inspector:
             strips[name] = data_url(sheet(tiles, len(tiles)))
             heat[name] = data_url(overlay(found.seen, found.cams[name]), "JPEG")
         return {
-            "record": {"model": asked["model"], **found.record},
+            "record": {"model": model, **found.record},
+            "version": str(version),  # too large for JavaScript's numbers
             "arch": network.arch,
             "classes": list(network.classes),
             "params": sum(p.numel() for p in network.model.parameters()),
             "px": network.px,
-            "epochs": self.epochs(str(asked["model"])),
-            "data": self.data_of(str(asked["model"])),
+            "epochs": self.epochs(model),
+            "data": self.data_of(model),
             "seen": data_url(found.seen),
             "strips": strips,
             "cams": heat,
@@ -100,9 +124,7 @@ class Inspector:
 
     def deeper(self, asked: Asked) -> Asked:
         """What takes a walk for each block: receptive field and deletion."""
-        from resnet_demo.probe.inspect import deeper
-
-        return {"blocks": deeper(self.network(asked["model"]), self.looked(asked))}
+        return {"blocks": self.deeps.get(self.key(asked))}
 
     def block(self, asked: Asked) -> Asked:
         """All channels of a block, and of the stem the filters."""
@@ -117,8 +139,8 @@ class Inspector:
             "means": maps.mean((1, 2)).tolist(),
             "largest": maps.max((1, 2)).tolist(),
         }
-        if asked["block"] == "stem":
-            first = filters(anatomy(self.network(asked["model"]).model).first)
+        if text(asked, "block") == "stem":
+            first = filters(anatomy(self.network(text(asked, "model")).model).first)
             answer["filters"] = data_url(sheet(first, columns_for(len(first))))
         return answer
 
@@ -128,16 +150,16 @@ class Inspector:
 
         maps, index = self.maps_of(asked), asked.get("channel")
         if type(index) is not int or not 0 <= index < len(maps):
-            raise UserError(f"{asked['block']} has the channels 0 to {len(maps) - 1}.")
+            raise UserError(f"{text(asked, 'block')} has the channels 0 to {len(maps) - 1}.")
         one = np.clip(maps[index], 0, None)
         over = overlay(self.looked(asked).seen, one / max(float(one.max()), 1e-12))
         return {"over": data_url(over)}
 
     def maps_of(self, asked: Asked) -> np.ndarray:
-        maps = self.looked(asked).maps
-        if asked.get("block") not in maps:
-            raise UserError(f"There is no block '{str(asked.get('block'))[:40]}' in this network.")
-        return maps[asked["block"]]
+        maps, name = self.looked(asked).maps, text(asked, "block")
+        if name not in maps:
+            raise UserError(f"There is no block '{name[:40]}' in this network.")
+        return maps[name]
 
     def cut(self, asked: Asked) -> Asked:
         """The prediction with blocks switched off and shortcuts unplugged."""
@@ -146,7 +168,7 @@ class Inspector:
         from resnet_demo.probe.inspect import prediction
         from resnet_demo.probe.walk import anatomy, check_cuts, cut
 
-        network, found = self.network(asked["model"]), self.looked(asked)
+        network, found = self.network(text(asked, "model")), self.looked(asked)
         body = anatomy(network.model)
         off, unplugged = names(asked, "off"), names(asked, "unplugged")
         check_cuts(body, off, unplugged)
@@ -159,12 +181,12 @@ class Inspector:
         """Lossless: the block's maps as npz, or as one PNG."""
         from resnet_demo.probe.maps import columns_for, grey, sheet
 
-        maps, name = self.maps_of(asked), f"{asked['block']}-maps"
+        maps, name = self.maps_of(asked), f"{text(asked, 'block')}-maps"
         if asked.get("kind") == "png":
             tiles = grey(maps, bool(asked.get("shared")))
             return {"name": f"{name}.png", "url": data_url(sheet(tiles, columns_for(len(tiles))))}
         data = io.BytesIO()
-        np.savez_compressed(data, **{str(asked["block"]): maps})
+        np.savez_compressed(data, **{text(asked, "block"): maps})
         return {"name": f"{name}.npz", "url": octets(data.getvalue())}
 
     # --- long work -----------------------------------------------------------------------------
@@ -177,24 +199,14 @@ class Inspector:
             "initialisation": self.initialisation,
             "gif": self.gif,
         }
-        if asked.get("kind") not in kinds:
-            raise UserError(f"There is no measurement '{str(asked.get('kind'))[:40]}'.")
-        return {"job": self.jobs.start(partial(kinds[asked["kind"]], asked))}
-
-    def finish(self, steps: Generator) -> Asked:
-        """For programs that wait: the work's answer, in turn with the page's."""
-        with self.jobs.turn:
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as end:
-                    return end.value
+        kind = text(asked, "kind")
+        require_one_of("measurement", kind, tuple(kinds))
+        return {"job": self.jobs.start(partial(kinds[kind], asked))}
 
     def lesion(self, asked: Asked) -> Generator:
         from resnet_demo.evaluate.lesion import lesion
 
-        model, data = str(asked.get("model") or "").strip(), str(asked.get("data") or "shapes")
-        check_shown(data)
+        model, data = text(asked, "model"), self.measurable(asked.get("data"))
         off, unplugged = names(asked, "off"), names(asked, "unplugged")
         n = how_many(asked, 500)
         return lesion(self.network(model), model, data, self.home, n, off, unplugged)
@@ -202,27 +214,22 @@ class Inspector:
     def compare(self, asked: Asked) -> Generator:
         from resnet_demo.evaluate.similarity import compare
 
-        data = str(asked.get("data") or "shapes")
-        check_shown(data)
-        pair = [(str(asked.get(one)), self.network(asked.get(one))) for one in ("model", "other")]
-        return compare(*pair, data, self.home, how_many(asked, 64))
+        pair = [(text(asked, one), self.network(text(asked, one))) for one in ("model", "other")]
+        return compare(*pair, self.measurable(asked.get("data")), self.home, how_many(asked, 64))
 
     def initialisation(self, asked: Asked) -> Generator:
         from resnet_demo.lab.initialisation import run
 
-        data = str(asked.get("data") or "shapes")
-        check_shown(data)
-        return run(data, self.home)
+        return run(self.measurable(asked.get("data")), self.home)
 
     def gif(self, asked: Asked) -> Generator:
         from resnet_demo.probe.through import gif
 
-        run = run_of(str(asked.get("model")))
+        run = run_of(text(asked, "model"))
         epochs = self.epochs(f"run:{run}")
         if not run or not epochs:
             raise UserError("Only a run has epochs to look through. Choose run:ID.")
-        pixels = self.pixels.get(str(asked.get("picture")))
-        target = str(asked.get("target") or "") or None
+        pixels, target = self.pixels.get(text(asked, "picture")), target_of(asked)
         load = lambda epoch: self.network(f"run:{run}@{epoch}")  # noqa: E731
         data = yield from gif(epochs, load, pixels, target)
         return {"name": f"run-{run}.gif", "url": octets(data, "image/gif")}
@@ -241,44 +248,29 @@ class Inspector:
         """Pictures to measure on: a run's own, Imagenette for others where it is on this machine,
         else shapes."""
         run = run_of(model)
-        if run and run in control.run_names(self.home):
-            with Store(control.run_dir(self.home, run)) as store:
-                data = store.config.data
-            return data if not is_public() or data == shown_data(data) else "shapes"
-        return "imagenette" if self.is_here("imagenette") else "shapes"
-
-    def is_here(self, data: str) -> bool:
-        from resnet_demo.data.sources import open_data
-
-        work = open_data(data, self.home)
+        if not run or run not in control.run_names(self.home):
+            return "imagenette" if is_here("imagenette", self.home) else "shapes"
         try:
-            next(work)
-        except StopIteration:
-            return True
+            with Store(control.run_dir(self.home, run)) as store:
+                return self.measurable(store.config.data)
         except UserError:
-            return False
-        work.close()
-        return False
+            return "shapes"
+
+    def measurable(self, data: object) -> str:
+        """Raises UserError for pictures that a stranger may not see, or would have downloaded."""
+        data = str(data or "shapes")
+        check_data_name(data)
+        check_shown(data)
+        downloaded = data.startswith(("imagenette", "cifar10"))
+        if is_public() and downloaded and not is_here(data, self.home):
+            raise UserError(f"{data} is not on this machine. Take shapes.")
+        return data
 
 
 def run_of(model: str) -> str | None:
     """From "run:0001@3": "0001"."""
     match = re.fullmatch(r"run:([A-Za-z0-9_-]+)(@\w+)?", model.strip())
     return match[1] if match else None
-
-
-def names(asked: Asked, which: str) -> tuple[str, ...]:
-    given = asked.get(which)
-    return tuple(str(one) for one in given) if isinstance(given, list) else ()
-
-
-def how_many(asked: Asked, default: int) -> int:
-    n = asked.get("n", default)
-    if type(n) is not int:
-        raise UserError(f"The number of pictures must be a whole number. Got {str(n)[:20]!r}.")
-    if is_public() and n > MOST_PUBLIC_PICTURES:
-        raise UserError(f"On a public page at most {MOST_PUBLIC_PICTURES} pictures. Got {n}.")
-    return n
 
 
 def size_of(found: "Inspection") -> int:

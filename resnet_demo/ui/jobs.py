@@ -1,7 +1,8 @@
 """Long work that the page asks for: one at a time, watched by asking, stopped at any step."""
 
-import itertools
+import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from resnet_demo.config import Progress, UserError
 
 KEPT, WAITING = 20, 6
+ASK_SECONDS = 0.1
+FORGOTTEN_SECONDS = 30  # work that nobody asks for any more ends
 Work = Callable[[], Generator[Progress, None, dict[str, object]]]
 
 
@@ -19,20 +22,20 @@ class Job:
     told: dict[str, object] = field(default_factory=lambda: {"what": "Waiting its turn"})
     stopping: threading.Event = field(default_factory=threading.Event)
     over: bool = False
+    asked: float = field(default_factory=time.monotonic)
 
 
 class Jobs:
     def __init__(self) -> None:
         self.jobs: OrderedDict[str, Job] = OrderedDict()
         self.turn, self.lock = threading.Lock(), threading.Lock()
-        self.numbers = itertools.count()
 
     def start(self, work: Work) -> str:
         """Raises UserError when too many wait."""
         with self.lock:
             if sum(not job.over for job in self.jobs.values()) >= WAITING:
                 raise UserError(f"{WAITING} measurements are waiting here; ask again in a minute.")
-            name = f"{next(self.numbers)}-{threading.get_ident()}"
+            name = secrets.token_hex(8)  # nobody stops or reads another's
             job = self.jobs[name] = Job()
             for old in [one for one, job in self.jobs.items() if job.over][:-KEPT]:
                 del self.jobs[old]
@@ -54,7 +57,21 @@ class Jobs:
     def progress(self, name: str) -> dict[str, object]:
         """{what, done, total} under way, {answer} or {error} at the end."""
         job = self.jobs.get(name)
-        return job.told if job else {"error": "This measurement is not known any more. Ask again."}
+        if job is None:
+            return {"error": "This measurement is not known any more. Ask again."}
+        job.asked = time.monotonic()
+        return job.told
+
+    def finish(self, work: Work) -> dict[str, object]:
+        """For programs that wait. Raises UserError as the work does."""
+        name = self.start(work)
+        while not self.jobs[name].over:
+            self.progress(name)
+            time.sleep(ASK_SECONDS)
+        told = self.progress(name)
+        if "error" in told:
+            raise UserError(told["error"])
+        return told["answer"]
 
     def stop(self, name: str) -> None:
         if name in self.jobs:
@@ -62,7 +79,7 @@ class Jobs:
 
 
 def follow(job: Job, steps: Generator) -> dict[str, object]:
-    while not job.stopping.is_set():
+    while not job.stopping.is_set() and time.monotonic() - job.asked < FORGOTTEN_SECONDS:
         try:
             what, done, total = next(steps)
         except StopIteration as end:

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_download_shows_how_far_it_is(
-    hub,
+    hub,  # noqa: F811
     serve,
     page,
     tmp_path: Path,

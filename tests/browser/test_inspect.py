@@ -105,19 +105,22 @@ def test_the_epochs_of_a_run(serve, page, red: Path, config: TrainConfig, home: 
     assert Path(event.value.path()).read_bytes()[:3] == b"GIF"
 
 
-def test_wrong_models_and_wrong_pictures_leave_the_page_alive(serve, page, tmp_path: Path) -> None:
+def test_wrong_models_and_wrong_pictures_leave_the_page_alive(
+    serve, page, red: Path, tmp_path: Path
+) -> None:
     from playwright.sync_api import expect
 
     page.goto(f"{serve().url}/?tab=inspect")
-    before = wait_drawn(page, "bundled:resnet56")
+    wait_drawn(page, "bundled:resnet56")
     choose(page, "#inspect-model", "run:9999")
     expect(page.locator("#inspect .told")).to_contain_text("There is no run '9999'", timeout=20_000)
     expect(page.locator("#inspect .side")).to_have_count(1)  # the other network is still there
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"this is not a picture")
     give(page, bad)
-    expect(page.locator("[data-testid=toast-body]").first).to_contain_text("not a picture")
-    choose(page, "#inspect-model", "scratch:plain8")
+    expect(page.locator("#inspect .told")).to_contain_text("not a picture", timeout=20_000)
+    choose(page, "#inspect-model", "bundled")
+    give(page, red)
+    page.wait_for_selector("#inspect [data-block='layer4.1']", timeout=60_000)
     page.get_by_role("button", name="Before any training").click()
     expect(page.locator("#inspect .result")).to_contain_text("plain110", timeout=120_000)
-    assert before

@@ -37,11 +37,11 @@ def test_without_a_cut_it_is_the_baseline_and_each_row_is_its_network(
     pictured = finish(sample(network, model, data, home, 12))
     with torch.no_grad():
         body = anatomy(network.model)
-        whole = network.model(pictured.images).argmax(1)
+        whole = network.model(pictured.images()).argmax(1)
         right = int((whole == pictured.labels).sum())
         assert answer["baseline_top1"] == 100 * right / 12
         for row in answer["blocks"]:
-            called = cut(body, body.stem(pictured.images), {row["name"]}).argmax(1)
+            called = cut(body, body.stem(pictured.images()), {row["name"]}).argmax(1)
             top1 = 100 * float((called == pictured.labels).double().mean())
             assert row["top1"] == pytest.approx(top1)
             assert row["drop"] == pytest.approx(answer["baseline_top1"] - top1)
@@ -58,7 +58,7 @@ def test_chosen_cuts_alone_and_together(model: str, pictures: Path, home: Home) 
     pictured = finish(sample(network, model, data, home, 12))
     with torch.no_grad():
         body = anatomy(network.model)
-        called = cut(body, body.stem(pictured.images), set(off), set(unplug)).argmax(1)
+        called = cut(body, body.stem(pictured.images()), set(off), set(unplug)).argmax(1)
     top1 = 100 * float((called == pictured.labels).double().mean())
     assert answer["together"]["top1"] == pytest.approx(top1)
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +120,10 @@ def test_a_gif_has_a_frame_an_epoch(network: Network, home: Home, tmp_path: Path
         (tmp_path / "x.gif").write_bytes(end.value)
     with Image.open(tmp_path / "x.gif") as moving:
         assert moving.format == "GIF" and getattr(moving, "n_frames", 1) >= 1
+
+
+def test_a_name_that_two_classes_share_is_not_guessed(network: Network) -> None:
+    twice = replace(network, classes=("crane", "crane", *network.classes[2:]))
+    with pytest.raises(UserError, match=r"called 'crane': give one of \[0, 1\]"):
+        inspect(twice, PIXELS, "crane")
+    assert inspect(twice, PIXELS, 1).record["target"] == 1

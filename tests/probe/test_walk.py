@@ -12,7 +12,7 @@ from resnet_demo.probe.walk import anatomy, check_cuts, cut, walk
 
 TIMM = (
     "resnet10t resnet18 resnet26d resnet50 resnet50d seresnet50 seresnext26t_32x4d resnetblur18 "
-    "resnetblur50 resnetaa50 ecaresnet50t resnext50_32x4d wide_resnet50_2"
+    "resnetblur50 resnetaa50 ecaresnet50t resnetrs50 resnext50_32x4d wide_resnet50_2"
 ).split()
 
 

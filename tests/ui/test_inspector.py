@@ -55,6 +55,11 @@ def test_a_cut_of_nothing_changes_nothing(inspector: Inspector, asked: dict) -> 
         ({"target": "dragon"}, "no class"),
         ({"model": 3}, "no model"),
         ({"off": ["layer9.9"]}, "no block"),
+        ({"off": "layer1.1"}, "list of block names"),
+        ({"target": "9" * 5000}, "no class"),
+        ({"target": 10}, "no class"),
+        ({"picture": []}, "no picture"),
+        ({"version": "1"}, "new weights"),
     ],
 )
 def test_wrong_questions(inspector: Inspector, asked: dict, changes: dict, says: str) -> None:
@@ -78,6 +83,8 @@ def test_a_stranger_is_refused_folders_and_other_networks(
         inspector.lesion({"model": MODEL, "data": "folder:/"})
     with pytest.raises(UserError, match="public page"):
         inspector.look({**asked, "model": "file:/etc/passwd"})
+    with pytest.raises(UserError, match="not on this machine"):
+        inspector.initialisation({"data": "cifar10"})
     with pytest.raises(UserError, match="at most 500"):
         inspector.lesion({"model": MODEL, "data": "shapes", "n": 501})
 
