@@ -97,7 +97,8 @@ function fillTargets(side) {
 
 function fillEpochs(side) {
   const through = find(".through"), epochs = side?.epochs || [];
-  through.hidden = epochs.length === 0;
+  through.hidden = find(".tools .strip").hidden = epochs.length === 0;
+  find(".tools .strip").href = `?tab=train&run=${asked.model.split("@")[0].slice(4)}`;
   if (through.hidden) return;
   const range = find(".epoch"), at = asked.model.split("@")[1], place = epochs.indexOf(Number(at));
   range.max = epochs.length - 1;

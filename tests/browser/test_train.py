@@ -122,7 +122,7 @@ def test_zoom_is_kept_and_shared_and_nothing_piles_up(serve, page, config, home:
     server = serve(home.path)
     open_page(page, server.url, f"?run={run}")
     wait_for_points(page, run, 20)
-    chart = page.locator("#live figure").first.locator("canvas").first
+    chart = page.locator("#live .charts figure").first.locator("canvas").first
     box = chart.bounding_box()
     page.mouse.move(box["x"] + 120, box["y"] + 100)
     page.mouse.down()
