@@ -3,9 +3,6 @@
 import http.client
 import io
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -15,13 +12,11 @@ from statistics import median, quantiles
 import numpy as np
 from PIL import Image
 
-from bench.start import free_port
-from bench.viewers import window
+from bench.viewers import served, window
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
 
-ROOT = Path(__file__).resolve().parent.parent
 PEOPLE, EVERY_SECONDS, PAIRS = 8, 2.0, 5
 SINGLE, SIDE = 40, 500  # requests one after the other; a typical photograph's side
 BOUNDARY = "picture-boundary"
@@ -36,21 +31,6 @@ def measure(data: str, place: Path) -> dict[str, object]:
         person.ask()  # loads the network
         alone = [person.ask() for _ in range(SINGLE)]
         return {"one_picture": over_bare(alone), "load": loaded(home, port, data)}
-
-
-@contextmanager
-def served(home: Home):
-    port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, "app.py", "--home", str(home.path), "--port", str(port)],
-        cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    server.stdout.readline()
-    try:
-        yield port
-    finally:
-        server.kill()
-        server.wait()
 
 
 def loaded(home: Home, port: int, data: str) -> dict[str, object]:

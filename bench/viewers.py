@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -26,15 +28,22 @@ ARGUMENTS = "--headless --no-sandbox --disable-gpu --disable-background-networki
 def measure(data: str, place: Path) -> dict[str, object]:
     home = Home(place)
     home.make()
+    with served(home) as port:
+        url = f"http://127.0.0.1:{port}"
+        return {"viewers": slowing(home, url, data), "tick": tick_cost(home, url)}
+
+
+@contextmanager
+def served(home: Home) -> Iterator[int]:
+    """The page in a process of its own; yields its port."""
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "app.py", "--home", str(home.path), "--port", str(port)],
         cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     server.stdout.readline()
-    url = f"http://127.0.0.1:{port}"
     try:
-        return {"viewers": slowing(home, url, data), "tick": tick_cost(home, url)}
+        yield port
     finally:
         server.kill()
         server.wait()

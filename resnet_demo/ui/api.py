@@ -59,6 +59,16 @@ def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
         require_steering(request, token)  # a minute of all cores
         return measure.evaluate(home, check_model(model), data, split)
 
+    for name, function in (("classify", classify), ("classify_batch", classify_batch)):
+        gr.api(function, api_name=name)
+    gr.api(evaluate, api_name="evaluate")
+    for name, function in (("start", start), ("control", control_), ("runs", runs)):
+        gr.api(function, api_name=name)
+    gr.api(history, api_name="history")
+    build_inspect(inspector)
+
+
+def build_inspect(inspector: Inspector) -> None:
     @friendly
     def inspect(picture: gr.FileData, model: str, target: str) -> dict:
         key = inspector.put(Path(as_file(picture)))
@@ -75,12 +85,6 @@ def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
 
     for name, function in (("inspect", inspect), ("lesion", lesion)):
         gr.api(function, api_name=name, concurrency_limit=1)
-    for name, function in (("classify", classify), ("classify_batch", classify_batch)):
-        gr.api(function, api_name=name)
-    gr.api(evaluate, api_name="evaluate")
-    for name, function in (("start", start), ("control", control_), ("runs", runs)):
-        gr.api(function, api_name=name)
-    gr.api(history, api_name="history")
 
 
 def as_file(picture: object) -> str:

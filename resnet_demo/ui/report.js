@@ -22,8 +22,8 @@ async function openReport() {
 
 const reportSentence = (told) =>
   `Last epoch: top-1 ${accuracy(told.top1, told.top1_ci95, told.n)}, top-5 ${percent(told.top5)}, validation loss ${number(told.val_loss)}. ` +
-  `Its probabilities are ${percent(told.ece)} off on average (calibration error)` +
-  (told.temperature ? `, ${percent(told.ece_scaled)} when logits are divided by ${told.temperature.toFixed(2)}.` : ".");
+  `Its probabilities are ${number(told.ece, 2)} points off on average (calibration error; Guo et al. 2017, section 2)` +
+  (told.temperature ? `, ${number(told.ece_scaled, 2)} when logits are divided by ${told.temperature.toFixed(2)}.` : ".");
 
 function drawConfusion(told) {
   const { confusion, classes } = told, table = find(".confusion");

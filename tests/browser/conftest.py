@@ -3,8 +3,11 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ARGUMENTS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
@@ -49,3 +52,11 @@ def page(browser) -> Iterator[object]:
     yield opened
     context.close()
     assert not problems, problems
+
+
+@pytest.fixture
+def red(tmp_path: Path) -> Path:
+    path = tmp_path / "red thing.png"
+    noise = np.random.default_rng(0).integers(0, 100, (60, 80, 3)) + np.array([150, 0, 0])
+    Image.fromarray(noise.astype(np.uint8)).save(path)
+    return path

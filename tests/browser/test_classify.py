@@ -4,9 +4,7 @@ import base64
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from resnet_demo.config import Home
 from tests.classify.test_predictor import saved
@@ -33,14 +31,6 @@ def run(tmp_path: Path) -> str:
     folder.mkdir(parents=True)
     saved(folder / "best.safetensors")
     return "run:0001"
-
-
-@pytest.fixture
-def red(tmp_path: Path) -> Path:
-    path = tmp_path / "red thing.png"
-    noise = np.random.default_rng(0).integers(0, 100, (60, 80, 3)) + np.array([150, 0, 0])
-    Image.fromarray(noise.astype(np.uint8)).save(path)
-    return path
 
 
 def encoded(path: Path) -> str:

@@ -4,9 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
@@ -14,14 +12,6 @@ from tests.conftest import wait_until
 
 pytestmark = pytest.mark.browser
 PANEL = "#inspect .inspect"
-
-
-@pytest.fixture
-def red(tmp_path: Path) -> Path:
-    path = tmp_path / "red thing.png"
-    noise = np.random.default_rng(0).integers(0, 100, (60, 80, 3)) + np.array([150, 0, 0])
-    Image.fromarray(noise.astype(np.uint8)).save(path)
-    return path
 
 
 def wait_drawn(page, model: str, before: str = "") -> str:
