@@ -81,7 +81,7 @@ class Step:
     out: Tensor  # (B, C, h, w)
     branch: Tensor | None = None  # before the addition
     shortcut: Tensor | None = None
-    responses: list[float] = field(default_factory=list)  # std of each 3x3 layer, see `responses`
+    responses: list[float] = field(default_factory=list)  # std of each 3x3 layer, see `is_response`
 
 
 def anatomy(model: nn.Module) -> Anatomy:

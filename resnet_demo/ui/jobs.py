@@ -11,7 +11,7 @@ from resnet_demo.config import Progress, UserError
 
 KEPT, WAITING = 20, 6
 ASK_SECONDS = 0.1
-FORGOTTEN_SECONDS = 30  # work that nobody asks for any more ends
+FORGOTTEN_SECONDS = 90  # work that nobody asks for any more ends; a hidden page asks once a minute
 Work = Callable[[], Generator[Progress, None, dict[str, object]]]
 
 

@@ -1,0 +1,74 @@
+"""What a run is refused, and what a broken one does to others."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.runs import control
+from resnet_demo.runs.store import Store
+from resnet_demo.runs.worker import Worker
+from tests.conftest import draw_folder
+from tests.runs.test_worker import start_process, step_of
+
+
+def test_a_missing_folder_fails_with_a_sentence(home: Home, config: TrainConfig) -> None:
+    run = control.new_run(home, replace(config, data="folder:/nowhere"))
+    with pytest.raises(UserError, match="There is no folder /nowhere"):
+        Worker(home, run).work()
+    assert control.read_run(home, run).message.startswith("There is no folder")
+
+
+def test_a_small_disk_is_refused_before_training(home: Home, config, monkeypatch) -> None:
+    import shutil
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0))
+    run = control.new_run(home, config)
+    with pytest.raises(UserError, match="0 MB left; the run needs"):
+        Worker(home, run).work()
+    assert step_of(home, run) == 0
+
+
+def test_a_run_of_another_version_is_listed_and_left(home: Home, config: TrainConfig) -> None:
+    run = control.new_run(home, config)
+    with Store(control.run_dir(home, run)) as store:
+        store.set(config={**config.to_dict(), "colour": 1})
+    (row,) = control.list_runs(home)
+    assert "colour" in row.message
+    with pytest.raises(UserError, match="colour"):
+        control.resume(home, run)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_unwritable_home_is_refused(tmp_path: Path, config: TrainConfig) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="Cannot write"):
+        control.new_run(Home(tmp_path / "home"), config)
+
+
+def test_pictures_that_changed_in_number_are_refused(home: Home, config, tmp_path: Path) -> None:
+    data = draw_folder(tmp_path / "data", 12, 4)
+    run = control.new_run(home, replace(config, data=f"folder:{data}"), save_every=0)
+    start_process(home, run, "step", 4).wait(60)
+    (data / "train" / "red" / "000.png").unlink()
+    with pytest.raises(UserError, match=r"\[3, 36, 12\] then, \[3, 35, 12\] now"):
+        Worker(home, run).work()
+
+
+def test_a_damaged_store_is_listed_and_harms_no_other(home: Home, config: TrainConfig) -> None:
+    good, bad = control.new_run(home, config), control.new_run(home, config)
+    for path in control.run_dir(home, bad).glob("run.sqlite*"):
+        path.write_bytes(b"no database" * 500)
+    rows_ = {row.run: row for row in control.list_runs(home)}
+    assert rows_[good].state == "queued" and "cannot be read" in rows_[bad].message
+
+
+@pytest.mark.parametrize("setting", ["lr=abc", "epochs=inf", "px=64"])
+def test_a_senseless_change_is_refused_at_once(setting, home: Home, config) -> None:
+    run = control.new_run(home, config)
+    with pytest.raises(UserError):
+        control.send(home, run, "set", setting)
+    with Store(control.run_dir(home, run)) as store:
+        assert not store.pending()
