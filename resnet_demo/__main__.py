@@ -40,16 +40,18 @@ def resume(args: argparse.Namespace) -> Answer:
 
 
 def work(args: argparse.Namespace, home: Home, run: str) -> Answer:
-    from resnet_demo.runs.worker import Worker, log_to
+    from resnet_demo.runs.crew import Crew
+    from resnet_demo.runs.worker import log_to
 
     handler = log_to(control.run_dir(home, run))
+    crew = Crew(home, [run])
     with ProgressBars() as bars:
-        worker = Worker(home, run, progress=bars.show)
-        state = worker.work()
+        crew.workers[0].progress = bars.show
+        state = crew.work()[run]
     logging.getLogger("resnet_demo").removeHandler(handler)
     if state == "cancelled":
         return {"run": run, "state": state}
-    if worker.signalled == "interrupt":
+    if crew.signalled == "interrupt":
         say(args, f"Run {run} is kept; go on with `python -m resnet_demo resume {run}`.")
         raise SystemExit(INTERRUPTED)
     answer = summary(home, run)

@@ -4,6 +4,7 @@
 three views of it. Nothing here imports torch or gradio.
 """
 
+import math
 import os
 import tempfile
 from collections.abc import Iterable
@@ -18,6 +19,8 @@ ARCHS = tuple(
     f"{kind}{depth}" for kind in ("resnet", "plain") for depth in IMAGENET_DEPTHS + CIFAR_DEPTHS
 )
 OPTIMIZERS = ("muon", "sgd", "adamw")
+SCHEDULES = ("linear", "steps")
+CROPS = ("area", "pad")
 CHANGEABLE = ("lr", "epochs")  # by a person, while a run is on
 TRACKERS = ("none", "trackio", "wandb")
 DATA_FORMS = "imagenette, imagenette:320, imagenette:full, cifar10, shapes, folder:PATH"
@@ -48,10 +51,15 @@ class TrainConfig:
     weight_decay: float = 0.01
     warmup: float = 0.1  # share of all steps
     label_smoothing: float = 0.1
+    schedule: str = "linear"  # "steps": section 4.2, a tenth after half and after three quarters
+    crop: str = "area"  # "pad": section 4.2, moved by up to an eighth of the side, none resized
     min_crop: float = 0.6  # least share of a picture's area that a random crop keeps
     val_scale: float = 1.0  # side in validation and use, over px: crops magnify what they show
     zero_init: bool = True  # last norm of each residual block starts at zero
     ema: float = 0.0  # decay of the averaged weights; 0: none
+    num_train: int = 0  # training pictures used, the same ones for every seed; 0: all
+    num_val: int = 0  # validation pictures used; 0: all
+    iterations: int = 0  # batches after which a run ends, also inside an epoch; 0: epochs decide
     seed: int = 0
     init: str = ""  # MODEL whose weights to start from
     budget_seconds: int = 0  # over it, pictures shrink before the first step; 0: no limit
@@ -68,11 +76,18 @@ class TrainConfig:
         check_data_name(self.data)
         require_one_of("arch", self.arch, ARCHS)
         require_one_of("optimizer", self.optimizer, OPTIMIZERS)
+        require_one_of("schedule", self.schedule, SCHEDULES)
+        require_one_of("crop", self.crop, CROPS)
         require_one_of("tracker", self.tracker, TRACKERS)
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
             if not low <= value <= high:  # False for NaN too
                 raise UserError(f"{name} must lie between {low} and {high}. Got {value}.")
+        if self.crop == "pad" and self.start_px != self.px:
+            raise UserError(
+                f"crop pad keeps pictures at one side. Got start_px {self.start_px} and px "
+                f"{self.px}; make them equal."
+            )
 
     @property
     def residual(self) -> bool:
@@ -87,6 +102,11 @@ class TrainConfig:
         """Side in validation and use. A little over px pays when random crops are small: they show
         things larger than whole pictures do (Touvron et al. 2019, arXiv 1906.06423)."""
         return round(self.px * self.val_scale)
+
+    def num_batches(self, count: int) -> int:
+        """In an epoch of `count` pictures. A last batch of one picture is left out: batch norm
+        cannot train on it."""
+        return math.ceil(count / self.batch_size) - (count % self.batch_size == 1)
 
     def twin(self) -> "TrainConfig":
         """The same run with shortcuts removed, or put back."""
@@ -120,6 +140,9 @@ LIMITS: dict[str, tuple[float, float]] = {
     "min_crop": (0.05, 1.0),
     "val_scale": (0.5, 2.0),
     "ema": (0.0, 0.99999),
+    "num_train": (0, 10**9),
+    "num_val": (0, 10**9),
+    "iterations": (0, 10**9),
     "seed": (0, 2**31 - 1),
     "budget_seconds": (0, 10**9),
     "probe_every": (1, 10**9),
@@ -193,6 +216,10 @@ class Home:
         return self.path / "runs"
 
     @property
+    def labs(self) -> Path:
+        return self.path / "labs"
+
+    @property
     def caches(self) -> Path:
         return self.path / "caches"
 
@@ -203,7 +230,7 @@ class Home:
     def make(self) -> None:
         """Create the folders; raises UserError when the place cannot be written to."""
         try:
-            for folder in (self.runs, self.caches, self.downloads):
+            for folder in (self.runs, self.labs, self.caches, self.downloads):
                 folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.path).close()
         except OSError as error:

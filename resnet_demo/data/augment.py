@@ -21,11 +21,6 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch)).permutation(count)
 
 
-def num_batches(count: int, batch_size: int) -> int:
-    """A last batch of one picture is left out: batch norm cannot train on it."""
-    return math.ceil(count / batch_size) - (count % batch_size == 1)
-
-
 def train_batch(
     pixels: Pixels, indices: np.ndarray, px: int, min_crop: float, key: tuple[int, int, int]
 ) -> tuple[Tensor, Tensor]:
@@ -41,6 +36,29 @@ def train_batch(
         crop = random_crop(picture, min_crop, random)
         image.copy_(resize(crop.flip(2) if random.random() < 0.5 else crop, px))
     return images, torch.from_numpy(pixels.labels[indices])
+
+
+def padded_batch(
+    pixels: Pixels, indices: np.ndarray, key: tuple[int, int, int]
+) -> tuple[Tensor, Tensor]:
+    """Section 4.2: an eighth of the side (4 of 32 pixels) is padded on each side, and the picture
+    or its mirror image is cut out anywhere. As `train_batch`, at the side of the pixels.
+
+    The padding has the mean's colour: zero once normalised.
+    """
+    random = np.random.default_rng(key)
+    count, side = len(indices), pixels.images.shape[1]
+    pad = side // 8
+    padded = np.empty((count, side + 2 * pad, side + 2 * pad, 3), np.uint8)
+    padded[:] = np.round(255 * np.array(IMAGENET_MEAN))
+    padded[:, pad : pad + side, pad : pad + side] = pixels.images[indices]
+    tops, lefts = random.integers(0, 2 * pad + 1, (2, count))
+    flips = random.random(count) < 0.5
+    images = np.empty((count, side, side, 3), np.uint8)
+    for image, whole, top, left, flip in zip(images, padded, tops, lefts, flips):
+        crop = whole[top : top + side, left : left + side]
+        image[:] = crop[:, ::-1] if flip else crop
+    return torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(pixels.labels[indices])
 
 
 def random_crop(picture: Tensor, min_crop: float, random: np.random.Generator) -> Tensor:

@@ -40,8 +40,9 @@ class Pixels:
 def load_pixels(
     pictures: Pictures, config: TrainConfig, home: Home
 ) -> Generator[Progress, None, tuple[Pixels, Pixels]]:
-    """Both splits for a run; training pictures are kept larger than the crops cut out of them."""
-    train = yield from cached_pixels(pictures.train, round(config.px * CROP_MARGIN), home.caches)
+    """Both splits for a run; training pictures are kept larger than crops resized from them."""
+    side = config.px if config.crop == "pad" else round(config.px * CROP_MARGIN)
+    train = yield from cached_pixels(pictures.train, side, home.caches)
     val = yield from cached_pixels(pictures.val, config.val_px, home.caches)
     return train, val
 

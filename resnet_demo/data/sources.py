@@ -5,13 +5,13 @@ Opening a source lists what there is and reads no picture; `data.pixels` decodes
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from resnet_demo.config import Home, Progress, UserError, check_data_name
+from resnet_demo.config import Home, Progress, TrainConfig, UserError, check_data_name
 from resnet_demo.images.decode import decode
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
@@ -29,6 +29,9 @@ IMAGENETTE_CLASSES = {
     "n03445777": "golf ball",
     "n03888257": "parachute",
 }
+
+# (classes, pictures to train, pictures to validate) of what would have to be downloaded first
+PUBLISHED = {"imagenette": (10, 9469, 3925), "cifar10": (10, 50_000, 10_000)}
 
 # Where ImageNet-1k's 1000 outputs have them (sorted WordNet ids).
 IMAGENETTE_INDEXES = dict(
@@ -58,6 +61,10 @@ class Pictures:
     val: Split
     note: str = ""  # what a person should know, e.g. how the split was made
 
+    def some(self, num_train: int, num_val: int) -> "Pictures":
+        """So many of each split; 0: all."""
+        return replace(self, train=some(self.train, num_train), val=some(self.val, num_val))
+
 
 def open_data(name: str, home: Home) -> Generator[Progress, None, Pictures]:
     """Yield the bytes of a download, if one is needed; return the Pictures.
@@ -77,6 +84,16 @@ def open_data(name: str, home: Home) -> Generator[Progress, None, Pictures]:
     if kind == "cifar10":
         return (yield from cifar10(home))
     return folder((yield from imagenette_folder(rest, home)))
+
+
+def count(config: TrainConfig, home: Home) -> Generator[Progress, None, tuple[int, int, int]]:
+    """Classes and pictures that a run would use; nothing is downloaded for it."""
+    known = PUBLISHED.get(config.data.partition(":")[0])
+    if known is None:
+        pictures = yield from open_data(config.data, home)
+        known = len(pictures.classes), len(pictures.train), len(pictures.val)
+    classes, train, val = known
+    return classes, min(train, config.num_train or train), min(val, config.num_val or val)
 
 
 def folder(root: Path) -> Pictures:
@@ -146,6 +163,19 @@ def check_no_class_is_empty(classes: list[str], items: list[tuple[Path, int]], r
             f"No picture for class {', '.join(empty[:3])} in {root}. "
             f"Add some ({', '.join(sorted(SUFFIXES))}) or remove the empty folder."
         )
+
+
+def some(split: Split, n: int) -> Split:
+    """`n` pictures, drawn once and for all: the same ones for every run and seed."""
+    if not 0 < n < len(split):
+        return split
+    kept = np.sort(np.random.default_rng(n).permutation(len(split))[:n]).tolist()
+    return Split(
+        names=tuple(split.names[index] for index in kept),
+        labels=tuple(split.labels[index] for index in kept),
+        read=lambda index: split.read(kept[index]),
+        fingerprint=f"{split.fingerprint} {n}",
+    )
 
 
 def file_split(items: list[tuple[Path, int]], root: Path) -> Split:

@@ -114,7 +114,7 @@ def ahead_of(home: Home, run: str) -> list[str]:
 def start(home: Home, config: TrainConfig) -> str:
     """Queue a run and wake its worker; returns the run's name."""
     run = new_run(home, config)
-    spawn(home, run)
+    wake(home, run)
     return run
 
 
@@ -127,15 +127,19 @@ def resume(home: Home, run: str) -> str:
         TrainConfig.from_dict(store.fact("config"))  # another version's is refused untouched
         store.set(state="queued", woken=time.time())
     enqueue(home, run)
-    spawn(home, run)
+    wake(home, run)
     return f"Run {run} is going on from its last checkpoint."
 
 
-def spawn(home: Home, run: str) -> subprocess.Popen:
-    """The worker: in a session of its own, so that it does not end with the page."""
-    command = [sys.executable, "-m", "resnet_demo", "resume", run, "--json"]
+def wake(home: Home, run: str) -> subprocess.Popen:
+    return spawn(home, home.runs / run / "log.txt", "resume", run)
+
+
+def spawn(home: Home, log_file: Path, *words: str) -> subprocess.Popen:
+    """A worker: in a session of its own, so that it does not end with the page."""
+    command = [sys.executable, "-m", "resnet_demo", *words, "--json"]
     command += ["--home", str(home.path)]
-    with (home.runs / run / "log.txt").open("ab") as log:
+    with log_file.open("ab") as log:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -33,7 +33,9 @@ def open_training(worker: "Worker") -> Training:
     """Data, network and the newest checkpoint, ready to go on."""
     store = worker.store
     note_machine(worker)
-    pictures: Pictures = worker.attend(open_data(worker.config.data, worker.home))
+    config = worker.config
+    everything: Pictures = worker.attend(open_data(config.data, worker.home))
+    pictures = everything.some(config.num_train, config.num_val)
     changes = [Change(*row) for row in store.changes()]
     if worker.config.budget_seconds and not any(change.name == "px" for change in changes):
         changes += fit_to_budget(worker, pictures)

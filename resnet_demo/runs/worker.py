@@ -1,22 +1,17 @@
-"""The process that trains one run: it holds the run's lock for its life and waits its turn.
-
-    python -m resnet_demo resume 0001        # what the page starts, and what you may type
+"""One run in the process that trains it: it holds the run's lock, obeys what is asked, and trains.
 
 Killed at any instant, it leaves a run that goes on from its newest checkpoint as if nothing had
-happened. torch is imported once it is this run's turn.
+happened. torch is imported once it is this run's turn; `runs.crew` says whose turn it is.
 """
 
 import json
 import logging
-import os
-import signal
 import sqlite3
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from resnet_demo.config import Home, Progress, UserError, changed
 from resnet_demo.runs import control
@@ -40,65 +35,27 @@ class Halt(Exception):
         self.state = state
 
 
-@dataclass
 class Worker:
-    """One run in this process."""
+    """One run. Raises UserError when another process is at work on it."""
 
-    home: Home
-    run: str
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None
-    signalled: str = ""  # "terminate" or "interrupt"
-    cancelled: bool = False  # its folder goes when the worker ends
-    asked_at: float = 0.0  # when commands were last looked at
-    saved_at: float = 0.0  # when the last resume state was written
-    training: "Training | None" = None  # once it is this run's turn
-    locks: list[IO] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.folder = control.run_dir(self.home, self.run)
-        lock = try_lock(self.folder / "lock", patience=2)
-        if lock is None:
-            raise UserError(f"Run {self.run} is at work in another process. Watch it, or stop it.")
-        self.locks.append(lock)
+    def __init__(self, home: Home, run: str) -> None:
+        self.home, self.run = home, run
+        self.folder = control.run_dir(home, run)
+        self.lock = try_lock(self.folder / "lock", patience=2)
+        if self.lock is None:
+            raise UserError(f"Run {run} is at work in another process. Watch it, or stop it.")
         self.store = Store(self.folder)
         self.config = self.store.config
-
-    def work(self) -> str:
-        """Train until the run ends; returns its state. Raises UserError when it failed."""
-        self.listen_to_signals()
-        self.drop_stale_commands()
-        control.enqueue(self.home, self.run)
-        try:
-            self.wait_for_turn()
-            self.train()
-            state = "finished"
-        except Halt as halt:
-            state = halt.state
-        except UserError as error:
-            with suppress(OSError, sqlite3.Error):
-                self.save()
-            self.fail(str(error))
-            raise
-        except (OSError, sqlite3.Error) as error:
-            why = f"Run {self.run} stopped: {error}. Make room or mend the disk, then resume it."
-            self.fail(why)
-            raise UserError(why) from error
-        except Exception as error:
-            self.fail(f"{type(error).__name__}: {error}. The log of run {self.run} says where.")
-            log.exception("run %s", self.run)
-            raise
-        finally:
-            self.close()
-        return state
+        self.progress: Callable[[str, int, int], None] = lambda what, done, total: None
+        self.look_around: Callable[[], None] = self.look_up  # a crew looks up for all its workers
+        self.signalled = ""  # "terminate" or "interrupt"
+        self.cancelled = False  # its folder goes when the worker ends
+        self.paused = False
+        self.asked_at = 0.0  # when commands were last looked at
+        self.saved_at = 0.0  # when the last resume state was written
+        self.training: Training | None = None  # once it is this run's turn
 
     # --- being asked ------------------------------------------------------------------------
-
-    def listen_to_signals(self) -> None:
-        def remember(number: int, _: object) -> None:
-            self.signalled = "terminate" if number == signal.SIGTERM else "interrupt"
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, remember)
 
     def drop_stale_commands(self) -> None:
         """What was asked of a process that is gone; settings stay, to be used from here on."""
@@ -143,18 +100,15 @@ class Worker:
         self.store.set(state="paused")
         self.store.answer(number, f"Paused at step {self.step}.")
         self.say("paused", f"Paused at step {self.step}.")
-        while self.store.fact("state") == "paused":
-            time.sleep(POLL_SECONDS)
-            self.look_up()
+        self.paused = True
 
     def on_resume(self, number: int, _: str) -> None:
-        paused = self.store.fact("state") == "paused"
-        if paused:
-            self.store.set(state="running")
-            self.say("resumed", f"Going on at step {self.step}.")
-        self.store.answer(
-            number, f"Going on at step {self.step}." if paused else f"Run {self.run} is at work."
-        )
+        if not self.paused:
+            return self.store.answer(number, f"Run {self.run} is at work.")
+        self.paused = False
+        self.store.set(state="running")
+        self.say("resumed", f"Going on at step {self.step}.")
+        self.store.answer(number, f"Going on at step {self.step}.")
 
     def on_set(self, number: int, value: str) -> None:
         """`lr=0.01` or `epochs=8`, in force from the next step on."""
@@ -181,33 +135,11 @@ class Worker:
 
     # --- the run ------------------------------------------------------------------------------
 
-    def wait_for_turn(self) -> None:
-        said = ""
-        while True:
-            ahead = control.ahead_of(self.home, self.run)
-            lock = None if ahead else try_lock(self.home.path / "train.lock")
-            if lock:
-                self.locks.append(lock)
-                break
-            waiting = (
-                f"Waiting for run {ahead[0]}."
-                if ahead
-                else "Waiting for another run or a measurement."
-            )
-            if waiting != said:
-                said = waiting
-                self.store.set(state="queued", message=waiting)
-                log.info("%s", waiting)
-            time.sleep(POLL_SECONDS)
-            self.look_up()
-        control.dequeue(self.home, self.run)
-        self.store.set(state="running", message="")
-
-    def train(self) -> None:
+    def train(self) -> Iterator[None]:
+        """From the newest checkpoint to the final report; yields after every event."""
         from resnet_demo.runs import session
         from resnet_demo.runs.final import final_report
 
-        os.nice(10)  # the page and everything else go first
         self.training = session.open_training(self)
         identity = f"{self.run}-{self.store.fact('created'):.0f}"  # the same after a resume
         tracker = Tracker(self.config.tracker, identity, self.config.to_dict())
@@ -215,9 +147,9 @@ class Worker:
         self.look_up()  # settings that were left for this start
         for event in self.training.run():
             session.record(self, event, tracker)
-            self.look_up()
             if time.monotonic() - self.saved_at > self.store.fact("save_every", 30.0):
                 self.save()
+            yield
         self.save()
         numbers = final_report(self)
         tracker.finish(numbers, self.step)
@@ -233,7 +165,7 @@ class Worker:
                 return end.value
             self.progress(what, done, total)
             self.store.set(message=f"{what}: {done}" + (f" of {total}" if total else ""))
-            self.look_up()
+            self.look_around()
 
     def save(self) -> None:
         """A resume state of this very step, if training has begun."""
@@ -262,9 +194,7 @@ class Worker:
         self.store.close()
         if self.cancelled:
             control.remove(self.home, self.folder)
-        for lock in reversed(self.locks):
-            lock.close()
-        self.locks.clear()
+        self.lock.close()
 
 
 def log_to(folder: Path) -> logging.Handler:

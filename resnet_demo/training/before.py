@@ -5,28 +5,17 @@ from dataclasses import asdict, replace
 
 from resnet_demo.config import Home, Progress, TrainConfig
 from resnet_demo.data import open_data
+from resnet_demo.data.sources import count
 from resnet_demo.data.pixels import CROP_MARGIN, cached_pixels
 from resnet_demo.training import machine
 from resnet_demo.training.engine import Training
 from resnet_demo.training.estimate import fitting_px, measure
 from resnet_demo.training.lr_finder import STEPS, suggest, sweep
 
-# (classes, pictures to train, pictures to validate) of what would have to be downloaded first
-PUBLISHED = {"imagenette": (10, 9469, 3925), "cifar10": (10, 50_000, 10_000)}
-
-
-def count(data: str, home: Home) -> Generator[Progress, None, tuple[int, int, int]]:
-    """Classes and pictures; nothing is downloaded for it."""
-    known = PUBLISHED.get(data.partition(":")[0])
-    if known:
-        return known
-    pictures = yield from open_data(data, home)
-    return len(pictures.classes), len(pictures.train), len(pictures.val)
-
 
 def estimate(config: TrainConfig, home: Home) -> Generator[Progress, None, dict[str, object]]:
     """Seconds from the first step to the last validation, and the side that keeps the budget."""
-    num_classes, *sizes = yield from count(config.data, home)
+    num_classes, *sizes = yield from count(config, home)
     machine.prepare()
     speed = yield from measure(config, num_classes)
     px = fitting_px(config, speed, *sizes)

@@ -19,14 +19,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_demo.config import TrainConfig, UserError, with_changes
-from resnet_demo.data.augment import epoch_order, normalise, num_batches, train_batch, whole_batch
+from resnet_demo.data.augment import epoch_order, normalise, padded_batch, train_batch, whole_batch
 from resnet_demo.data.pixels import Pixels
 from resnet_demo.models import build
 from resnet_demo.training import machine
 from resnet_demo.training.averaging import average_weights
 from resnet_demo.training.norms import block_norms, not_finite
 from resnet_demo.training.optim import make_optimizer
-from resnet_demo.training.schedule import lr_at, px_at
+from resnet_demo.training.schedule import GentleStart, lr_at, px_at
 
 VAL_BATCH = 128
 # A picture is called unlike all classes when its largest logit is below that of all but this share
@@ -108,7 +108,8 @@ class Training:
         self.model = self.make_model().to(self.device, memory_format=torch.channels_last)
         self.optimizer = make_optimizer(self.model, self.config)
         self.ema = average_weights(self.model, self.config.ema)
-        self.steps_per_epoch = num_batches(len(self.train), self.config.batch_size)
+        self.steps_per_epoch = self.config.num_batches(len(self.train))
+        self.gentle = GentleStart.of(self.config)
 
     def make_model(self) -> nn.Module:
         with torch.random.fork_rng(devices=[]):  # no global random state is left changed
@@ -125,7 +126,9 @@ class Training:
 
     @property
     def total_steps(self) -> int:
-        return self.settings.epochs * self.steps_per_epoch
+        settings = self.settings
+        whole = settings.epochs * self.steps_per_epoch
+        return min(whole, settings.iterations or whole)
 
     @property
     def best_model(self) -> nn.Module:
@@ -136,9 +139,11 @@ class Training:
         """Train until all epochs are validated. Raises Diverged before a step that would spoil
         the weights."""
         while True:
-            if self.step == (self.epoch + 1) * self.steps_per_epoch:
+            trained = self.step > self.epoch * self.steps_per_epoch  # and not validated since
+            ends = ((self.epoch + 1) * self.steps_per_epoch, self.total_steps)
+            if trained and self.step in ends:
                 yield from self.validate()
-            elif self.epoch < self.settings.epochs:
+            elif self.step < self.total_steps:
                 yield self.train_step()
             else:
                 return
@@ -147,8 +152,8 @@ class Training:
         """One batch; `lr` overrides the schedule (for the learning-rate finder)."""
         started = time.perf_counter()
         settings = self.settings
-        progress = self.step / self.total_steps
-        lr = lr_at(progress, settings.lr, settings.warmup) if lr is None else lr
+        if lr is None:
+            lr = lr_at(self.step / self.total_steps, settings) * self.gentle.factor
         images, labels = self.batch(settings)
         buffers = [buffer.clone() for buffer in self.model.buffers()]
         self.model.train()
@@ -177,10 +182,13 @@ class Training:
         epoch, number = divmod(self.step, self.steps_per_epoch)
         size = settings.batch_size
         order = epoch_order(len(self.train), settings.seed, epoch)
-        px = px_at(epoch / settings.epochs, settings.start_px, settings.px)
         indices = order[number * size : (number + 1) * size]
         key = (settings.seed, epoch, number)
-        images, labels = train_batch(self.train, indices, px, settings.min_crop, key)
+        if settings.crop == "pad":
+            images, labels = padded_batch(self.train, indices, key)
+        else:
+            px = px_at(epoch / settings.epochs, settings.start_px, settings.px)
+            images, labels = train_batch(self.train, indices, px, settings.min_crop, key)
         return images, labels.to(self.device)
 
     def refuse_non_finite(self, loss: Tensor, lr: float, buffers: list[Tensor]) -> None:
@@ -196,12 +204,15 @@ class Training:
             )
 
     def count(self, logits: Tensor, labels: Tensor) -> dict[str, float]:
-        """Add the batch to the epoch's sums. Loss without smoothing, to compare with val_loss."""
+        """Add the batch to the epoch's sums; loss (without smoothing, to compare with val_loss)
+        and error of the batch."""
         loss = F.cross_entropy(logits, labels).item()
         self.sums.pictures += len(labels)
         self.sums.loss += loss * len(labels)
-        self.sums.wrong += int((logits.argmax(1) != labels).sum())
-        return {"loss": loss}
+        wrong = int((logits.argmax(1) != labels).sum())
+        self.sums.wrong += wrong
+        self.gentle.see(100 * wrong / len(labels))
+        return {"loss": loss, "error": 100 * wrong / len(labels)}
 
     def validate(self) -> Iterator[Event]:
         started = time.perf_counter()
@@ -245,6 +256,7 @@ class Training:
             "epoch": self.epoch,
             "seconds": self.seconds,
             "sums": vars(self.sums),
+            "gentle": vars(self.gentle),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
@@ -254,6 +266,7 @@ class Training:
         self.step, self.epoch = state["step"], state["epoch"]
         self.seconds = state["seconds"]
         self.sums = Sums(**state["sums"])
+        self.gentle = GentleStart(**state.get("gentle", {"on": False}))  # not in older states
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.ema is not None:

@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 
 from resnet_demo.config import Progress, TrainConfig
-from resnet_demo.data.augment import num_batches
 from resnet_demo.data.pixels import Pixels
 from resnet_demo.training.engine import VAL_BATCH, Training
 from resnet_demo.training.schedule import px_at
@@ -27,11 +26,14 @@ class Speed:
 
     def seconds(self, config: TrainConfig, num_train: int, num_val: int) -> float:
         """From the first step to the end of the last validation."""
-        steps = num_batches(num_train, config.batch_size)
+        steps = config.num_batches(num_train)
+        left = config.iterations or config.epochs * steps
         total = 0.0
         for epoch in range(config.epochs):
             px = px_at(epoch / config.epochs, config.start_px, config.px)
-            total += steps * at(self.step, px) + num_val / VAL_BATCH * at(self.val, config.val_px)
+            total += min(steps, left) * at(self.step, px)
+            total += num_val / VAL_BATCH * at(self.val, config.val_px)
+            left -= min(steps, left)
         return total
 
 

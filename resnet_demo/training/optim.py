@@ -13,14 +13,17 @@ MUON_STEPS = 3
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum, AdamW, or Muon; norms and biases carry no weight decay."""
+    """SGD as in section 4.2 (momentum 0.9, weight decay on all that is learned), AdamW or Muon
+    (norms and biases carry no weight decay)."""
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            model.parameters(), config.lr, momentum=0.9, weight_decay=config.weight_decay
+        )
     groups = [
         {"params": [p for p in model.parameters() if p.ndim > 1]},
         {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
     common = {"lr": config.lr, "weight_decay": config.weight_decay}
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=0.9, nesterov=True, **common)
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, betas=(0.9, 0.99), **common)
     from timm.optim import Muon  # slow to import

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from resnet_demo.config import Home
+from resnet_demo.config import TrainConfig
 from resnet_demo.data.augment import (
     epoch_order,
     normalise,
-    num_batches,
     random_crop,
     train_batch,
     whole_batch,
@@ -42,7 +42,8 @@ def test_every_epoch_sees_every_picture_once_in_its_own_order() -> None:
 
 
 def test_a_last_batch_of_one_is_left_out() -> None:
-    assert [num_batches(count, 8) for count in (16, 17, 18)] == [2, 2, 3]
+    config = TrainConfig(batch_size=8)
+    assert [config.num_batches(count) for count in (16, 17, 18)] == [2, 2, 3]
 
 
 def test_crops_keep_at_least_their_share_of_the_area() -> None:

@@ -1,5 +1,5 @@
-"""A worker that kills itself (SIGKILL) at a chosen point: `python -m tests.runs.dying HOME RUN
-POINT COUNT`."""
+"""A worker that kills itself (SIGKILL) at a chosen point: `python -m tests.runs.dying HOME
+RUN,RUN POINT COUNT`."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 from resnet_demo import files
 from resnet_demo.config import Home
 from resnet_demo.runs.store import Store
-from resnet_demo.runs.worker import Worker
+from resnet_demo.runs.crew import Crew
 from resnet_demo.training import checkpoint, engine
 
 
@@ -59,6 +59,6 @@ def arm(point: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    home, run, point, count = sys.argv[1:]
+    home, runs, point, count = sys.argv[1:]
     arm(point, int(count))
-    Worker(Home(Path(home)), run).work()
+    Crew(Home(Path(home)), runs.split(",")).work()

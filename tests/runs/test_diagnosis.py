@@ -11,13 +11,13 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
 from resnet_demo.runs.diagnosis import Signs, diagnose
 from resnet_demo.runs.store import Store
-from resnet_demo.runs.worker import Worker
+from resnet_demo.runs.crew import train_here
 from resnet_demo.ui.feed import signs_of
 
 
 def sentence(home: Home, config: TrainConfig) -> str:
     run = control.new_run(home, config)
-    Worker(home, run).work()
+    train_here(home, run)
     with Store(control.run_dir(home, run)) as store:
         return diagnose(signs_of(store))
 

@@ -9,7 +9,7 @@ import pytest
 from resnet_demo.config import Home, TrainConfig, UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
-from resnet_demo.runs.worker import Worker
+from resnet_demo.runs.crew import train_here
 from tests.conftest import draw_folder
 from tests.runs.test_worker import start_process, step_of
 
@@ -17,7 +17,7 @@ from tests.runs.test_worker import start_process, step_of
 def test_a_missing_folder_fails_with_a_sentence(home: Home, config: TrainConfig) -> None:
     run = control.new_run(home, replace(config, data="folder:/nowhere"))
     with pytest.raises(UserError, match="There is no folder /nowhere"):
-        Worker(home, run).work()
+        train_here(home, run)
     assert control.read_run(home, run).message.startswith("There is no folder")
 
 
@@ -27,7 +27,7 @@ def test_a_small_disk_is_refused_before_training(home: Home, config, monkeypatch
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0))
     run = control.new_run(home, config)
     with pytest.raises(UserError, match="0 MB left; the run needs"):
-        Worker(home, run).work()
+        train_here(home, run)
     assert step_of(home, run) == 0
 
 
@@ -54,7 +54,7 @@ def test_pictures_that_changed_in_number_are_refused(home: Home, config, tmp_pat
     start_process(home, run, "step", 4).wait(60)
     (data / "train" / "red" / "000.png").unlink()
     with pytest.raises(UserError, match=r"\[3, 36, 12\] then, \[3, 35, 12\] now"):
-        Worker(home, run).work()
+        train_here(home, run)
 
 
 def test_a_damaged_store_is_listed_and_harms_no_other(home: Home, config: TrainConfig) -> None:

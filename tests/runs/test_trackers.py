@@ -11,7 +11,7 @@ import pytest
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
 from resnet_demo.runs.trackers import Tracker
-from resnet_demo.runs.worker import Worker
+from resnet_demo.runs.crew import train_here
 
 
 class Recorder(types.ModuleType):
@@ -46,7 +46,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 def trained(home: Home, config: TrainConfig) -> str:
     run = control.new_run(home, config)
-    assert Worker(home, run).work() == "finished"
+    assert train_here(home, run) == "finished"
     return run
 
 
@@ -62,7 +62,7 @@ def test_config_metrics_and_final_numbers_are_mirrored(home, config, recorder) -
 def test_a_resumed_run_is_the_same_run_there(home, config, recorder) -> None:
     run = trained(home, replace(config, tracker="trackio"))
     control.send(home, run, "set", "epochs=4")
-    Worker(home, run).work()
+    train_here(home, run)
     first, second = [call[1]["name"] for call in recorder.calls if call[0] == "init"]
     assert first == second
 

@@ -13,6 +13,7 @@ from resnet_demo.config import Home, TrainConfig, UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.store import Store
+from resnet_demo.runs.crew import train_here
 from resnet_demo.runs.worker import Worker
 from tests.conftest import ROOT, draw_folder, wait_until
 
@@ -70,7 +71,7 @@ def test_three_kills_leave_no_trace(home: Home, hard: TrainConfig) -> None:
     reference = control.new_run(home, hard)
     with Store(control.run_dir(home, reference)) as store:
         store.add_event(2, "set", json.dumps(["lr", 0.004]))
-    assert Worker(home, reference).work() == "finished"
+    assert train_here(home, reference) == "finished"
 
     assert rows(home, run) == rows(home, reference)
     assert digest(home, run) == digest(home, reference)
@@ -88,7 +89,7 @@ def test_a_kill_between_two_writes_is_mended(point, count, home: Home, hard) -> 
     assert start_process(home, run, point, count).wait(60) == -signal.SIGKILL
     assert start_process(home, run).wait(60) == 0
     reference = control.new_run(home, hard)
-    Worker(home, reference).work()
+    train_here(home, reference)
     assert rows(home, run) == rows(home, reference) and digest(home, run) == digest(home, reference)
 
 
@@ -166,18 +167,17 @@ def test_runs_take_their_turns_in_order(home: Home, config: TrainConfig, long_ru
 
 def test_a_stopped_run_goes_on_with_more_epochs(home: Home, config: TrainConfig) -> None:
     run = control.new_run(home, config)
-    assert Worker(home, run).work() == "finished"
+    assert train_here(home, run) == "finished"
     assert "when it is resumed" in control.send(home, run, "set", "epochs=4")
-    assert Worker(home, run).work() == "finished"
+    assert train_here(home, run) == "finished"
     row = control.read_run(home, run)
     assert (row.epoch, row.step, row.state) == (4, 20, "finished")
 
 
 def test_a_diverging_run_keeps_the_last_good_weights(home: Home, config: TrainConfig) -> None:
     run = control.new_run(home, replace(config, optimizer="sgd", lr=100.0, warmup=0.0, epochs=50))
-    worker = Worker(home, run)
     with pytest.raises(UserError, match="stopped being a finite number at step"):
-        worker.work()
+        train_here(home, run)
     row = control.read_run(home, run)
     assert row.state == "failed" and "lower lr" in row.message
     control.send(home, run, "set", "lr=0.001")
@@ -187,7 +187,7 @@ def test_weights_and_report_stay_after_the_end(home: Home, config: TrainConfig) 
     from resnet_demo.models import sources
 
     run = control.new_run(home, config)
-    Worker(home, run).work()
+    train_here(home, run)
     names = sorted(path.name for path in (home.runs / run / "weights").iterdir())
     assert names == ["best.safetensors", "epoch-001.safetensors", "epoch-002.safetensors",
                      "epoch-003.safetensors", "last.safetensors"]  # fmt: skip
@@ -204,7 +204,7 @@ def test_a_picture_that_breaks_is_counted_and_named(home: Home, config, tmp_path
     data = draw_folder(tmp_path / "data", 8, 4)
     (data / "train" / "red" / "000.png").write_bytes(b"x")
     run = control.new_run(home, replace(config, data=f"folder:{data}", epochs=1))
-    Worker(home, run).work()
+    train_here(home, run)
     (said,) = events_of(home, run, "data")
     assert said.startswith("1 pictures left out, e.g. red/000.png: This is not a picture in one of")
 
@@ -223,10 +223,10 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(home: Home, config, monk
     run = control.new_run(home, config, save_every=0)
     monkeypatch.setattr(checkpoint, "write_whole", write_whole)
     with pytest.raises(UserError, match="No space left on device"):
-        Worker(home, run).work()
+        train_here(home, run)
     monkeypatch.undo()
     assert control.read_run(home, run).state == "failed"
-    assert Worker(home, run).work() == "finished"
+    assert train_here(home, run) == "finished"
     assert events_of(home, run, "resumed") == ["Resumed at step 3 of 15."]
 
 
@@ -235,7 +235,7 @@ def test_another_number_of_threads_is_said(home: Home, config: TrainConfig) -> N
     start_process(home, run, "step", 4).wait(60)
     with Store(control.run_dir(home, run)) as store:
         store.set(threads=1000)
-    Worker(home, run).work()
+    train_here(home, run)
     assert "1000 threads" in events_of(home, run, "not-exact")[0]
 
 
@@ -249,11 +249,11 @@ def test_twenty_starts_at_once_make_twenty_runs(home: Home, config: TrainConfig)
 
 def test_a_resume_needs_no_starting_weights(home: Home, config: TrainConfig) -> None:
     source = control.new_run(home, config)
-    Worker(home, source).work()
+    train_here(home, source)
     run = control.new_run(home, replace(config, init=f"run:{source}"), save_every=0)
     start_process(home, run, "step", 4).wait(60)
     control.delete(home, source)
-    assert Worker(home, run).work() == "finished"
+    assert train_here(home, run) == "finished"
 
 
 def test_epochs_cannot_be_lowered_below_what_is_done(home: Home, long_run) -> None:

@@ -17,7 +17,7 @@ from resnet_demo.training.engine import (
     Training,
     Validating,
 )
-from resnet_demo.training.schedule import lr_at, px_at
+from resnet_demo.training.schedule import linear, px_at
 from tests.data.test_pixels import drained
 
 
@@ -165,9 +165,9 @@ def test_the_average_is_what_is_validated(config: TrainConfig, splits) -> None:
 
 
 def test_the_learning_rate_rises_and_falls_to_zero() -> None:
-    rates = [lr_at(i / 100, 2.0, 0.1) for i in range(101)]
+    rates = [linear(i / 100, 2.0, 0.1) for i in range(101)]
     assert rates[0] == rates[100] == 0 and max(rates) == rates[10] == 2.0
-    assert lr_at(0, 1.0, 0.0) == 1.0
+    assert linear(0, 1.0, 0.0) == 1.0
 
 
 def test_pictures_grow_to_their_final_side() -> None:

@@ -5,7 +5,7 @@ import pytest
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
-from resnet_demo.runs.worker import Worker
+from resnet_demo.runs.crew import train_here
 from resnet_demo.ui import feed as feed_module
 from resnet_demo.ui.feed import Feed, columns, default_run, thinned
 
@@ -91,7 +91,7 @@ def test_a_run_under_way_is_shown_first() -> None:
 
 def test_a_finished_runs_head_tells_what_it_did(feed: Feed, home: Home, config) -> None:
     run = control.new_run(home, config)
-    Worker(home, run).work()
+    train_here(home, run)
     head = feed.poll({})["head"]
     assert (head["state"], head["step"], head["steps"], head["n"]) == ("finished", 15, 15, 12)
     low, high = head["ci95"]
@@ -122,7 +122,7 @@ def test_strangers_learn_no_paths(feed: Feed, home: Home, config, monkeypatch) -
 
     run = control.new_run(home, replace(config, data="folder:/very/secret/place"))
     with pytest.raises(feed_module.UserError, match="/very/secret/place"):
-        Worker(home, run).work()
+        train_here(home, run)
     monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
     told = json.dumps(feed.poll({}))
     assert "There is no folder" in told and "secret" not in told

@@ -6,7 +6,7 @@ import pytest
 
 from resnet_demo.config import Home, TrainConfig, UserError
 from resnet_demo.runs import control
-from resnet_demo.runs.worker import Worker
+from resnet_demo.runs.crew import train_here
 from resnet_demo.ui import reports
 from tests.conftest import draw_folder
 
@@ -15,7 +15,7 @@ from tests.conftest import draw_folder
 def finished(home: Home, config: TrainConfig, tmp_path: Path) -> str:
     folder = draw_folder(tmp_path / "own", 12, 4)
     run = control.new_run(home, replace(config, data=f"folder:{folder}", epochs=1))
-    assert Worker(home, run).work() == "finished"
+    assert train_here(home, run) == "finished"
     return run
 
 

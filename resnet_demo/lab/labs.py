@@ -1,0 +1,130 @@
+"""Labs on disk: `labs/<id>/lab.json` names the runs; everything else is read from these.
+
+Imports no torch: the page starts and lists labs here.
+"""
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.files import write_whole
+from resnet_demo.runs import control
+from resnet_demo.runs.control import Run
+from resnet_demo.runs.locks import is_held
+
+STEERING = ("pause", "resume", "stop", "delete")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What was begun; how it stands is in its runs."""
+
+    lab: str
+    protocol: str
+    data: str
+    created: float
+    runs: tuple[str, ...]
+
+
+def create(home: Home, protocol: str, configs: list[TrainConfig]) -> Lab:
+    """A lab with all its runs queued. Raises UserError when the home cannot be written to."""
+    home.make()
+    number = max((int(p.name) for p in home.labs.iterdir() if p.name.isdecimal()), default=0) + 1
+    name = f"{number:04d}"
+    try:
+        (home.labs / name).mkdir()
+        runs = tuple(control.new_run(home, config) for config in configs)
+        lab = Lab(name, protocol, configs[0].data, time.time(), runs)
+        data = json.dumps(asdict(lab)).encode()
+        write_whole(home.labs / name / "lab.json", lambda file: file.write(data))
+    except OSError as error:
+        raise UserError(f"Cannot write a lab to {home.path} ({error}). Make room there.") from None
+    return lab
+
+
+def open_lab(home: Home, name: str) -> Lab:
+    """Raises UserError for a name that is none."""
+    path = home.labs / name / "lab.json"
+    if not re.fullmatch(r"\d{4,9}", name) or not path.is_file():
+        known = ", ".join(lab_names(home)[:5]) or "none yet"
+        raise UserError(f"There is no lab '{name}' here. Labs: {known}.")
+    values = json.loads(path.read_text())
+    return Lab(**values | {"runs": tuple(values["runs"])})
+
+
+def lab_names(home: Home) -> list[str]:
+    """Newest first."""
+    return sorted((path.parent.name for path in home.labs.glob("*/lab.json")), reverse=True)
+
+
+def runs_of(home: Home, lab: Lab) -> list[Run]:
+    """Those that were not deleted."""
+    here = set(control.run_names(home))
+    return [control.read_run(home, run) for run in lab.runs if run in here]
+
+
+def unfinished(home: Home, lab: Lab) -> list[str]:
+    return [run.run for run in runs_of(home, lab) if run.state != "finished"]
+
+
+def state_of(runs: list[Run]) -> str:
+    """Of a lab: that of its runs which says most about what comes next."""
+    states = {run.state for run in runs}
+    for state in ("running", "stopping", "queued", "paused", "interrupted", "stopped", "failed"):
+        if state in states:
+            return state
+    return "finished" if states else "deleted"
+
+
+def start(home: Home, protocol: str, configs: list[TrainConfig]) -> Lab:
+    """Queue a lab and wake its worker."""
+    lab = create(home, protocol, configs)
+    wake(home, lab)
+    return lab
+
+
+def wake(home: Home, lab: Lab) -> None:
+    words = ("lab", "degradation", "--lab", lab.lab)
+    control.spawn(home, home.labs / lab.lab / "log.txt", *words)
+
+
+def steer(home: Home, name: str, command: str) -> str:
+    """One command for all runs of a lab; says what was done. Raises UserError when it cannot be."""
+    lab = open_lab(home, name)
+    if command not in STEERING:
+        raise UserError(f"A lab can {', '.join(STEERING)}. Got '{command}'.")
+    if command == "delete":
+        return delete(home, lab)
+    told = list(tell_all(home, lab, command))
+    if told:
+        return f"{len(told)} runs: {told[0]}"
+    if command != "resume":
+        raise UserError(f"No run of lab {name} is at work: there is nothing to {command}.")
+    if not unfinished(home, lab):
+        raise UserError(f"All runs of lab {name} have finished; there is nothing to resume.")
+    wake(home, lab)
+    return f"Lab {name} is going on from the last checkpoints of its runs."
+
+
+def tell_all(home: Home, lab: Lab, command: str) -> Iterator[str]:
+    """The answers of the runs that are at work and can obey."""
+    wanted = {"pause": ("running",), "resume": ("paused",)}.get(command, control.UNDER_WAY)
+    for run in runs_of(home, lab):
+        if run.state in wanted and is_held(home.runs / run.run / "lock"):
+            yield control.send(home, run.run, command)
+
+
+def delete(home: Home, lab: Lab) -> str:
+    """The lab and its runs; none is deleted while one is at work."""
+    runs = [run.run for run in runs_of(home, lab)]
+    busy = [run for run in runs if is_held(home.runs / run / "lock")]
+    if busy:
+        raise UserError(f"Run {busy[0]} of lab {lab.lab} is at work. Stop the lab first.")
+    for run in runs:
+        control.delete(home, run)
+    shutil.rmtree(home.labs / lab.lab)
+    return f"Lab {lab.lab} and its {len(runs)} runs were deleted."

@@ -1,0 +1,94 @@
+"""What a lab trains: lists of TrainConfigs that differ in `arch` and `seed` only."""
+
+import itertools
+import math
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
+
+from resnet_demo.config import (
+    CIFAR_DEPTHS,
+    LIMITS,
+    Home,
+    Progress,
+    TrainConfig,
+    UserError,
+    require_one_of,
+)
+from resnet_demo.data.sources import count
+
+# Section 4.2 but for its schedule: SGD with momentum 0.9, batches of 128, pad-4 crops and flips, He
+# initialisation. No block starts as the identity: that would be another experiment.
+COMMON: dict[str, object] = dict(
+    px=32,
+    start_px=32,
+    batch_size=128,
+    optimizer="sgd",
+    lr=0.1,
+    weight_decay=1e-4,
+    crop="pad",
+    label_smoothing=0.0,
+    zero_init=False,
+)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How deep, how often, how long."""
+
+    says: str  # to people
+    depths: tuple[int, ...]
+    seeds: int
+    settings: dict[str, object] = field(default_factory=dict)
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "quick": Protocol(
+        "20 and 56 layers, 10,000 pictures, 5 epochs: a coffee on 2 cores",
+        (20, 56),
+        1,
+        dict(epochs=5, num_train=10_000, num_val=2_000, warmup=0.1, probe_every=10),
+    ),
+    "short": Protocol(
+        "20 to 56 layers, 3 seeds, all pictures, 20 epochs: a night on 2 cores",
+        (20, 32, 44, 56),
+        3,
+        dict(epochs=20, warmup=0.1),
+    ),
+    "paper": Protocol(
+        "section 4.2: 64,000 iterations for each network; days on 2 cores, take a GPU",
+        (20, 32, 44, 56, 110),
+        1,
+        dict(iterations=64_000, schedule="steps", warmup=0.0, probe_every=200),
+    ),
+}
+
+
+def configs(
+    protocol: str, data: str, home: Home, depths: tuple[int, ...] = (), seeds: int = 0
+) -> Generator[Progress, None, list[TrainConfig]]:
+    """Plain and residual at every depth and seed; `depths` and `seeds` replace the protocol's.
+
+    Raises UserError for a depth that is none of section 4.2's, with the reason.
+    """
+    require_one_of("protocol", protocol, tuple(PROTOCOLS))
+    chosen = PROTOCOLS[protocol]
+    base = TrainConfig(data=data, **COMMON | chosen.settings)
+    if base.iterations:
+        _, train, _ = yield from count(base, home)
+        epochs = math.ceil(base.iterations / base.num_batches(train))
+        base = replace(base, epochs=min(epochs, int(LIMITS["epochs"][1])))
+    for depth in depths:
+        check_depth(depth)
+    every = itertools.product(
+        sorted(set(depths)) or chosen.depths, range(seeds or chosen.seeds), ("plain", "resnet")
+    )
+    return [replace(base, arch=f"{kind}{depth}", seed=seed) for depth, seed, kind in every]
+
+
+def check_depth(depth: int) -> None:
+    if depth not in CIFAR_DEPTHS:
+        near = sorted(CIFAR_DEPTHS, key=lambda known: abs(known - depth))[:2]
+        raise UserError(
+            f"{depth} layers cannot be built: section 4.2 stacks 3 stages of n blocks of 2 layers, "
+            f"6n + 2 in all. Near depths here: {min(near)} and {max(near)}."
+        )

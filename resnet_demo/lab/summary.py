@@ -1,0 +1,99 @@
+"""What a lab's runs have shown: rows, a table by depth, and intervals."""
+
+import math
+from collections.abc import Iterable
+from statistics import mean, stdev
+
+from resnet_demo.config import Home
+from resnet_demo.evaluate.interval import wilson
+from resnet_demo.lab.labs import Lab, runs_of
+from resnet_demo.runs import control
+from resnet_demo.runs.control import Run
+from resnet_demo.runs.store import Store
+
+Row = dict[str, object]
+# Student's t, two-sided 95 %, by degrees of freedom; from 9 on the value of 9, a little too wide
+T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+
+def rows_of(home: Home, lab: Lab) -> list[Row]:
+    """One a run: {run, arch, depth, residual, seed, state, epoch, train_error, val_error, params,
+    num_train, num_val}; errors in percent, of the last epoch."""
+    return [row_of(home, run) for run in runs_of(home, lab)]
+
+
+def row_of(home: Home, run: Run) -> Row:
+    with Store(control.run_dir(home, run.run)) as store:
+        config, train_error = store.config, store.last("train_error")
+        num_train = store.fact("num_train")
+    return {
+        "run": run.run,
+        "arch": run.arch,
+        "depth": config.depth,
+        "residual": config.residual,
+        "seed": run.seed,
+        "state": run.state,
+        "epoch": run.epoch,
+        "train_error": train_error,
+        "val_error": None if run.top1 is None else 100 - run.top1,
+        "params": run.params,
+        "num_train": num_train,
+        "num_val": run.num_val,
+    }
+
+
+def select(rows: Iterable[Row], residual: bool, depth: int | None = None) -> list[Row]:
+    """Of one kind, with a training error, by seed."""
+    found = [
+        row
+        for row in rows
+        if row["residual"] is residual and depth in (None, row["depth"]) and has_error(row)
+    ]
+    return sorted(found, key=lambda row: row["seed"])
+
+
+def has_error(row: Row) -> bool:
+    return row["train_error"] is not None
+
+
+def interval(values: list[float]) -> tuple[float, float]:
+    """95 % interval of the mean of two values or more (Student's t)."""
+    width = T95[min(len(values) - 1, max(T95))] * stdev(values) / math.sqrt(len(values))
+    return mean(values) - width, mean(values) + width
+
+
+def table(rows: list[Row]) -> list[Row]:
+    """One a depth: {depth, params, plain: {train, val}, residual: {train, val}, gap}; train and val
+    are {mean, low, high, seeds} or None, gap is plain minus residual training error."""
+    lines = []
+    for depth in sorted({row["depth"] for row in rows}):
+        cells = {
+            kind: cell(select(rows, residual, depth))
+            for kind, residual in (("plain", False), ("residual", True))
+        }
+        both = [one["train"]["mean"] for one in cells.values() if one["train"]]
+        params = [row["params"] for row in rows if row["depth"] == depth and row["params"]]
+        gap = both[0] - both[1] if len(both) == 2 else None
+        lines.append({"depth": depth, "params": (params or [None])[0], **cells, "gap": gap})
+    return lines
+
+
+def cell(rows: list[Row]) -> Row:
+    return {
+        "train": spread_of([(row["train_error"], row["num_train"]) for row in rows]),
+        "val": spread_of([(row["val_error"], row["num_val"]) for row in rows]),
+    }
+
+
+def spread_of(values: list[tuple[float, int]]) -> Row | None:
+    """Over the seeds; of a single seed, over the pictures (which says nothing of other seeds)."""
+    values = [(error, n) for error, n in values if error is not None]
+    if not values:
+        return None
+    errors = [error for error, _ in values]
+    if len(errors) == 1:
+        n = values[0][1] or 0
+        low, high = wilson(round(errors[0] / 100 * n), n)
+    else:
+        low, high = interval(errors)
+    return {"mean": mean(errors), "low": low, "high": high, "seeds": len(errors)}
