@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 
 from resnet_demo.config import Home, TrainConfig, UserError, preset
-from resnet_demo.network_commands import classify, compare, evaluate, inspect, lab, lesion
+from resnet_demo.lab_commands import EXPERIMENTS, lab
+from resnet_demo.network_commands import classify, compare, evaluate, inspect, lesion
 from resnet_demo.progress import ProgressBars
 from resnet_demo.runs import control
 from resnet_demo.sentences import Answer, run_sentence, say
@@ -242,8 +243,13 @@ def parser() -> argparse.ArgumentParser:
     add_sample_options(sub, 500)
     add_sample_options(command("compare", compare, "model", "other"), 64)
     sub = command("lab", lab)
-    sub.add_argument("experiment", choices=("initialisation",))
-    sub.add_argument("--data", default="shapes")
+    sub.add_argument("experiment", choices=tuple(EXPERIMENTS))
+    sub.add_argument("--data", default="shapes", help="DATA; the paper's is cifar10")
+    sub.add_argument("--protocol", default="quick", help="degradation: quick, short or paper")
+    sub.add_argument("--depths", default="", help="degradation: as in 20,56; 6n + 2 each")
+    sub.add_argument("--seeds", type=int, default=0, help="degradation: networks of each kind")
+    sub.add_argument("--estimate", action="store_true", help="degradation: say how long, and end")
+    sub.add_argument("--lab", default="", metavar="ID", help="go on with this lab")
     add_train_options(command("estimate", estimate))
     add_train_options(command("find-lr", find_lr))
     return top

@@ -12,7 +12,6 @@ from resnet_demo.sentences import (
     block_lines,
     lesion_lines,
     picture_sentence,
-    ratio_lines,
     say,
 )
 
@@ -116,17 +115,4 @@ def compare(args: argparse.Namespace) -> Answer:
     say(args, " " * 10 + " ".join(f"{name:>9}" for name in answer["columns"]))
     for name, row in zip(answer["rows"], answer["cka"]):
         say(args, f"{name:10}" + " ".join(f"{value:9.2f}" for value in row))
-    return answer
-
-
-def lab(args: argparse.Namespace) -> Answer:
-    """experiments of the paper; initialisation: gradients by depth before any training"""
-    from resnet_demo.lab.initialisation import run
-
-    home = Home.find(args.home)
-    home.make()
-    with ProgressBars() as bars:
-        answer = bars.follow(run(args.data, home))
-    for line in ratio_lines(answer["rows"]):
-        say(args, line)
     return answer

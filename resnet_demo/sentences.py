@@ -90,3 +90,34 @@ def ratio_lines(rows: list[Answer]) -> Iterator[str]:
     for arch in dict.fromkeys(row["arch"] for row in rows):
         ratios = [row["ratio"] for row in rows if row["arch"] == arch]
         yield f"{arch:10} first block / last convolution: {median(ratios):,.1f} (n = {len(ratios)})"
+
+
+def lab_lines(answer: Answer) -> Iterator[str]:
+    """Of `lab degradation`: the table, then the verdict."""
+    yield "layers  plain: train, val error      residual: train, val error   plain - residual"
+    for row in answer["table"]:
+        cells = [error_in(row[kind][part]) for kind in ("plain", "residual") for part in PARTS]
+        gap = "-" if row["gap"] is None else f"{row['gap']:+.1f}"
+        yield f"{row['depth']:6}  {cells[0]:>14} {cells[1]:>14}  {cells[2]:>14} {cells[3]:>14}  {gap:>7}"
+    for finding in answer["verdict"]:
+        yield f"{finding['question']} {finding['outcome'].capitalize()}. {finding['why']}"
+
+
+PARTS = ("train", "val")
+
+
+def error_in(cell: Answer | None) -> str:
+    if cell is None:
+        return "-"
+    return f"{cell['mean']:.1f} +- {(cell['high'] - cell['low']) / 2:.1f} %"
+
+
+def landscape_lines(found: list[Answer]) -> Iterator[str]:
+    """Of `lab landscape`: how high the slice rises above its middle."""
+    for one in found:
+        losses = [loss for row in one["losses"] for loss in row]
+        middle = one["losses"][one["side"] // 2][one["side"] // 2]
+        yield (
+            f"{one['arch']}: loss {middle:.3f} at the network, median {median(losses):.3g} and at "
+            f"most {max(losses):.3g} within {one['reach']:g} filter norms (n = {one['n']})"
+        )

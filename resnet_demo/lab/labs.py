@@ -128,3 +128,15 @@ def delete(home: Home, lab: Lab) -> str:
         control.delete(home, run)
     shutil.rmtree(home.labs / lab.lab)
     return f"Lab {lab.lab} and its {len(runs)} runs were deleted."
+
+
+def deepest_pair(home: Home, lab: Lab) -> list[str]:
+    """The finished runs with the most layers, of the first seed: plain, then residual."""
+    runs = [run for run in runs_of(home, lab) if run.state == "finished"]
+    found = []
+    for kind in ("plain", "resnet"):
+        mine = [run for run in runs if run.arch.startswith(kind)]
+        found += sorted(mine, key=lambda run: (-int(run.arch.removeprefix(kind)), run.seed))[:1]
+    if not found:
+        raise UserError(f"No run of lab {lab.lab} has finished yet. Wait for it, or resume it.")
+    return [run.run for run in found]

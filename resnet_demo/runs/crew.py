@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import IO
 
 from resnet_demo.config import Home, UserError
 from resnet_demo.runs import control
@@ -19,6 +18,7 @@ from resnet_demo.runs.locks import try_lock
 from resnet_demo.runs.worker import POLL_SECONDS, Halt, Worker
 
 log = logging.getLogger(__name__)
+WAITING = "Waiting for another run or a measurement."
 
 
 def train_here(home: Home, run: str) -> str:
@@ -58,8 +58,7 @@ class Crew:
             for worker in self.workers:
                 worker.drop_stale_commands()
                 control.enqueue(self.home, worker.run)
-            turn = self.wait_for_turn()
-            with turn or suppress():
+            with self.turn():
                 os.nice(10)  # the page and everything else go first
                 trainings = {worker: worker.train() for worker in self.workers}
                 while self.workers:
@@ -79,24 +78,19 @@ class Crew:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, remember)
 
-    def wait_for_turn(self) -> IO | None:
-        """The lock that says who trains in this home; None when nobody is left to train."""
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for the lock that says who trains in this home, and hold it."""
         said = ""
         while self.workers:
-            mine = {worker.run for worker in self.workers}
-            ahead = [run for run in control.ahead_of(self.home, self.workers[0].run)]
-            ahead = [run for run in ahead if run not in mine]
+            ahead = self.ahead()
             lock = None if ahead else try_lock(self.home.path / "train.lock")
             if lock:
-                for worker in self.workers:
-                    control.dequeue(self.home, worker.run)
-                    worker.store.set(state="running", message="")
-                return lock
-            waiting = (
-                f"Waiting for run {ahead[0]}."
-                if ahead
-                else "Waiting for another run or a measurement."
-            )
+                with lock:
+                    self.begin()
+                    yield
+                return
+            waiting = ahead and f"Waiting for run {ahead}." or WAITING
             if waiting != said:
                 said = waiting
                 for worker in self.workers:
@@ -104,7 +98,18 @@ class Crew:
                 log.info("%s", waiting)
             time.sleep(POLL_SECONDS)
             self.look_around()
-        return None
+        yield  # nobody is left to train
+
+    def ahead(self) -> str | None:
+        """A run of others that stands before these in the line."""
+        mine = {worker.run for worker in self.workers}
+        line = control.ahead_of(self.home, self.workers[0].run)
+        return next((run for run in line if run not in mine), None)
+
+    def begin(self) -> None:
+        for worker in self.workers:
+            control.dequeue(self.home, worker.run)
+            worker.store.set(state="running", message="")
 
     def round(self, trainings: dict[Worker, Iterator[None]]) -> None:
         """One event for each run that stands furthest back, so that all advance in equal steps."""

@@ -111,6 +111,15 @@ class Store:
             found[name].append((step, value))
         return found
 
+    def binned(self, name: str, width: int, since: int = -1) -> list[tuple[int, float]]:
+        """[(last step, mean)] of every `width` steps after step `since` that have all values."""
+        rows = self.db.execute(
+            "SELECT (step - 1) / ? AS bin, avg(value), count(*) FROM metrics"
+            " WHERE name = ? AND step > ? GROUP BY bin ORDER BY bin",
+            (width, name, since),
+        )
+        return [((bin + 1) * width, value) for bin, value, count in rows if count == width]
+
     def last(self, name: str) -> float | None:
         query = "SELECT value FROM metrics WHERE name = ? ORDER BY step DESC LIMIT 1"
         row = self.db.execute(query, (name,)).fetchone()

@@ -5,8 +5,8 @@ from dataclasses import asdict, replace
 
 from resnet_demo.config import Home, Progress, TrainConfig
 from resnet_demo.data import open_data
-from resnet_demo.data.sources import count
 from resnet_demo.data.pixels import CROP_MARGIN, cached_pixels
+from resnet_demo.data.sources import count
 from resnet_demo.training import machine
 from resnet_demo.training.engine import Training
 from resnet_demo.training.estimate import fitting_px, measure

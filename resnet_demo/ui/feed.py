@@ -17,6 +17,7 @@ from resnet_demo.evaluate.interval import wilson
 from resnet_demo.runs import control
 from resnet_demo.runs.diagnosis import Signs, diagnose
 from resnet_demo.runs.store import Store
+from resnet_demo.runs.strip import relative_norms, short
 from resnet_demo.training.schedule import px_at
 from resnet_demo.ui.access import is_public
 
@@ -271,22 +272,3 @@ def thinned(points: Points, buckets: int) -> Points:
 
 def value_of(point: tuple[int, float]) -> float:
     return point[1]
-
-
-def short(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.5g}")
-
-
-def relative_norms(store: Store, since: int) -> dict[str, list]:
-    """{blocks, steps, values[step][block]}: gradient over weight norm of each block."""
-    blocks = store.fact("blocks", [])
-    gradients = store.metrics([f"param_grad_norm/{block}" for block in blocks], since)
-    weights = store.metrics([f"param_norm/{block}" for block in blocks], since)
-    by_step: dict[int, list[float | None]] = {}
-    for index, block in enumerate(blocks):
-        pairs = zip(gradients[f"param_grad_norm/{block}"], weights[f"param_norm/{block}"])
-        for (step, gradient), (_, weight) in pairs:
-            by_step.setdefault(step, [None] * len(blocks))[index] = short(gradient / (weight or 1))
-    steps = sorted(by_step)
-    steps = steps[:: max(1, len(steps) // 200)]
-    return {"blocks": blocks, "steps": steps, "values": [by_step[step] for step in steps]}

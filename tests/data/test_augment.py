@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from resnet_demo.config import Home
-from resnet_demo.config import TrainConfig
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.augment import (
     epoch_order,
     normalise,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from resnet_demo import files
 from resnet_demo.config import Home
-from resnet_demo.runs.store import Store
 from resnet_demo.runs.crew import Crew
+from resnet_demo.runs.store import Store
 from resnet_demo.training import checkpoint, engine
 
 

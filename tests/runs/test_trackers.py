@@ -10,8 +10,8 @@ import pytest
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
-from resnet_demo.runs.trackers import Tracker
 from resnet_demo.runs.crew import train_here
+from resnet_demo.runs.trackers import Tracker
 
 
 class Recorder(types.ModuleType):

@@ -11,9 +11,9 @@ import pytest
 
 from resnet_demo.config import Home, TrainConfig, UserError
 from resnet_demo.runs import control
+from resnet_demo.runs.crew import train_here
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.store import Store
-from resnet_demo.runs.crew import train_here
 from resnet_demo.runs.worker import Worker
 from tests.conftest import ROOT, draw_folder, wait_until
 

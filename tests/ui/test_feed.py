@@ -4,8 +4,8 @@ import pytest
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
-from resnet_demo.runs.store import Store
 from resnet_demo.runs.crew import train_here
+from resnet_demo.runs.store import Store
 from resnet_demo.ui import feed as feed_module
 from resnet_demo.ui.feed import Feed, columns, default_run, thinned
 

@@ -1,0 +1,74 @@
+"""The degradation experiment (He et al. 2015, section 4.2): plain against residual, by depth."""
+
+from collections.abc import Generator
+from dataclasses import asdict
+from importlib.metadata import version
+
+from resnet_demo.config import Home, Progress, TrainConfig, shown_data
+from resnet_demo.lab.labs import Lab, runs_of, state_of
+from resnet_demo.lab.summary import rows_of, table
+from resnet_demo.lab.verdict import verdict
+from resnet_demo.runs import control
+from resnet_demo.runs.store import Store
+
+VERSIONS = ("torch", "torchvision", "timm", "gradio")
+
+
+def summary(home: Home, lab: Lab) -> dict[str, object]:
+    """The JSON of `lab degradation`. The verdict speaks of runs that have finished."""
+    rows, runs = rows_of(home, lab), runs_of(home, lab)
+    findings = verdict([row for row in rows if row["state"] == "finished"])
+    return {
+        "lab": lab.lab,
+        "protocol": lab.protocol,
+        "data": shown_data(lab.data),
+        "state": state_of(runs),
+        "seconds": sum(run.seconds for run in runs),
+        "rows": rows,
+        "table": table(rows),
+        "verdict": [asdict(finding) for finding in findings],
+    }
+
+
+def record(home: Home, lab: Lab) -> dict[str, object]:
+    """The summary with everything that is needed to repeat it: configurations, versions, machine."""
+    configs, machines = [], set()
+    for run in runs_of(home, lab):
+        with Store(control.run_dir(home, run.run)) as store:
+            configs.append(shown(store.config))
+            machines.add(store.fact("machine"))
+    return {
+        **summary(home, lab),
+        "configs": configs,
+        "versions": {name: version(name) for name in VERSIONS},
+        "machine": ", ".join(sorted(filter(None, machines))),
+    }
+
+
+def shown(config: TrainConfig) -> dict[str, object]:
+    return config.to_dict() | {"data": shown_data(config.data)}
+
+
+def estimate(configs: list[TrainConfig], home: Home) -> Generator[Progress, None, dict]:
+    """How long the networks would take here, one measured for each depth and kind."""
+    from resnet_demo.data.sources import count
+    from resnet_demo.training import machine
+    from resnet_demo.training.estimate import measure
+
+    num_classes, *sizes = yield from count(configs[0], home)
+    machine.prepare()
+    seconds, by_arch = 0.0, {}
+    for config in configs:
+        if config.arch not in by_arch:
+            by_arch[config.arch] = yield from measure(config, num_classes)
+        seconds += by_arch[config.arch].seconds(config, *sizes)
+    where = machine.describe_machine()
+    sentence = f"{len(configs)} networks take about {spoken(seconds)} here ({where})."
+    return {"seconds": seconds, "networks": len(configs), "machine": where, "sentence": sentence}
+
+
+def spoken(seconds: float) -> str:
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} seconds"

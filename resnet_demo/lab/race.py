@@ -1,0 +1,42 @@
+"""Train a lab, then measure and report: one process holds all runs and advances them in equal
+steps."""
+
+import json
+import logging
+from collections.abc import Generator
+
+from resnet_demo.config import Home, Progress
+from resnet_demo.files import write_whole
+from resnet_demo.lab.blocks import measure_blocks
+from resnet_demo.lab.degradation import record
+from resnet_demo.lab.labs import Lab, unfinished
+from resnet_demo.lab.report import report
+from resnet_demo.progress import ProgressBars
+from resnet_demo.runs.crew import Crew
+from resnet_demo.runs.worker import log_to
+
+
+def race(home: Home, lab: Lab, bars: ProgressBars) -> None:
+    """Go on with what has not finished. Raises KeyboardInterrupt when interrupted, with all kept;
+    UserError when every run failed."""
+    runs = unfinished(home, lab)
+    if not runs:
+        return
+    handler = log_to(home.labs / lab.lab)
+    crew = Crew(home, runs)
+    crew.workers[0].progress = bars.show
+    try:
+        crew.work()
+    finally:
+        logging.getLogger("resnet_demo").removeHandler(handler)
+    if crew.signalled:
+        raise KeyboardInterrupt
+
+
+def finish(home: Home, lab: Lab) -> Generator[Progress, None, None]:
+    """Measure the blocks of finished runs; write report.html and report.json."""
+    yield from measure_blocks(home, lab)
+    folder = home.labs / lab.lab
+    page, numbers = report(home, lab).encode(), json.dumps(record(home, lab)).encode()
+    write_whole(folder / "report.html", lambda file: file.write(page))
+    write_whole(folder / "report.json", lambda file: file.write(numbers))
