@@ -41,7 +41,7 @@ def measure(data: str, place: Path) -> dict[str, object]:
 def race(data: str, home: Home, seed: int) -> dict[str, object]:
     """The JSON of the command, with its seconds from start to end."""
     home.make()
-    configs = [replace(c, seed=seed) for c in finish(protocols.configs("quick", data, home))]
+    configs = [replace(c, seed=seed) for c in protocols.configs("quick", data, home)]
     lab = labs.create(home, "quick", configs)
     started = time.perf_counter()
     command = [sys.executable, "-m", "resnet_demo", "lab", "degradation", "--json"]

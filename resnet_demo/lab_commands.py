@@ -35,10 +35,8 @@ def degradation(args: argparse.Namespace, home: Home) -> Answer:
         if args.lab:
             found = labs.open_lab(home, args.lab)
         else:
-            chosen = protocols.configs(
-                args.protocol, args.data, home, depths_in(args.depths), args.seeds
-            )
-            configs = bars.follow(chosen)
+            depths = protocols.depths_in(args.depths)
+            configs = protocols.configs(args.protocol, args.data, home, depths, args.seeds)
             expected = bars.follow(estimate(configs, home))
             say(args, expected["sentence"])
             if args.estimate:
@@ -74,11 +72,3 @@ EXPERIMENTS = {
     "initialisation": initialisation,
     "landscape": landscape,
 }
-
-
-def depths_in(text: str) -> tuple[int, ...]:
-    """From "20,56"; raises UserError for what is no number."""
-    try:
-        return tuple(int(word) for word in text.split(",") if word.strip())
-    except ValueError:
-        raise UserError(f"--depths takes numbers with commas, as in 20,56. Got '{text}'.") from None

@@ -94,11 +94,11 @@ def ratio_lines(rows: list[Answer]) -> Iterator[str]:
 
 def lab_lines(answer: Answer) -> Iterator[str]:
     """Of `lab degradation`: the table, then the verdict."""
-    yield "layers  plain: train, val error      residual: train, val error   plain - residual"
+    yield "layers    plain, train     plain, val  residual, train  residual, val  less by"
     for row in answer["table"]:
         cells = [error_in(row[kind][part]) for kind in ("plain", "residual") for part in PARTS]
         gap = "-" if row["gap"] is None else f"{row['gap']:+.1f}"
-        yield f"{row['depth']:6}  {cells[0]:>14} {cells[1]:>14}  {cells[2]:>14} {cells[3]:>14}  {gap:>7}"
+        yield f"{row['depth']:6}  " + " ".join(f"{cell:>14}" for cell in (*cells, gap))
     for finding in answer["verdict"]:
         yield f"{finding['question']} {finding['outcome'].capitalize()}. {finding['why']}"
 

@@ -86,14 +86,26 @@ def open_data(name: str, home: Home) -> Generator[Progress, None, Pictures]:
     return folder((yield from imagenette_folder(rest, home)))
 
 
-def count(config: TrainConfig, home: Home) -> Generator[Progress, None, tuple[int, int, int]]:
+def open_here(name: str, home: Home) -> Pictures | None:
+    """As `open_data`; None for what would have to be downloaded first."""
+    work = open_data(name, home)
+    try:
+        next(work)
+    except StopIteration as end:
+        return end.value
+    work.close()
+    return None
+
+
+def count(config: TrainConfig, home: Home) -> tuple[int, int, int]:
     """Classes and pictures that a run would use; nothing is downloaded for it."""
-    known = PUBLISHED.get(config.data.partition(":")[0])
-    if known is None:
-        pictures = yield from open_data(config.data, home)
-        known = len(pictures.classes), len(pictures.train), len(pictures.val)
-    classes, train, val = known
+    classes, train, val = PUBLISHED.get(config.data.partition(":")[0]) or sizes(config.data, home)
     return classes, min(train, config.num_train or train), min(val, config.num_val or val)
+
+
+def sizes(data: str, home: Home) -> tuple[int, int, int]:
+    pictures = open_here(data, home)
+    return len(pictures.classes), len(pictures.train), len(pictures.val)
 
 
 def folder(root: Path) -> Pictures:

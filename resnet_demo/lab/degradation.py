@@ -31,7 +31,7 @@ def summary(home: Home, lab: Lab) -> dict[str, object]:
 
 
 def record(home: Home, lab: Lab) -> dict[str, object]:
-    """The summary with everything that is needed to repeat it: configurations, versions, machine."""
+    """The summary with what is needed to repeat it: configurations, versions, machine."""
     configs, machines = [], set()
     for run in runs_of(home, lab):
         with Store(control.run_dir(home, run.run)) as store:
@@ -55,7 +55,7 @@ def estimate(configs: list[TrainConfig], home: Home) -> Generator[Progress, None
     from resnet_demo.training import machine
     from resnet_demo.training.estimate import measure
 
-    num_classes, *sizes = yield from count(configs[0], home)
+    num_classes, *sizes = count(configs[0], home)
     machine.prepare()
     seconds, by_arch = 0.0, {}
     for config in configs:

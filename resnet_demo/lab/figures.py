@@ -1,15 +1,17 @@
 """A lab's figures, drawn here once for the page and for the report. Plain orange, residual blue;
 training thin, validation bold; the deeper the network, the stronger its colour."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from statistics import median
 from typing import NamedTuple
 
 import numpy as np
+from bokeh.embed import json_item
 from bokeh.models import ColorBar, ColumnDataSource, FactorRange, LogColorMapper, Plot
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
-from resnet_demo.config import Home
+from resnet_demo.config import Home, Progress
 from resnet_demo.lab import kept, paper
 from resnet_demo.lab.curves import curves
 from resnet_demo.lab.labs import Lab, deepest_pair, runs_of
@@ -27,6 +29,7 @@ SHADES = {  # five depths at most, from the shallowest
 }
 LEVELS = 12  # of a contour picture
 HEIGHT = 300
+EMPTY: dict[str, list[float]] = {"x": [], "mean": [], "low": [], "high": []}
 
 
 class Drawing(NamedTuple):
@@ -74,6 +77,12 @@ class Palette(NamedTuple):
             drawn.legend.label_text_color = text
 
 
+def for_page(drawing: Drawing) -> dict[str, object]:
+    """{item, title, caption}: `Bokeh.embed.embed_item(item, place)` draws it."""
+    title = drawing.figure.title.text
+    return {"item": json_item(drawing.figure), "title": title, "caption": drawing.caption}
+
+
 # --- the race ------------------------------------------------------------------------------------
 
 
@@ -93,13 +102,14 @@ def panel(home: Home, runs: list[Run], lines: dict, kind: str, palette: Palette)
     marks = paper.marks(classes_of(home, runs))["plain" if kind == "plain" else "residual"]
     for arch in archs_of(runs, kind):
         colour = palette.of(arch, depths)
-        for part, width in (("train", 1.2), ("val", 3.2)):
-            source = source_of(lines, f"{arch} {part}")
+        for part, width, dots in (("train", 1.2, 0), ("val", 3.2, 6)):
+            known = lines.get(f"{arch} {part}", EMPTY)
+            source = ColumnDataSource(known, name=f"{arch} {part}")
             drawn.varea("x", "low", "high", source=source, color=colour, alpha=0.15)
             drawn.line(
                 "x", "mean", source=source, color=colour, width=width, legend_label=shown(arch)
             )
-        drawn.scatter("x", "mean", source=source_of(lines, f"{arch} val"), color=colour, size=5)
+            drawn.scatter("x", "mean", source=source, color=colour, size=dots)
         depth = int(arch.removeprefix(kind))
         if depth in marks:
             drawn.scatter(
@@ -109,11 +119,6 @@ def panel(home: Home, runs: list[Run], lines: dict, kind: str, palette: Palette)
     note = f" {paper.NOTE}" if marks and kind == "resnet" else ""
     caption = "Training error thin (pictures as augmented), validation error bold; lower is better."
     return Drawing(drawn, caption + note)
-
-
-def source_of(lines: dict, key: str) -> ColumnDataSource:
-    empty = {"x": [], "mean": [], "low": [], "high": []}
-    return ColumnDataSource(lines.get(key, empty), name=key)
 
 
 def shown(arch: str) -> str:
@@ -213,7 +218,7 @@ BLOCK_FIGURES = (  # title, y axis, what of a block, how to read it
         "share of what passes",
         lambda block: [block["distance"]],
         "How much a block changes what its shortcut carries: the norm of the change over that of "
-        "what passes. Residual blocks can stay near 0; plain blocks cannot pass anything unchanged.",
+        "what passes. Residual blocks can stay near 0; plain blocks pass nothing unchanged.",
     ),
 )
 
@@ -286,3 +291,43 @@ def contours(one: dict, log: np.ndarray, levels: np.ndarray, palette: Palette) -
     drawn.add_layout(bar, "right")
     drawn.scatter([0], [0], marker="cross", size=12, color="#ffffff", line_width=2)
     return drawn
+
+
+# --- before any training -------------------------------------------------------------------------
+
+
+def drawn_initialisation(
+    data: str, home: Home, dark: bool
+) -> Generator[Progress, None, dict[str, object]]:
+    """The answer of `lab.initialisation` with its `drawing`."""
+    from resnet_demo.lab.initialisation import run
+
+    answer = yield from run(data, home)
+    return answer | {"drawing": for_page(initialisation(answer, dark))}
+
+
+def initialisation(answer: dict, dark: bool) -> Drawing:
+    """The median over seeds of every network."""
+    palette = Palette(dark)
+    drawn = palette.blank(
+        "Gradients before any training", "layers", "first block over last convolution",
+        y_axis_type="log",
+    )  # fmt: skip
+    said = []
+    for kind, name in (("plain", "plain (orange)"), ("resnet", "residual (blue)")):
+        by_depth: dict[int, list[float]] = {}
+        for row in answer["rows"]:
+            if row["arch"].startswith(kind):
+                by_depth.setdefault(row["depth"], []).append(row["ratio"])
+        middle = [median(ratios) for ratios in by_depth.values()]
+        colour = SHADES[kind, dark][2]
+        drawn.line(list(by_depth), middle, color=colour, width=3)
+        drawn.scatter(list(by_depth), middle, color=colour, size=8)
+        said.append(f"{name} {', '.join(f'{ratio:.3g}' for ratio in middle)}")
+    return Drawing(drawn, (
+        f"Relative gradient norm of the first block's convolution over that of the last, by "
+        f"depth, median of the seeds, {answer['n']} pictures of {answer['data']}: "
+        f"{'; '.join(said)}. Above 1 the gradient grows toward the picture (it explodes, compare "
+        "Yang et al. 2019), below 1 it vanishes. It takes a batch in train mode; one picture in "
+        "eval mode shows nothing of it."
+    ))  # fmt: skip

@@ -2,14 +2,12 @@
 
 import itertools
 import math
-from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 
 from resnet_demo.config import (
     CIFAR_DEPTHS,
     LIMITS,
     Home,
-    Progress,
     TrainConfig,
     UserError,
     require_one_of,
@@ -65,7 +63,7 @@ PROTOCOLS: dict[str, Protocol] = {
 
 def configs(
     protocol: str, data: str, home: Home, depths: tuple[int, ...] = (), seeds: int = 0
-) -> Generator[Progress, None, list[TrainConfig]]:
+) -> list[TrainConfig]:
     """Plain and residual at every depth and seed; `depths` and `seeds` replace the protocol's.
 
     Raises UserError for a depth that is none of section 4.2's, with the reason.
@@ -74,7 +72,7 @@ def configs(
     chosen = PROTOCOLS[protocol]
     base = TrainConfig(data=data, **COMMON | chosen.settings)
     if base.iterations:
-        _, train, _ = yield from count(base, home)
+        _, train, _ = count(base, home)
         epochs = math.ceil(base.iterations / base.num_batches(train))
         base = replace(base, epochs=min(epochs, int(LIMITS["epochs"][1])))
     for depth in depths:
@@ -92,3 +90,11 @@ def check_depth(depth: int) -> None:
             f"{depth} layers cannot be built: section 4.2 stacks 3 stages of n blocks of 2 layers, "
             f"6n + 2 in all. Near depths here: {min(near)} and {max(near)}."
         )
+
+
+def depths_in(text: str) -> tuple[int, ...]:
+    """From "20,56"; raises UserError for what is no number."""
+    try:
+        return tuple(int(word) for word in text.split(",") if word.strip())
+    except ValueError:
+        raise UserError(f"Depths are numbers with commas, as in 20,56. Got '{text}'.") from None

@@ -5,7 +5,7 @@ import json
 from datetime import datetime
 
 from bokeh.embed import components
-from bokeh.resources import INLINE
+from bokeh.resources import Resources
 
 from resnet_demo.config import Home
 from resnet_demo.lab import figures
@@ -14,6 +14,7 @@ from resnet_demo.lab.figures import Drawing
 from resnet_demo.lab.labs import Lab
 from resnet_demo.lab.protocols import PROTOCOLS
 
+BOKEH = Resources(mode="inline", components=["bokeh"])
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -45,11 +46,12 @@ def report(home: Home, lab: Lab) -> str:
     repeat = {name: found[name] for name in ("versions", "configs")}
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{STYLE}</style>{INLINE.render_js()}"
+        f"<style>{STYLE}</style>{BOKEH.render_js()}"
         f"<h1>{title}</h1><p>{html.escape(about)}</p>{verdict}"
         f'<div class="figures">{"".join(shown[:2])}</div>{table_of(found["table"])}'
         f'<h2>Why, as far as we can see it</h2><div class="figures">{"".join(shown[2:])}</div>'
-        f"<h2>To repeat it</h2><pre>{html.escape(json.dumps(repeat, indent=1))}</pre>{script}</html>"
+        f"<h2>To repeat it</h2><pre>{html.escape(json.dumps(repeat, indent=1))}</pre>"
+        f"{script}</html>"
     )
 
 

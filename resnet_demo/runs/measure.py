@@ -6,10 +6,16 @@ Imports no torch: the page asks here.
 import json
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from typing import IO
 
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, Progress, TrainConfig, UserError
 from resnet_demo.runs.control import child_environment
 from resnet_demo.runs.locks import try_lock
+
+POLL_SECONDS = 0.3
 
 
 def ask(home: Home, command: str, config: TrainConfig) -> dict[str, object]:
@@ -24,21 +30,56 @@ def evaluate(home: Home, model: str, data: str, split: str) -> dict[str, object]
 
 def measured(home: Home, command: str, *words: str) -> dict[str, object]:
     """Raises UserError when the command refuses, or when a run under way would spoil it."""
+    with alone(home):
+        done = subprocess.run(
+            command_line(home, command, *words), capture_output=True, text=True,
+            env=child_environment(),
+        )  # fmt: skip
+    refuse_failure(done.returncode, done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def followed(
+    home: Home, progress: Callable[[], Progress], command: str, *words: str
+) -> Generator[Progress, None, dict[str, object]]:
+    """As `measured`, of a command that keeps what it has done: it is ended when this is closed."""
+    with alone(home), tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
+        process = subprocess.Popen(
+            command_line(home, command, *words), stdout=out, stderr=told, env=child_environment()
+        )
+        try:
+            while process.poll() is None:
+                yield progress()
+                time.sleep(POLL_SECONDS)
+        finally:
+            process.terminate()
+            process.wait()
+        refuse_failure(process.returncode, text_of(told))
+        return json.loads(text_of(out).splitlines()[-1])
+
+
+def alone(home: Home) -> IO:
+    """The lock that keeps runs from training meanwhile."""
     home.make()
     lock = try_lock(home.path / "train.lock", patience=0.5)
     if lock is None:
         raise UserError("A run is under way here; measure when it is over, or pause and stop it.")
-    with lock:
-        done = subprocess.run(
-            [sys.executable, "-m", "resnet_demo", command, "--json", "--home", str(home.path)]
-            + list(words),
-            capture_output=True,
-            text=True,
-            env=child_environment(),
-        )
-    if done.returncode:
-        raise UserError(done.stderr.strip().splitlines()[-1] if done.stderr else "It failed.")
-    return json.loads(done.stdout.splitlines()[-1])
+    return lock
+
+
+def command_line(home: Home, command: str, *words: str) -> list[str]:
+    options = ["--json", "--home", str(home.path)]
+    return [sys.executable, "-m", "resnet_demo", command, *options, *words]
+
+
+def refuse_failure(status: int, said: str) -> None:
+    if status:
+        raise UserError(said.strip().splitlines()[-1] if said.strip() else "It failed.")
+
+
+def text_of(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
 
 
 def options(config: TrainConfig) -> list[str]:

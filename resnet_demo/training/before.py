@@ -15,7 +15,7 @@ from resnet_demo.training.lr_finder import STEPS, suggest, sweep
 
 def estimate(config: TrainConfig, home: Home) -> Generator[Progress, None, dict[str, object]]:
     """Seconds from the first step to the last validation, and the side that keeps the budget."""
-    num_classes, *sizes = yield from count(config, home)
+    num_classes, *sizes = count(config, home)
     machine.prepare()
     speed = yield from measure(config, num_classes)
     px = fitting_px(config, speed, *sizes)

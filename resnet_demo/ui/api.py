@@ -6,6 +6,7 @@ from pathlib import Path
 import gradio as gr
 
 from resnet_demo.config import Home, TrainConfig, UserError, shown_data
+from resnet_demo.lab import degradation, labs, protocols
 from resnet_demo.runs import control, measure
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_model, require_steering
@@ -17,7 +18,7 @@ from resnet_demo.ui.live import Live
 
 
 def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
-    """`/start /control /runs /history /classify /classify_batch /evaluate /inspect /lesion`."""
+    """`/start /control /runs /history /classify /classify_batch /evaluate /inspect /lesion /lab`."""
     live = Live(home)
 
     @friendly
@@ -59,6 +60,20 @@ def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
         require_steering(request, token)  # a minute of all cores
         return measure.evaluate(home, check_model(model), data, split)
 
+    @friendly
+    def lab(
+        lab: str, protocol: str, data: str, depths: list[int], seeds: int, token: str,
+        request: gr.Request,
+    ) -> dict:  # fmt: skip
+        """How a lab stands, or a new one when none is named."""
+        if lab:
+            return degradation.record(home, labs.open_lab(home, lab))
+        require_steering(request, token)
+        wanted = protocols.depths_in(",".join(map(str, depths)))
+        configs = protocols.configs(protocol, data, home, wanted, seeds)
+        return degradation.summary(home, labs.start(home, protocol, configs))
+
+    gr.api(lab, api_name="lab")
     for name, function in (("classify", classify), ("classify_batch", classify_batch)):
         gr.api(function, api_name=name)
     gr.api(evaluate, api_name="evaluate")

@@ -45,7 +45,7 @@ const LONG = {
   lesion: () => ({ kind: "lesion", model: asked.model }),
   cuts: () => ({ kind: "lesion", model: asked.model, off: here(off), unplugged: here(unplugged) }),
   compare: () => ({ kind: "compare", model: asked.model, other: asked.other || asked.model, n: Math.max(2, Math.min(64, Number(find(".n").value))) }),
-  initialisation: () => ({ kind: "initialisation" }),
+  initialisation: () => ({ kind: "initialisation", dark: document.body.classList.contains("dark") }),
 };
 const RESULTS = { lesion: drawLesion, cuts: drawLesion, compare: drawLikeness, initialisation: drawInitialisation };
 
@@ -115,18 +115,15 @@ function drawLikeness(answer) {
   for (const cell of table.querySelectorAll("td")) cell.style.setProperty("--share", cell.textContent);
 }
 
-function drawInitialisation({ data, n, rows }) {
+function drawInitialisation({ data, n, rows, drawing }) {
   const middle = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)], archs = [...new Set(rows.map((row) => row.arch))];
   const found = archs.map((arch) => { const mine = rows.filter((row) => row.arch === arch); return { ...mine[0], ratio: middle(mine.map((row) => row.ratio)), n: mine.length }; });
   grid(`Untrained networks, batch normalisation in train mode, ${n} pictures of ${data}: relative gradient norm of the first block's convolution over that of the last convolution, median of ${found[0].n} seeds.`, ["network", "first over last"], found.map((row) => [row.arch, row.ratio.toLocaleString("en", { maximumFractionDigits: 1 })]));
-  const figure = plot("Gradients before any training", "first block over last convolution", { y_axis_type: "log", x_axis_label: "layers" });
-  for (const residual of [true, false]) {
-    const mine = found.filter((row) => row.residual === residual), color = COLOURS[residual ? 0 : 1];
-    figure.line(mine.map((row) => row.depth), mine.map((row) => row.ratio), { color, line_width: 3 });
-    figure.scatter(mine.map((row) => row.depth), mine.map((row) => row.ratio), { color, size: 8 });
-  }
-  const said = (residual) => { const mine = found.filter((row) => row.residual === residual).map((row) => row.ratio); return mine.map((one) => number(one)).join(", "); };
-  put(find(".losses"), figure, `First block over last, by depth: plain (orange) ${said(false)}; residual (blue) ${said(true)}. Above 1 the gradient grows toward the picture (it explodes, compare Yang et al. 2019), below 1 it vanishes. This needs a batch in train mode; one picture in eval mode shows nothing of the kind.`);
+  const box = find(".losses").querySelector("div");
+  box.replaceChildren();
+  find(".losses figcaption").textContent = drawing.caption;
+  box.setAttribute("aria-label", `${drawing.title}. ${drawing.caption}`);
+  Bokeh.embed.embed_item(drawing.item, box);
 }
 
 // --- beginning ---------------------------------------------------------------------------------

@@ -218,9 +218,10 @@ class Inspector:
         return compare(*pair, self.measurable(asked.get("data")), self.home, how_many(asked, 64))
 
     def initialisation(self, asked: Asked) -> Generator:
-        from resnet_demo.lab.initialisation import run
+        from resnet_demo.lab.figures import drawn_initialisation
 
-        return run(self.measurable(asked.get("data")), self.home)
+        data = self.measurable(asked.get("data"))
+        return drawn_initialisation(data, self.home, asked.get("dark") is True)
 
     def gif(self, asked: Asked) -> Generator:
         from resnet_demo.probe.through import gif

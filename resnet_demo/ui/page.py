@@ -11,12 +11,12 @@ from starlette.middleware import Middleware
 from resnet_demo.config import Home, UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
-from resnet_demo.ui import api, classify_tab, inspect_tab, train_tab
+from resnet_demo.ui import api, classify_tab, inspect_tab, lab_tab, train_tab
 from resnet_demo.ui.access import LOOPBACK, MAX_UPLOAD_BYTES, BodyLimit, is_public
 from resnet_demo.ui.classifier import Classifier
 from resnet_demo.ui.live import bokeh_files
 
-TABS = ("train", "classify", "inspect")
+TABS = ("train", "classify", "inspect", "lab")
 CSS = (Path(__file__).parent / "page.css").read_text()
 THEME = gr.themes.Default(
     primary_hue="blue",
@@ -36,11 +36,13 @@ def build(home: Home) -> gr.Blocks:
         classifier = Classifier(home)
         with gr.Tabs() as tabs:
             with gr.Tab("Train", id="train"):
-                train_tab.build(home)
+                token = train_tab.build(home)
             with gr.Tab("Classify", id="classify"):
                 classified = classify_tab.build(home, classifier)
             with gr.Tab("Inspect", id="inspect") as inspect:
                 inspected = inspect_tab.build(home, classifier, inspect)
+            with gr.Tab("Lab", id="lab"):
+                lab_tab.build(home, inspected.inspector, token)
         page.load(reopen, None, [tabs, classified.model, inspected.model], api_visibility="private")
         classified.inside.click(
             lambda picture, model: (gr.Tabs(selected="inspect"), picture and str(picture), model),

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from resnet_demo.config import Home, UserError
-from resnet_demo.data.sources import Split, open_data
+from resnet_demo.data.sources import Split, open_here
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_shown
@@ -58,13 +58,10 @@ def shown(home: Home, run: str, predictions: dict, indices: list[int]) -> dict[s
 
 def validation(home: Home, data: str) -> Split:
     """Raises UserError when the pictures are not here any more."""
-    work = open_data(data, home)
-    try:
-        next(work)
-    except StopIteration as end:
-        return end.value.val
-    work.close()
-    raise UserError(f"The pictures of {data} are not on this machine any more.")
+    pictures = open_here(data, home)
+    if pictures is None:
+        raise UserError(f"The pictures of {data} are not on this machine any more.")
+    return pictures.val
 
 
 def picture(split: Split, place: int | None) -> str | None:

@@ -23,7 +23,7 @@ from resnet_demo.config import (
     UserError,
 )
 from resnet_demo.data.preview import preview
-from resnet_demo.data.sources import open_data
+from resnet_demo.data.sources import open_here
 from resnet_demo.runs import control
 from resnet_demo.runs import measure as measuring
 from resnet_demo.ui.access import check_shown, is_public, require_steering
@@ -122,13 +122,8 @@ def fill_in(choice: str) -> list[Any]:
 def tiles(config: TrainConfig, home: Home) -> str:
     """Augmented training pictures of each class as HTML."""
     check_shown(config.data)
-    work = open_data(config.data, home)
-    try:
-        next(work)
-    except StopIteration as end:
-        pictures = end.value
-    else:
-        work.close()
+    pictures = open_here(config.data, home)
+    if pictures is None:
         return f"<p>{config.data} is not on this machine yet; Start downloads it first.</p>"
     parts = [
         f'<figure><img src="{strip(images)}" alt="{len(images)} pictures of {html.escape(name)}">'
@@ -171,8 +166,8 @@ def networks_table(depth: int, shortcuts: bool) -> str:
     return f'<div class="networks"><table><tr>{head}</tr>{cells}{total}</table></div>'
 
 
-def build(home: Home) -> None:
-    """Lay out the tab and wire it."""
+def build(home: Home) -> Component:
+    """Lay out the tab and wire it; returns the box of the admin token, which all tabs share."""
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             form = Form()
@@ -198,6 +193,7 @@ def build(home: Home) -> None:
     networks = [form.widgets["depth"], form.widgets["shortcuts"]]
     for event in (acc.expand, networks[0].change, networks[1].change):
         event(networks_table, networks, table, api_visibility="private", show_progress="hidden")
+    return token
 
 
 def wire(home: Home, form: Form, token: Component, start: Component, started: Component) -> None:

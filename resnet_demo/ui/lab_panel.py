@@ -1,0 +1,188 @@
+"""What the Lab panel's script may call; every answer is plain JSON, an error is a sentence."""
+
+import json
+from collections.abc import Callable, Generator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import gradio as gr
+
+from resnet_demo.config import Home, require_one_of, shown_data
+from resnet_demo.lab import curves, degradation, guess, kept, labs
+from resnet_demo.lab.labs import Lab
+from resnet_demo.runs import measure
+from resnet_demo.ui.access import may_steer, require_steering
+from resnet_demo.ui.feed import Feed
+from resnet_demo.ui.inspector import Inspector
+from resnet_demo.ui.jobs import Jobs
+from resnet_demo.ui.live import told
+
+HERE = Path(__file__).parent
+LISTED = 40  # newest labs
+RUNS_A_SECOND = 4  # read for a page; a lab of many runs is asked for less often
+Asked = dict[str, object]
+
+
+class LabPanel:
+    """Answers the pages of one home."""
+
+    def __init__(self, home: Home, inspector: Inspector) -> None:
+        self.home, self.inspector = home, inspector
+        self.feed, self.jobs = Feed(home), Jobs()
+
+    def build(self) -> gr.HTML:
+        def poll(asked: dict, request: gr.Request) -> dict:
+            allowed = may_steer(request, str(as_dict(asked).get("token", "")))
+            return {**told(lambda: self.poll(as_dict(asked))), "may_steer": allowed}
+
+        def steer(asked: dict, request: gr.Request) -> dict:
+            return told(lambda: self.steer(as_dict(asked), request))
+
+        def work(asked: dict, request: gr.Request) -> dict:
+            return told(lambda: self.work(as_dict(asked), request))
+
+        functions = [poll, steer, work]
+        for name in ("drawings", "guess", "files", "progress", "stop"):
+            functions.append(answering(name, getattr(self, name)))
+        return gr.HTML(
+            value=None,
+            html_template=(HERE / "lab.html").read_text(),
+            js_on_load=(HERE / "lab.js").read_text(),
+            server_functions=functions,
+            apply_default_css=False,
+            elem_id="lab",
+        )
+
+    # --- watching --------------------------------------------------------------------------------
+
+    def poll(self, asked: Asked) -> dict[str, object]:
+        """asked: {lab, have: {line: last x}}. The lab that was asked for, else the newest."""
+        known = self.feed.once_a_second(("labs",), self.list_labs)
+        names = [lab["lab"] for lab in known]
+        name = asked.get("lab") if asked.get("lab") in names else next(iter(names), None)
+        answer = {"labs": known, "lab": name, "pace": self.feed.pace(asked.get("viewer"))}
+        if name:
+            have = cursors(asked.get("have"))
+            key = ("lab", name, tuple(sorted(have.items())))
+            answer |= self.feed.once_a_second(key, lambda: self.read(name, have))
+            answer["pace"] = max(answer["pace"], len(answer["rows"]) / RUNS_A_SECOND)
+        return answer
+
+    def list_labs(self) -> list[dict[str, str]]:
+        found = [labs.open_lab(self.home, name) for name in labs.lab_names(self.home)[:LISTED]]
+        return [
+            {"lab": lab.lab, "protocol": lab.protocol, "data": shown_data(lab.data)}
+            for lab in found
+        ]
+
+    def read(self, name: str, have: dict[str, int]) -> dict[str, object]:
+        lab = labs.open_lab(self.home, name)
+        found, runs = degradation.summary(self.home, lab), labs.runs_of(self.home, lab)
+        return {
+            **found,
+            "created": lab.created,
+            "step": min((run.step for run in runs), default=0),
+            "steps": max((run.steps for run in runs), default=0),
+            "message": next((run.message for run in runs if run.message), ""),
+            "lines": curves.curves(self.home, lab, have),
+            "why": self.progress_of_why(found["rows"]),
+        }
+
+    def progress_of_why(self, rows: list[dict]) -> str:
+        """Changes whenever there is more to draw."""
+        epochs = min((row["epoch"] for row in rows), default=0)
+        done = [kept.read(self.home, row["run"], kept.BLOCKS) is not None for row in rows]
+        return f"{epochs} {sum(done)}"
+
+    def drawings(self, asked: Asked) -> dict[str, object]:
+        """asked: {lab, part: race or why, dark}. {drawings: [{item, caption}]} for BokehJS."""
+        from resnet_demo.lab import figures
+
+        parts = {"race": figures.race, "why": figures.why}
+        part = str(asked.get("part"))
+        require_one_of("part", part, tuple(parts))
+        found = parts[part](self.home, self.lab_of(asked), bool(asked.get("dark")))
+        return {"drawings": [figures.for_page(drawing) for drawing in found]}
+
+    def guess(self, asked: Asked) -> dict[str, object]:
+        """asked: {lab, guess}; see `lab.guess`."""
+        rows = degradation.summary(self.home, self.lab_of(asked))["rows"]
+        finished = [row for row in rows if row["state"] == "finished"]
+        answers = guess.compare(as_dict(asked.get("guess")), finished)
+        return {"answers": [asdict(answer) for answer in answers]}
+
+    def files(self, asked: Asked) -> dict[str, str]:
+        """The report as it stands: {name, text, type}."""
+        lab, kind = self.lab_of(asked), str(asked.get("kind"))
+        require_one_of("file", kind, ("html", "json"))
+        if kind == "json":
+            text, sort = (
+                json.dumps(degradation.record(self.home, lab), indent=1),
+                "application/json",
+            )
+        else:
+            from resnet_demo.lab.report import report
+
+            text, sort = report(self.home, lab), "text/html"
+        return {"name": f"lab-{lab.lab}.{kind}", "text": text, "type": sort}
+
+    def lab_of(self, asked: Asked) -> Lab:
+        return labs.open_lab(self.home, str(asked.get("lab")))
+
+    # --- doing -----------------------------------------------------------------------------------
+
+    def steer(self, asked: Asked, request: gr.Request) -> dict[str, str]:
+        require_steering(request, str(asked.get("token", "")))
+        return {"answer": labs.steer(self.home, str(asked.get("lab")), str(asked.get("command")))}
+
+    def work(self, asked: Asked, request: gr.Request) -> dict[str, str]:
+        """Long work: {job}. Loss slices take all cores for minutes, so only who may train asks."""
+        kinds = {"landscape": self.landscape, "initialisation": self.initialisation}
+        kind = str(asked.get("kind"))
+        require_one_of("measurement", kind, tuple(kinds))
+        if kind == "landscape":
+            require_steering(request, str(asked.get("token", "")))
+        return {"job": self.jobs.start(partial(kinds[kind], asked))}
+
+    def landscape(self, asked: Asked) -> Generator:
+        runs = labs.deepest_pair(self.home, self.lab_of(asked))
+        done = partial(self.points_done, runs)
+        words = ("lab", "landscape", "--lab", str(asked.get("lab")))
+        return measure.followed(self.home, done, *words)
+
+    def points_done(self, runs: list[str]) -> tuple[str, int, int]:
+        found = [kept.read(self.home, run, kept.LANDSCAPE) for run in runs]
+        rows = sum(len(one["losses"]) for one in found if one)
+        total = len(runs) * next((one["side"] for one in found if one), 0)
+        return "Loss around the networks, rows done", rows, total
+
+    def initialisation(self, asked: Asked) -> Generator:
+        return self.inspector.initialisation(asked)
+
+    def progress(self, asked: Asked) -> dict[str, object]:
+        return self.jobs.progress(str(asked.get("job")))
+
+    def stop(self, asked: Asked) -> dict[str, object]:
+        self.jobs.stop(str(asked.get("job")))
+        return {}
+
+
+def answering(name: str, action: Callable) -> Callable[[dict], dict]:
+    """As one of Gradio's server functions, which are known by their names."""
+
+    def answer(asked: dict) -> dict:
+        return told(lambda: action(as_dict(asked)))
+
+    answer.__name__ = name
+    return answer
+
+
+def as_dict(asked: object) -> Asked:
+    return asked if isinstance(asked, dict) else {}
+
+
+def cursors(given: object) -> dict[str, int]:
+    """From a stranger's JSON: a few names with whole numbers."""
+    items = list(as_dict(given).items())[:40]
+    return {str(name)[:20]: x for name, x in items if type(x) is int and -1 <= x < 2**53}
