@@ -44,7 +44,11 @@ def degradation(args: argparse.Namespace, home: Home) -> Answer:
             found = labs.create(home, args.protocol, configs)
             say(args, f"Lab {found.lab}: runs {found.runs[0]} to {found.runs[-1]}. Watch it with "
                 f"`python app.py`; go on with `lab degradation --lab {found.lab}`.")  # fmt: skip
-        race(home, found, bars)
+        try:
+            race(home, found, bars)
+        except KeyboardInterrupt:
+            say(args, f"Lab {found.lab} is kept; go on with `lab degradation --lab {found.lab}`.")
+            raise
         bars.follow(finish(home, found))
     answer = record(home, found)
     for line in lab_lines(answer):

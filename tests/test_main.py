@@ -13,7 +13,7 @@ import pytest
 from resnet_demo.config import Home
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import is_held
-from tests.conftest import ROOT, small, wait_until
+from tests.conftest import ROOT, draw_folder, small, wait_until
 
 
 def words(pictures: Path, **changes: object) -> list[str]:
@@ -140,3 +140,28 @@ def test_lesion_and_compare_and_lab_print_json(command: Callable, tmp_path: Path
     assert len(told["cka"]) == len(told["rows"]) == len(told["columns"]) == 28
     rows = json.loads(command("lab", "initialisation", *home).stdout)["rows"]
     assert {row["arch"] for row in rows} >= {"plain110", "resnet110"}
+
+
+def test_lab_degradation_races_and_is_read_again(command: Callable, tmp_path: Path) -> None:
+    data = f"folder:{draw_folder(tmp_path / 'many', 50, 5, px=32)}"
+    lab = ("lab", "degradation", "--home", tmp_path / "home")
+    chosen = ("--data", data, "--depths", "8,14")
+    expected = json.loads(command(*lab, *chosen, "--estimate", "--json").stdout)
+    assert expected["networks"] == 4 and expected["seconds"] > 0
+    assert "No runs yet" in command("runs", "--home", tmp_path / "home").stdout
+    told = json.loads(command(*lab, *chosen, "--json").stdout)
+    assert {(row["arch"], row["state"]) for row in told["rows"]} == {
+        (f"{kind}{depth}", "finished") for kind in ("plain", "resnet") for depth in (8, 14)
+    }
+    assert [finding["outcome"] for finding in told["verdict"]]
+    again = command(*lab, "--lab", told["lab"])
+    assert "less by" in again.stdout and told["verdict"][0]["why"] in again.stdout
+    for words, says in (
+        (("--depths", "20,35"), "6n + 2"),
+        (("--depths", "deep"), "as in 20,56"),
+        (("--lab", "0007"), "There is no lab '0007'"),
+        (("--protocol", "long"), "quick, short, paper"),
+    ):
+        refused = command(*lab, *words)
+        assert refused.returncode == 1 and says in refused.stderr
+    assert "Name the lab" in command("lab", "landscape", *lab[2:]).stderr

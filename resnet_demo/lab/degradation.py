@@ -1,8 +1,9 @@
 """The degradation experiment (He et al. 2015, section 4.2): plain against residual, by depth."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from resnet_demo.config import Home, Progress, TrainConfig, shown_data
 from resnet_demo.lab.labs import Lab, runs_of, state_of
@@ -40,9 +41,16 @@ def record(home: Home, lab: Lab) -> dict[str, object]:
     return {
         **summary(home, lab),
         "configs": configs,
-        "versions": {name: version(name) for name in VERSIONS},
+        "versions": dict(versions()),
         "machine": ", ".join(sorted(filter(None, machines))),
     }
+
+
+def versions() -> Iterator[tuple[str, str]]:
+    """Of what is installed; gradio is not where one only trains."""
+    for name in VERSIONS:
+        with suppress(PackageNotFoundError):
+            yield name, version(name)
 
 
 def shown(config: TrainConfig) -> dict[str, object]:

@@ -13,6 +13,7 @@ from resnet_demo.lab.degradation import record
 from resnet_demo.lab.figures import Drawing
 from resnet_demo.lab.labs import Lab
 from resnet_demo.lab.protocols import PROTOCOLS
+from resnet_demo.lab.reasons import reasons
 
 BOKEH = Resources(mode="inline", components=["bokeh"])
 STYLE = """
@@ -29,7 +30,7 @@ pre { overflow: auto; }
 def report(home: Home, lab: Lab) -> str:
     """What is known of the lab now; nothing is loaded from elsewhere when it is opened."""
     found = record(home, lab)
-    drawings = [*figures.race(home, lab), *figures.why(home, lab)]
+    drawings = [*figures.race(home, lab), *reasons(home, lab)]
     script, places = components([drawing.figure for drawing in drawings], wrap_script=True)
     shown = [place_of(place, drawing) for place, drawing in zip(places, drawings)]
     date = datetime.fromtimestamp(lab.created).strftime("%Y-%m-%d")

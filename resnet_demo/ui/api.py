@@ -18,7 +18,8 @@ from resnet_demo.ui.live import Live
 
 
 def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
-    """`/start /control /runs /history /classify /classify_batch /evaluate /inspect /lesion /lab`."""
+    """`/start /control /runs /history /classify /classify_batch /evaluate /inspect /lesion`
+    and `/lab`."""
     live = Live(home)
 
     @friendly

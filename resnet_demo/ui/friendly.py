@@ -20,3 +20,16 @@ def friendly(callback: Callable) -> Callable:
             raise gr.Error(str(error), title="Not done", print_exception=False) from error
 
     return wrapped
+
+
+def quietly(measure: Callable) -> Callable:
+    """For measurements that nobody asked for: no answer instead of a refusal."""
+
+    @functools.wraps(measure)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return measure(*args, **kwargs)
+        except gr.Error:
+            return ""
+
+    return wrapped

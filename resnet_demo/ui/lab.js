@@ -7,6 +7,7 @@ const BETWEEN = [32, 38, 44], NO_DEPTH = "35, which the article proposes, cannot
 const find = (selector) => element.querySelector(selector);
 const make = (tag, values = {}, ...children) => { const one = Object.assign(document.createElement(tag), values); one.append(...children); return one; };
 const viewer = Math.random().toString(36).slice(2), dark = () => document.body.classList.contains("dark");
+const shown = new Map();  // place -> [view manager, document] of each figure in it
 let chosen = new URLSearchParams(location.search).get("lab"), now = {}, have = {}, sources = new Map(), drawn = {}, busy = false, last = 0, job = null, failures = 0;
 
 // --- watching ----------------------------------------------------------------------------------
@@ -91,9 +92,11 @@ async function drawWhy() {
   else await embed(find(".why"), told.drawings);
 }
 
-// Figures into fresh slots; returns their documents.
+// Figures into fresh slots, in the place of older ones; returns their documents.
 async function embed(place, drawings) {
-  const documents = [];
+  for (const [manager, old] of shown.get(place) || []) { manager.clear(); old.clear(); Bokeh.documents.splice(Bokeh.documents.indexOf(old), 1); }
+  const fresh = [];
+  shown.set(place, fresh);
   const slots = drawings.map(({ item, title, caption }) => {
     const box = make("div"), slot = make("figure", {}, box, make("figcaption", {}, make("span", { className: "now" }), ` ${caption}`));
     slot.dataset.title = title;
@@ -103,11 +106,10 @@ async function embed(place, drawings) {
   });
   place.replaceChildren(...slots.map(([slot]) => slot));
   for (const [, box, item] of slots) {
-    const before = new Set(Bokeh.documents);
-    await Bokeh.embed.embed_item(item, box);
-    documents.push(...Bokeh.documents.filter((one) => !before.has(one)));
+    const manager = await Bokeh.embed.embed_item(item, box);
+    fresh.push([manager, manager.roots[0].model.document]);
   }
-  return documents;
+  return fresh.map(([, one]) => one);
 }
 
 // --- words and numbers ---------------------------------------------------------------------------

@@ -98,8 +98,9 @@ class LabPanel:
     def drawings(self, asked: Asked) -> dict[str, object]:
         """asked: {lab, part: race or why, dark}. {drawings: [{item, caption}]} for BokehJS."""
         from resnet_demo.lab import figures
+        from resnet_demo.lab.reasons import reasons
 
-        parts = {"race": figures.race, "why": figures.why}
+        parts = {"race": figures.race, "why": reasons}
         part = str(asked.get("part"))
         require_one_of("part", part, tuple(parts))
         found = parts[part](self.home, self.lab_of(asked), bool(asked.get("dark")))

@@ -10,7 +10,7 @@ from resnet_demo.lab import labs, protocols
 from resnet_demo.lab.guess import NOT_A_DEPTH
 from resnet_demo.runs import measure
 from resnet_demo.ui.access import is_public, require_steering
-from resnet_demo.ui.friendly import friendly
+from resnet_demo.ui.friendly import friendly, quietly
 from resnet_demo.ui.inspector import Inspector
 from resnet_demo.ui.lab_panel import LabPanel
 
@@ -83,12 +83,12 @@ def wire(
         return found["sentence"]
 
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
-    form.protocol.input(form.fill_in, form.protocol, [form.depths, form.seeds], **quiet)
     inputs = {*form.inputs, token}
+    shared = {"concurrency_id": "measure", "concurrency_limit": 1, "api_visibility": "private"}
+    form.protocol.input(form.fill_in, form.protocol, [form.depths, form.seeds], **quiet).then(
+        quietly(estimate), inputs, here, show_progress="hidden", **shared
+    )
     start.click(begin, inputs, started, concurrency_limit=1, api_visibility="private").success(
         None, started, None, js=OPEN_JS, api_visibility="private"
     )
-    how_long.click(
-        estimate, inputs, here, concurrency_id="measure", concurrency_limit=1,
-        api_visibility="private",
-    )  # fmt: skip
+    how_long.click(estimate, inputs, here, **shared)

@@ -1,10 +1,8 @@
 """The Train tab: form -> TrainConfig -> runs.control.start(); the live panel beside it."""
 
 import base64
-import functools
 import html
 import io
-from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -27,7 +25,7 @@ from resnet_demo.data.sources import open_here
 from resnet_demo.runs import control
 from resnet_demo.runs import measure as measuring
 from resnet_demo.ui.access import check_shown, is_public, require_steering
-from resnet_demo.ui.friendly import friendly
+from resnet_demo.ui.friendly import friendly, quietly
 from resnet_demo.ui.live import Live
 
 OWN = "my own"
@@ -209,19 +207,6 @@ def wire(home: Home, form: Form, token: Component, start: Component, started: Co
         form.widgets[name].input(
             lambda: OWN, None, form.preset, api_visibility="private", show_progress="hidden"
         )
-
-
-def quietly(measure: Callable) -> Callable:
-    """For measurements that nobody asked for: no answer instead of a refusal."""
-
-    @functools.wraps(measure)
-    def wrapped(values: Values, request: gr.Request) -> str:
-        try:
-            return measure(values, request)
-        except gr.Error:
-            return ""
-
-    return wrapped
 
 
 def wire_estimate(

@@ -90,3 +90,24 @@ def test_he_initialisation_keeps_the_variance() -> None:
 def test_an_unknown_name_lists_the_known() -> None:
     with pytest.raises(UserError, match="resnet18, .*plain110"):
         build("resnet35")
+
+
+@pytest.mark.parametrize(("arch", "per_stage"), [("resnet20", 3), ("resnet56", 9)])
+def test_published_option_a_weights_fit_in_order(arch: str, per_stage: int) -> None:
+    """Shapes and order of the CIFAR weights that others publish: no shortcut has parameters."""
+    published = [*cifar_layer(3, 16)]
+    channels = 16
+    for width in (16, 32, 64):
+        for _ in range(per_stage):
+            published += [*cifar_layer(channels, width), *cifar_layer(width, width)]
+            channels = width
+    published += [(10, 64), (10,)]
+    ours = build(arch, 10).state_dict()
+    assert [tuple(tensor.shape) for tensor in ours.values()] == published
+    tensors = dict(zip(ours, (torch.randn(shape) for shape in published)))
+    build(arch, 10).load_state_dict(tensors)
+
+
+def cifar_layer(channels_in: int, channels_out: int) -> list[tuple[int, ...]]:
+    """A 3x3 convolution, then weight, bias, running mean and variance and the norm's counter."""
+    return [(channels_out, channels_in, 3, 3), *[(channels_out,)] * 4, ()]

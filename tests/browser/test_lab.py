@@ -1,0 +1,74 @@
+"""Guess, race, verdict, why: as a person does it, on `shapes`."""
+
+import json
+
+import pytest
+
+from resnet_demo.config import Home
+from resnet_demo.lab import degradation, labs
+from tests.conftest import wait_until
+
+pytestmark = pytest.mark.browser
+PANEL = "#lab .lab"
+
+
+def points(page, name: str) -> list[list[float]]:
+    return page.evaluate(f"name => document.querySelector('{PANEL}').drawnPoints(name)", name)
+
+
+def start(page, url: str) -> None:
+    page.goto(url)
+    page.get_by_role("tab", name="Lab").click()
+    page.get_by_text("No lab yet").wait_for()
+    page.locator("input[aria-label='Pictures']").locator("visible=true").fill("shapes")
+    page.keyboard.press("Enter")
+    layers = page.get_by_label("Layers", exact=True)
+    layers.fill("20, 35")
+    page.locator("#start-lab").click()
+    page.get_by_text("35 layers cannot be built").first.wait_for()
+    layers.fill("8, 14")
+    page.locator("#start-lab").click()
+
+
+def test_a_lab_from_the_guess_to_the_report(serve, page) -> None:
+    from playwright.sync_api import expect
+
+    server = serve()
+    home = Home(server.home)
+    start(page, server.url)
+    panel = page.locator(PANEL)
+    panel.get_by_text("Guess first").wait_for(timeout=60_000)
+    assert "lab=0001" in page.url
+    expect(panel.locator(".raced")).to_be_hidden()
+    for place, answer in ((".plain", "8 layers"), (".residual", "14 layers")):
+        panel.locator(f".guess {place}").get_by_label(answer).check()
+    panel.locator(".guess .place").get_by_label("between the two").check()
+    assert panel.locator(".depth option[value='35']").is_disabled()
+    panel.get_by_role("button", name="Show the race").click()
+    expect(panel.locator(".raced")).to_be_visible()
+    expect(panel.locator(".race figure")).to_have_count(2)
+    wait_until(lambda: len(points(page, "plain14 train")[0]) > 3, 120)
+
+    panel.get_by_role("button", name="Pause").click()
+    expect(panel.locator(".state")).to_contain_text("is paused", timeout=30_000)
+    page.reload()
+    expect(panel.locator(".state")).to_contain_text("is paused", timeout=30_000)
+    expect(panel.locator(".raced")).to_be_visible()  # the guess is remembered
+    panel.get_by_role("button", name="Resume").click()
+    expect(panel.locator(".state")).to_contain_text("is finished", timeout=240_000)
+    expect(panel.locator(".verdict")).to_contain_text("Does depth hurt plain networks?")
+    expect(panel.locator(".guessed p")).to_have_count(3)
+    expect(panel.locator(".why figure")).to_have_count(4, timeout=60_000)
+
+    found = degradation.summary(home, labs.open_lab(home, "0001"))
+    for row in found["rows"]:
+        steps, values = points(page, f"{row['arch']} val")
+        assert len(steps) == 5 and values[-1] == pytest.approx(row["val_error"], abs=0.01)
+    shown = panel.locator(".errors tbody").inner_text()
+    assert f"{found['table'][0]['plain']['train']['mean']:.1f} ±" in shown
+    with page.expect_download() as download:
+        panel.get_by_role("button", name="JSON").click()
+    assert json.loads(download.value.path().read_text())["rows"] == found["rows"]
+    with page.expect_download() as download:
+        panel.get_by_role("button", name="Report").click()
+    assert download.value.path().read_text().startswith("<!doctype html>")

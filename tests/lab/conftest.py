@@ -1,0 +1,34 @@
+"""A small lab that has been raced: plain and residual networks of 8 and 14 layers."""
+
+import pytest
+
+from resnet_demo.config import Home
+from resnet_demo.lab import labs, protocols
+from resnet_demo.lab.labs import Lab
+from resnet_demo.lab.race import finish, race
+from resnet_demo.progress import ProgressBars
+from tests.conftest import draw_folder
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """DATA with enough pictures for a batch of the protocols."""
+    return f"folder:{draw_folder(tmp_path_factory.mktemp('many'), 50, 10, px=32)}"
+
+
+@pytest.fixture(scope="session")
+def raced(tmp_path_factory: pytest.TempPathFactory, many: str) -> tuple[Home, Lab]:
+    """Not to be changed."""
+    home = Home(tmp_path_factory.mktemp("raced"))
+    home.make()
+    lab = labs.create(home, "quick", protocols.configs("quick", many, home, (8, 14)))
+    with ProgressBars() as bars:
+        race(home, lab, bars)
+        bars.follow(finish(home, lab))
+    return home, lab
+
+
+@pytest.fixture
+def lab(home: Home, many: str) -> Lab:
+    """Queued; nothing trains it."""
+    return labs.create(home, "quick", protocols.configs("quick", many, home, (8,)))

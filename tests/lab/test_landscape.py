@@ -1,0 +1,79 @@
+"""Filter-normalised loss slices."""
+
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from resnet_demo.config import Home, UserError
+from resnet_demo.lab import kept, labs, landscape
+from resnet_demo.lab.labs import Lab
+from resnet_demo.models import build
+
+SIDE = 3
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landscape, "SIDE", SIDE)
+    monkeypatch.setattr(landscape.slices, "__defaults__", (0, SIDE))
+
+
+@pytest.fixture
+def network() -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    images, labels = torch.randn(20, 3, 16, 16), torch.arange(20) % 10
+    return build("resnet8", 10).eval(), images, labels
+
+
+def test_every_filter_of_a_direction_has_the_norm_of_the_networks_filter(network) -> None:
+    model, *_ = network
+    centre = landscape.weights_of(model)
+    for weight, moved in zip(centre, landscape.direction(centre, 0)):
+        assert torch.allclose(weight.flatten(1).norm(dim=1), moved.flatten(1).norm(dim=1))
+        assert not torch.allclose(weight, moved)
+
+
+def test_norms_and_biases_stay(network) -> None:
+    model, *_ = network
+    moved = {id(parameter) for parameter in landscape.weights_of(model)}
+    for name, parameter in model.named_parameters():
+        assert (id(parameter) in moved) is (name.endswith("weight") and "bn" not in name), name
+
+
+def test_the_middle_is_the_network_and_corners_are_sums_of_both_directions(network) -> None:
+    model, images, labels = network
+    centre = [weight.detach().clone() for weight in landscape.weights_of(model)]
+    one, two = (landscape.direction(centre, seed) for seed in (0, 1))
+    losses = list(landscape.slices(model, images, labels, side=SIDE))
+    assert len(losses) == SIDE**2
+    for loss, (b, a) in zip(losses, itertools.product((-1.0, 0.0, 1.0), repeat=2)):
+        landscape.move(model, centre, one, two, a, b)
+        with torch.no_grad():
+            expected = F.cross_entropy(model(images), labels).item()
+        assert loss == pytest.approx(expected, rel=0.05)  # bf16 where the machine has it
+    landscape.move(model, centre, one, two, 0, 0)
+    assert all(torch.equal(w, c) for w, c in zip(landscape.weights_of(model), centre))
+
+
+def test_a_slice_that_was_broken_off_goes_on_where_it_was(raced, small, tmp_path) -> None:
+    home, lab = raced
+    run = labs.deepest_pair(home, lab)[1]
+    work = landscape.landscape(home, run)
+    assert next(done for _, done, _ in work if done == SIDE + 1)  # inside the second row
+    work.close()
+    assert len(kept.read(home, run, kept.LANDSCAPE)["losses"]) == 1
+    again = [done for what, done, _ in landscape.landscape(home, run) if what.startswith("Loss")]
+    assert again == list(range(SIDE + 1, SIDE**2 + 1))
+    found = kept.read(home, run, kept.LANDSCAPE)
+    whole = home.runs / run / kept.LANDSCAPE
+    whole.unlink()
+    list(landscape.landscape(home, run))
+    assert kept.read(home, run, kept.LANDSCAPE) == found
+    assert list(landscape.landscape(home, run)) == []  # known
+
+
+def test_a_run_that_has_not_finished_is_refused(home: Home, lab: Lab) -> None:
+    with pytest.raises(UserError, match="has not finished"):
+        next(landscape.landscape(home, lab.runs[0]))
