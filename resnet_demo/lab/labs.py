@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 from resnet_demo.config import Home, TrainConfig, UserError
@@ -99,31 +99,40 @@ def steer(home: Home, name: str, command: str) -> str:
         raise UserError(f"A lab can {', '.join(STEERING)}. Got '{command}'.")
     if command == "delete":
         return delete(home, lab)
-    told = list(tell_all(home, lab, command))
+    told = tell_all(home, lab, command)
     if told:
         return f"{len(told)} runs: {told[0]}"
     if command != "resume":
         raise UserError(f"No run of lab {name} is at work: there is nothing to {command}.")
-    if not unfinished(home, lab):
+    check_at_rest(home, lab)
+    waiting = unfinished(home, lab)
+    if not waiting:
         raise UserError(f"All runs of lab {name} have finished; there is nothing to resume.")
+    for run in waiting:
+        control.line_up(home, run)
     wake(home, lab)
     return f"Lab {name} is going on from the last checkpoints of its runs."
 
 
-def tell_all(home: Home, lab: Lab, command: str) -> Iterator[str]:
-    """The answers of the runs that are at work and can obey."""
+def tell_all(home: Home, lab: Lab, command: str) -> list[str]:
+    """The answers of the runs that are at work and can obey, asked all at once."""
     wanted = {"pause": ("running",), "resume": ("paused",)}.get(command, control.UNDER_WAY)
+    runs = [run.run for run in runs_of(home, lab) if run.state in wanted]
+    alive = [run for run in runs if is_held(home.runs / run / "lock")]
+    with ThreadPoolExecutor(max_workers=len(alive) + 1) as pool:
+        return list(pool.map(lambda run: control.send(home, run, command), alive))
+
+
+def check_at_rest(home: Home, lab: Lab) -> None:
     for run in runs_of(home, lab):
-        if run.state in wanted and is_held(home.runs / run.run / "lock"):
-            yield control.send(home, run.run, command)
+        if is_held(home.runs / run.run / "lock"):
+            raise UserError(f"Run {run.run} of lab {lab.lab} is at work. Stop the lab first.")
 
 
 def delete(home: Home, lab: Lab) -> str:
     """The lab and its runs; none is deleted while one is at work."""
+    check_at_rest(home, lab)
     runs = [run.run for run in runs_of(home, lab)]
-    busy = [run for run in runs if is_held(home.runs / run / "lock")]
-    if busy:
-        raise UserError(f"Run {busy[0]} of lab {lab.lab} is at work. Stop the lab first.")
     for run in runs:
         control.delete(home, run)
     shutil.rmtree(home.labs / lab.lab)

@@ -45,15 +45,15 @@ def strips(home: Home, runs: list[Run], palette: Palette) -> Iterator[Drawing]:
     values = [v for strip in found.values() for row in strip["values"] for v in row if v]
     if not values:
         return
-    mapper = LogColorMapper(palette=Viridis256, low=min(values), high=max(values))
     for arch, strip in found.items():
-        yield Drawing(heat(arch, strip, mapper, palette), (
+        yield Drawing(heat(arch, strip, (min(values), max(values)), palette), (
             "Norm of each block's gradient over that of its weights through training, on one "
             "colour scale for both networks. Even columns mean that every block learns."
         ))  # fmt: skip
 
 
-def heat(arch: str, strip: dict, mapper: LogColorMapper, palette: Palette) -> figure:
+def heat(arch: str, strip: dict, scale: tuple[float, float], palette: Palette) -> figure:
+    mapper = LogColorMapper(palette=Viridis256, low=scale[0], high=scale[1])
     steps, blocks = strip["steps"], strip["blocks"]
     drawn = palette.blank(
         f"{shown(arch)}: gradient by block", "iteration", "block",

@@ -123,12 +123,17 @@ def resume(home: Home, run: str) -> str:
     folder = run_dir(home, run)
     if is_held(folder / "lock"):
         return send(home, run, "resume")
-    with Store(folder) as store:
-        TrainConfig.from_dict(store.fact("config"))  # another version's is refused untouched
-        store.set(state="queued", woken=time.time())
-    enqueue(home, run)
+    line_up(home, run)
     wake(home, run)
     return f"Run {run} is going on from its last checkpoint."
+
+
+def line_up(home: Home, run: str) -> None:
+    """Queued again, until its worker has begun. Raises UserError for another version's run."""
+    with Store(run_dir(home, run)) as store:
+        TrainConfig.from_dict(store.fact("config"))  # refused untouched
+        store.set(state="queued", woken=time.time())
+    enqueue(home, run)
 
 
 def wake(home: Home, run: str) -> subprocess.Popen:

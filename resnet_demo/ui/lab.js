@@ -56,9 +56,11 @@ async function drawRace() {
   const told = await server.drawings({ lab: now.lab, part: "race", dark: dark() }).catch(() => LATE);
   if (told.error) { drawn.race = null; return; }
   sources = new Map();
-  for (const document_ of await embed(find(".race"), told.drawings))
-    for (const model of document_.all_models || document_._all_models.values())
-      if (model.name && model.data) { sources.set(model.name, model); note(model.name, model.data.x); }
+  const panels = await embed(find(".race"), told.drawings);
+  for (const name of now.rows.flatMap((row) => [`${row.arch} train`, `${row.arch} val`])) {
+    const source = panels.map((panel) => panel.get_model_by_name(name)).find(Boolean);
+    if (source) { sources.set(name, source); note(name, source.data.x); }
+  }
   say();
 }
 

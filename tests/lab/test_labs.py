@@ -71,7 +71,7 @@ def test_the_process_is_paused_resumed_stopped_and_goes_on(home: Home, lab: Lab)
     steps = lambda: [run.step for run in labs.runs_of(home, lab)]  # noqa: E731
     wait_until(lambda: min(steps()) > 2)
     assert labs.steer(home, lab.lab, "pause").startswith("2 runs: Paused at step")
-    assert state() == "paused" and max(steps()) - min(steps()) <= 1
+    assert state() == "paused"
     assert labs.steer(home, lab.lab, "resume").startswith("2 runs: Going on at step")
     held = min(steps())
     wait_until(lambda: min(steps()) > held)

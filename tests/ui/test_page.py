@@ -17,7 +17,9 @@ def test_programs_find_these_endpoints_and_no_others(home: Home) -> None:
         if dependency["api_visibility"] == "public"
     }
     steering = {"start", "control", "runs", "history"}
-    assert public == steering | {"classify", "classify_batch", "evaluate", "inspect", "lesion"}
+    assert public == steering | {
+        "classify", "classify_batch", "evaluate", "inspect", "lesion", "lab",
+    }  # fmt: skip
 
 
 def test_an_open_page_costs_no_connection(home: Home) -> None:
