@@ -100,7 +100,7 @@ def lab_lines(answer: Answer) -> Iterator[str]:
         gap = "-" if row["gap"] is None else f"{row['gap']:+.1f}"
         yield f"{row['depth']:6}  " + " ".join(f"{cell:>14}" for cell in (*cells, gap))
     for finding in answer["verdict"]:
-        yield f"{finding['question']} {finding['outcome'].capitalize()}. {finding['why']}"
+        yield "{question} {claim}: {outcome}. {why}".format(**finding)
 
 
 PARTS = ("train", "val")

@@ -21,8 +21,8 @@ KINDS = {"plain": "Plain networks", "resnet": "Residual networks"}
 SHADES = {  # five depths at most, from the shallowest
     ("resnet", False): ("#7fb5ee", "#4f94de", "#2b6cb0", "#225391", "#1e3a8a"),
     ("plain", False): ("#f6ad55", "#ed8936", "#c05621", "#9c4221", "#7b341e"),
-    ("resnet", True): ("#2b6cb0", "#4f94de", "#7fb5ee", "#a9d0f5", "#d3e7fb"),
-    ("plain", True): ("#c05621", "#ed8936", "#f6ad55", "#fbd38d", "#feebc8"),
+    ("resnet", True): ("#2b6cb0", "#3d85cf", "#5a9fe6", "#7fb5ee", "#a3cdf7"),
+    ("plain", True): ("#c05621", "#dd6b20", "#ed8936", "#f6ad55", "#fbc98a"),
 }
 
 HEIGHT = 300
@@ -51,11 +51,11 @@ class Palette(NamedTuple):
         text, line = ("#e4e4e7", "#52525b") if self.dark else ("#27272a", "#d4d4d8")
         drawn = figure(
             title=title, x_axis_label=x, y_axis_label=y, height=HEIGHT, min_width=260,
-            sizing_mode="stretch_width", tools="hover,box_zoom,wheel_zoom,reset,save",
+            sizing_mode="stretch_width", toolbar_location="above", tools="hover,box_zoom,wheel_zoom,reset,save",
             background_fill_color=None, border_fill_color=None, outline_line_color=line,
             output_backend="canvas", **more,
         )  # fmt: skip
-        drawn.toolbar.logo = None
+        drawn.toolbar.logo, drawn.toolbar.autohide = None, True
         drawn.toolbar.active_drag = None  # a thumb scrolls the page
         drawn.title.text_color = text
         for axis in drawn.axis:
@@ -69,7 +69,7 @@ class Palette(NamedTuple):
         text = "#e4e4e7" if self.dark else "#27272a"
         if drawn.legend:
             drawn.add_layout(drawn.legend[0], "below")
-            drawn.legend.orientation, drawn.legend.click_policy = "horizontal", "hide"
+            drawn.legend.ncols, drawn.legend.click_policy = 2, "hide"
             drawn.legend.background_fill_color = drawn.legend.border_line_color = None
             drawn.legend.label_text_color = text
 

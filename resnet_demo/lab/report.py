@@ -40,7 +40,7 @@ def report(home: Home, lab: Lab) -> str:
         f"{found['seconds'] / 60:.1f} minutes of training on {found['machine']}."
     )
     verdict = "".join(
-        f"<p><b>{html.escape(f['question'])} {html.escape(f['outcome'].capitalize())}.</b> "
+        f"<p><b>{html.escape(f['question'])} {f['claim']}: {f['outcome']}.</b> "
         f"{html.escape(f['why'])}</p>"
         for f in found["verdict"]
     )

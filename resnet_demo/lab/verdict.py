@@ -21,7 +21,8 @@ class Finding:
     """One line of the verdict."""
 
     question: str
-    outcome: str  # SHOWN, NOT_SHOWN or OPPOSITE, of what the paper claims
+    claim: str  # the paper's answer
+    outcome: str  # SHOWN, NOT_SHOWN or OPPOSITE of it
     why: str
 
 
@@ -70,8 +71,10 @@ def verdict(rows: list[Row]) -> list[Finding]:
     left out by the caller."""
     plain, residual = effect(rows, False), effect(rows, True)
     return [
-        Finding("Does depth hurt plain networks?", *of_plain(plain)),
-        Finding("Does it hurt residual networks?", *of_residual(residual, plain)),
+        Finding("Does depth hurt plain networks?", "The paper says yes", *of_plain(plain)),
+        Finding(
+            "Does it hurt residual networks?", "The paper says no", *of_residual(residual, plain)
+        ),
     ]
 
 

@@ -153,7 +153,7 @@ function drawVerdict() {
   if (find(".verdict").dataset.text === text) return;
   find(".verdict").dataset.text = text;
   find(".verdict").replaceChildren(...(over
-    ? now.verdict.map((one) => make("p", {}, make("b", { textContent: `${one.question} ${one.outcome[0].toUpperCase()}${one.outcome.slice(1)}. ` }), one.why))
+    ? now.verdict.map((one) => make("p", {}, make("b", { textContent: `${one.question} ${one.claim}: ${one.outcome}. ` }), one.why))
     : [make("p", { textContent: "The verdict comes when all networks have finished." })]));
   drawGuessed();
 }
