@@ -51,7 +51,8 @@ class Palette(NamedTuple):
         text, line = ("#e4e4e7", "#52525b") if self.dark else ("#27272a", "#d4d4d8")
         drawn = figure(
             title=title, x_axis_label=x, y_axis_label=y, height=HEIGHT, min_width=260,
-            sizing_mode="stretch_width", toolbar_location="above", tools="hover,box_zoom,wheel_zoom,reset,save",
+            sizing_mode="stretch_width", toolbar_location="above",
+            tools="hover,box_zoom,wheel_zoom,reset,save",
             background_fill_color=None, border_fill_color=None, outline_line_color=line,
             output_backend="canvas", **more,
         )  # fmt: skip
