@@ -45,7 +45,9 @@ class Palette(NamedTuple):
         kind = "plain" if arch.startswith("plain") else "resnet"
         place = depths.index(int(arch.removeprefix(kind)))
         shades = SHADES[kind, self.dark]
-        return shades[round(place * (len(shades) - 1) / max(1, len(depths) - 1))]
+        if len(depths) == 1:
+            return shades[2]
+        return shades[round(place * (len(shades) - 1) / (len(depths) - 1))]
 
     def blank(self, title: str, x: str, y: str, **more: object) -> figure:
         text, line = ("#e4e4e7", "#52525b") if self.dark else ("#27272a", "#d4d4d8")

@@ -53,7 +53,7 @@ PROTOCOLS: dict[str, Protocol] = {
         dict(epochs=20, warmup=0.1),
     ),
     "paper": Protocol(
-        "section 4.2: 64,000 iterations for each network; days on 2 cores, take a GPU",
+        "section 4.2: 20 to 110 layers, 64,000 iterations each: days on 2 cores, take a GPU",
         (20, 32, 44, 56, 110),
         1,
         dict(iterations=64_000, schedule="steps", warmup=0.0, probe_every=200),

@@ -135,7 +135,8 @@ def landscapes(found: list[dict], palette: Palette) -> Iterator[Drawing]:
             drawn.line(places, losses, color=colour, width=2, legend_label=shown(one["arch"]))
     palette.finish_legend(drawn)
     yield Drawing(
-        drawn, "The two slices through the middle: a valley that widens is easy to train."
+        drawn,
+        "Both slices through the middle. Where a curve is flat, moving the filters changes little.",
     )
 
 

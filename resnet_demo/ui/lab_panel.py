@@ -101,10 +101,15 @@ class LabPanel:
         from resnet_demo.lab.reasons import reasons
 
         parts = {"race": figures.race, "why": reasons}
-        part = str(asked.get("part"))
+        part, dark = str(asked.get("part")), asked.get("dark") is True
         require_one_of("part", part, tuple(parts))
-        found = parts[part](self.home, self.lab_of(asked), bool(asked.get("dark")))
-        return {"drawings": [figures.for_page(drawing) for drawing in found]}
+        lab = self.lab_of(asked)
+
+        def draw() -> dict[str, object]:
+            found = parts[part](self.home, lab, dark)
+            return {"drawings": [figures.for_page(drawing) for drawing in found]}
+
+        return self.feed.once_a_second((part, lab, dark), draw)
 
     def guess(self, asked: Asked) -> dict[str, object]:
         """asked: {lab, guess}; see `lab.guess`."""
@@ -117,16 +122,16 @@ class LabPanel:
         """The report as it stands: {name, text, type}."""
         lab, kind = self.lab_of(asked), str(asked.get("kind"))
         require_one_of("file", kind, ("html", "json"))
-        if kind == "json":
-            text, sort = (
-                json.dumps(degradation.record(self.home, lab), indent=1),
-                "application/json",
-            )
-        else:
-            from resnet_demo.lab.report import report
-
-            text, sort = report(self.home, lab), "text/html"
+        text = self.feed.once_a_second((kind, lab), lambda: self.text_of(lab, kind))
+        sort = {"html": "text/html", "json": "application/json"}[kind]
         return {"name": f"lab-{lab.lab}.{kind}", "text": text, "type": sort}
+
+    def text_of(self, lab: Lab, kind: str) -> str:
+        if kind == "json":
+            return json.dumps(degradation.record(self.home, lab), indent=1)
+        from resnet_demo.lab.report import report
+
+        return report(self.home, lab)
 
     def lab_of(self, asked: Asked) -> Lab:
         return labs.open_lab(self.home, str(asked.get("lab")))

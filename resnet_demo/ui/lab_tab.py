@@ -26,12 +26,16 @@ class Form:
         choices = [(f"{name}: {p.says}", name) for name, p in protocols.PROTOCOLS.items()]
         self.protocol = gr.Radio(choices, value="quick", label="How long have you got?")
         self.data = gr.Dropdown(
-            DATA, value="cifar10", label="Pictures", allow_custom_value=not is_public(),
+            DATA, value="cifar10", label="Pictures", elem_id="lab-data",
+            allow_custom_value=not is_public(),
             info="cifar10 is the paper's (170 MB, downloaded once); shapes needs nothing; "
             "folder:PATH takes your own.",
         )  # fmt: skip
         self.depths = gr.Textbox(
-            "20, 56", label="Layers", info=f"Add 32, 38 or 44 to see what is between. {NOT_A_DEPTH}"
+            "20, 56",
+            label="Layers",
+            elem_id="lab-layers",
+            info=f"Add 32, 38 or 44 to see what is between. {NOT_A_DEPTH}",
         )
         self.seeds = gr.Number(1, label="Seeds", precision=0, minimum=1, maximum=10)
 

@@ -84,3 +84,28 @@ def test_a_slice_that_is_stopped_keeps_its_rows_and_frees_the_machine(raced) -> 
     wait_until(lambda: "error" in panel.progress({"job": job}))
     wait_until(lambda: not is_held(home.path / "train.lock"))
     assert rows() >= 1
+
+
+def test_programs_start_a_lab_and_read_it(serve, many: str) -> None:
+    from gradio_client import Client
+    from gradio_client.exceptions import AppError
+
+    client = Client(serve().url, verbose=False)
+    started = client.predict("", "quick", many, [8], 1, "", api_name="/lab")
+    assert started["lab"] == "0001" and len(started["rows"]) == 2
+    read = lambda: client.predict("0001", "", "", [], 0, "", api_name="/lab")  # noqa: E731
+    told = wait_until(lambda: (found := read())["state"] == "finished" and found)
+    assert {row["arch"] for row in told["rows"]} == {"plain8", "resnet8"} and told["configs"]
+    with pytest.raises(AppError, match="cannot be built"):
+        client.predict("", "quick", many, [35], 1, "", api_name="/lab")
+    with pytest.raises(AppError, match="There is no lab"):
+        client.predict("0002", "", "", [], 0, "", api_name="/lab")
+
+
+def test_visitors_start_no_lab(serve, many: str) -> None:
+    from gradio_client import Client
+    from gradio_client.exceptions import AppError
+
+    client = Client(serve(RESNET_DEMO_PUBLIC="1").url, verbose=False)
+    with pytest.raises(AppError, match="Visitors watch"):
+        client.predict("", "quick", many, [8], 1, "", api_name="/lab")
