@@ -41,19 +41,19 @@ class Protocol:
 
 PROTOCOLS: dict[str, Protocol] = {
     "quick": Protocol(
-        "20 and 56 layers, 10,000 pictures, 5 epochs: a coffee on 2 cores",
+        "10,000 pictures, 5 epochs: a coffee on 2 cores",
         (20, 56),
         1,
         dict(epochs=5, num_train=10_000, num_val=2_000, warmup=0.1, probe_every=10),
     ),
     "short": Protocol(
-        "20 to 56 layers, 3 seeds, all pictures, 20 epochs: a night on 2 cores",
+        "all pictures, 20 epochs: a night on 2 cores",
         (20, 32, 44, 56),
         3,
         dict(epochs=20, warmup=0.1),
     ),
     "paper": Protocol(
-        "section 4.2: 20 to 110 layers, 64,000 iterations each: days on 2 cores, take a GPU",
+        "section 4.2, 64,000 iterations: days on 2 cores, take a GPU",
         (20, 32, 44, 56, 110),
         1,
         dict(iterations=64_000, schedule="steps", warmup=0.0, probe_every=200),

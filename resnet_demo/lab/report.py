@@ -44,16 +44,24 @@ def report(home: Home, lab: Lab) -> str:
         f"{html.escape(f['why'])}</p>"
         for f in found["verdict"]
     )
-    repeat = {name: found[name] for name in ("versions", "configs")}
+    settings = json.dumps(repeatable(found), indent=1)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f"<style>{STYLE}</style>{BOKEH.render_js()}"
         f"<h1>{title}</h1><p>{html.escape(about)}</p>{verdict}"
         f'<div class="figures">{"".join(shown[:2])}</div>{table_of(found["table"])}'
         f'<h2>Why, as far as we can see it</h2><div class="figures">{"".join(shown[2:])}</div>'
-        f"<h2>To repeat it</h2><pre>{html.escape(json.dumps(repeat, indent=1))}</pre>"
+        f"<h2>To repeat it</h2><pre>{html.escape(settings)}</pre>"
         f"{script}</html>"
     )
+
+
+def repeatable(found: dict) -> dict[str, object]:
+    """The networks differ in `arch` and `seed` alone, so the rest is said once."""
+    configs = found["configs"] or [{}]
+    common = {name: value for name, value in configs[0].items() if name not in ("arch", "seed")}
+    networks = [f"{config.get('arch')}, seed {config.get('seed')}" for config in found["configs"]]
+    return {"networks": networks, "settings": common, "versions": found["versions"]}
 
 
 def place_of(place: str, drawing: Drawing) -> str:
