@@ -1,5 +1,6 @@
 """Writing a file so that a reader, or a power cut, never finds half of it."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,11 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     finally:
         partial.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def write_json(path: Path, content: object) -> None:
+    data = json.dumps(content).encode()
+    write_whole(path, lambda file: file.write(data))
 
 
 def sync_folder(folder: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 
 from resnet_demo.config import Home
-from resnet_demo.files import write_whole
+from resnet_demo.files import write_json
 from resnet_demo.runs import control
 
 BLOCKS = "blocks.json"  # {n, blocks: [{name, response_std: [one a 3x3 layer], distance}]}
@@ -11,11 +11,17 @@ LANDSCAPE = "landscape.json"  # {run, arch, n, side, reach, losses[row][column]}
 
 
 def read(home: Home, run: str, name: str) -> dict[str, object] | None:
-    """None before anything was measured."""
+    """None before anything was measured, or when the run was trained further since."""
     path = control.run_dir(home, run) / name
-    return json.loads(path.read_text()) if path.is_file() else None
+    found = json.loads(path.read_text()) if path.is_file() else {}
+    return found if found.get("sha256") == weights_of(home, run) else None
 
 
 def write(home: Home, run: str, name: str, found: dict[str, object]) -> None:
-    data = json.dumps(found).encode()
-    write_whole(control.run_dir(home, run) / name, lambda file: file.write(data))
+    write_json(control.run_dir(home, run) / name, found | {"sha256": weights_of(home, run)})
+
+
+def weights_of(home: Home, run: str) -> str:
+    """The digest of a finished run's weights; empty before the end."""
+    path = control.run_dir(home, run) / "report.json"
+    return json.loads(path.read_text())["sha256"] if path.is_file() else ""

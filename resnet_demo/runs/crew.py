@@ -8,9 +8,8 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 
 from resnet_demo.config import Home, UserError
 from resnet_demo.runs import control
@@ -47,36 +46,44 @@ class Crew:
         except UserError:
             self.dismiss_all()
             raise
-        for worker in self.workers:
-            worker.look_around = partial(self.look_around, worker)
 
-    def work(self) -> dict[str, str]:
-        """Train until every run has ended; returns {run: state}. Raises the UserError of the first
-        that failed, when none did better."""
-        self.listen_to_signals()
+    def work(self, then: Callable[[], None] = lambda: None) -> dict[str, str]:
+        """Train until every run has ended; returns {run: state}. `then` is called while nobody else
+        may train, unless a signal asked to end. Raises the UserError of the first that failed,
+        when none did better."""
         try:
-            for worker in self.workers:
-                worker.drop_stale_commands()
-                control.enqueue(self.home, worker.run)
-            with self.turn():
-                os.nice(10)  # the page and everything else go first
-                trainings = {worker: worker.train() for worker in self.workers}
-                while self.workers:
-                    self.round(trainings)
+            with self.signals_kept():
+                for worker in self.workers:
+                    worker.drop_stale_commands()
+                    control.enqueue(self.home, worker.run)
+                with self.turn():
+                    os.nice(10)  # the page and everything else go first
+                    while self.workers:
+                        self.round()
+                    if not self.signalled:
+                        then()
         finally:
             self.dismiss_all()
         if self.errors and set(self.states.values()) == {"failed"}:
             raise self.errors[0]
         return self.states
 
-    def listen_to_signals(self) -> None:
+    @contextmanager
+    def signals_kept(self) -> Iterator[None]:
+        """SIGTERM and SIGINT are obeyed between two batches."""
+
         def remember(number: int, _: object) -> None:
             self.signalled = "terminate" if number == signal.SIGTERM else "interrupt"
             for worker in self.workers:
                 worker.signalled = self.signalled
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, remember)
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        before = [signal.signal(number, remember) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before):
+                signal.signal(number, handler)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -111,27 +118,31 @@ class Crew:
             control.dequeue(self.home, worker.run)
             worker.store.set(state="running", message="")
 
-    def round(self, trainings: dict[Worker, Iterator[None]]) -> None:
-        """One event for each run that stands furthest back, so that all advance in equal steps."""
-        self.look_around()
-        able = [worker for worker in self.workers if not worker.paused]
-        if not able:
-            return time.sleep(POLL_SECONDS)
-        behind = min(worker.step for worker in able)
-        for worker in able:
-            if worker in self.workers and worker.step == behind:
+    def round(self) -> None:
+        """One event for each run whose turn it is; all obey before each."""
+        turns = self.turns()
+        if not turns:
+            time.sleep(POLL_SECONDS)
+            self.look_around()
+        for worker in turns:
+            self.look_around()
+            if worker in self.workers and not worker.paused:
                 with self.guarded(worker):
-                    if next(trainings[worker], worker) is worker:
+                    if next(worker.steps, worker) is worker:
                         self.leave(worker, "finished")
 
-    def look_around(self, asking: Worker | None = None) -> None:
-        """Let all obey. A halt of the one that asks goes to itself: it is in the midst of work."""
+    def turns(self) -> list[Worker]:
+        """The runs that stand furthest back, so that all advance in equal steps; one alone while
+        it is opened, since the others use what it decodes."""
+        able = [worker for worker in self.workers if not worker.paused]
+        opening = [worker for worker in able if worker.training is None]
+        behind = min((worker.step for worker in able), default=0)
+        return opening[:1] or [worker for worker in able if worker.step == behind]
+
+    def look_around(self) -> None:
         for worker in list(self.workers):
-            if worker is asking:
+            with self.guarded(worker):
                 worker.look_up()
-            else:
-                with self.guarded(worker):
-                    worker.look_up()
 
     @contextmanager
     def guarded(self, worker: Worker) -> Iterator[None]:
@@ -149,7 +160,7 @@ class Crew:
             self.fail(worker, UserError(f"Run {worker.run} stopped: {error}. {advice}"))
         except Exception as error:
             what = f"{type(error).__name__}: {error}."
-            worker.fail(f"{what} The log of run {worker.run} says where.")
+            worker.fail(f"{what} The log of run {worker.run}, or of its lab, says where.")
             log.exception("run %s", worker.run)
             raise
 
@@ -164,5 +175,9 @@ class Crew:
         worker.close()
 
     def dismiss_all(self) -> None:
+        """Nothing is lost: what was trained since the last checkpoint is saved."""
         while self.workers:
-            self.workers.pop().close()
+            worker = self.workers.pop()
+            with suppress(OSError, sqlite3.Error):
+                worker.save()
+            worker.close()

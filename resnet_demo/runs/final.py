@@ -1,9 +1,7 @@
 """What a finished run leaves beside its weights: report.json, and predictions.json for a look at
 single pictures."""
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,19 +10,19 @@ from torch import Tensor
 from resnet_demo.data.augment import normalise, whole_batch
 from resnet_demo.data.pixels import Pixels
 from resnet_demo.evaluate.report import BATCH, all_logits, report
-from resnet_demo.files import write_whole
+from resnet_demo.files import write_json
 from resnet_demo.training import checkpoint
 
 if TYPE_CHECKING:
     from resnet_demo.runs.worker import Worker
 
 
-def final_report(worker: "Worker") -> dict[str, object]:
-    """Evaluate the last weights and write the two files."""
+def final_report(worker: "Worker") -> Generator[None, None, dict[str, object]]:
+    """Evaluate the last weights, write the two files, and return what report.json holds."""
     training, store, val = worker.training, worker.store, worker.training.val
     classes, labels = tuple(store.fact("classes")), torch.from_numpy(val.labels)
     work = all_logits(training.best_model, batches(val), len(val), training.device)
-    logits = worker.attend(work)
+    logits = yield from worker.attend(work)
     numbers = report(logits, labels, classes, val.names) | {"classes": classes}
     numbers |= {name: store.last(name) for name in ("train_loss", "train_error")}
     numbers |= {
@@ -52,8 +50,3 @@ def predictions(val: Pixels, logits: Tensor) -> dict[str, list]:
         "called": called.tolist(),
         "probability": [round(value, 4) for value in probability.tolist()],
     }
-
-
-def write_json(path: Path, content: dict[str, object]) -> None:
-    data = json.dumps(content).encode()
-    write_whole(path, lambda file: file.write(data))

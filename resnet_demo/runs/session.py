@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,18 +30,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def open_training(worker: "Worker") -> Training:
-    """Data, network and the newest checkpoint, ready to go on."""
+def open_training(worker: "Worker") -> Generator[None, None, Training]:
+    """Data, network and the newest checkpoint, ready to go on; yields while it decodes."""
     store = worker.store
     note_machine(worker)
     config = worker.config
-    everything: Pictures = worker.attend(open_data(config.data, worker.home))
+    everything: Pictures = yield from worker.attend(open_data(config.data, worker.home))
     pictures = everything.some(config.num_train, config.num_val)
     changes = [Change(*row) for row in store.changes()]
     if worker.config.budget_seconds and not any(change.name == "px" for change in changes):
-        changes += fit_to_budget(worker, pictures)
+        changes += yield from fit_to_budget(worker, pictures)
     settings = with_changes(worker.config, changes)
-    train, val = worker.attend(load_pixels(pictures, settings, worker.home))
+    train, val = yield from worker.attend(load_pixels(pictures, settings, worker.home))
     tell_about_data(worker, pictures, train, val)
     check_same_pictures(worker, pictures, train, val)
     state = newest_state(worker)
@@ -85,10 +86,10 @@ def note_machine(worker: "Worker") -> None:
     worker.store.set(threads=used, machine=now)
 
 
-def fit_to_budget(worker: "Worker", pictures: Pictures) -> list[Change]:
+def fit_to_budget(worker: "Worker", pictures: Pictures) -> Generator[None, None, list[Change]]:
     """Measure this machine; smaller pictures when the run would take longer than promised."""
     config, sizes = worker.config, (len(pictures.train), len(pictures.val))
-    speed = worker.attend(measure(config, len(pictures.classes)))
+    speed = yield from worker.attend(measure(config, len(pictures.classes)))
     px = fitting_px(config, speed, *sizes)
     sized = replace(config, px=px, start_px=min(px, config.start_px))
     sentence = (
@@ -138,7 +139,13 @@ def go_on_from(worker: "Worker", training: Training, state: dict[str, object] | 
     if state is None:
         worker.store.rewind(-1)
         return
-    training.load(state)
+    try:
+        training.load(state)
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"The checkpoint of run {worker.run} was written by another version ({error}). "
+            f"Go on with that version, or start a new run."
+        ) from error
     worker.store.rewind(training.step)
     worker.say("resumed", f"Resumed at step {training.step} of {training.total_steps}.")
 

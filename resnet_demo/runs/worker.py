@@ -47,13 +47,13 @@ class Worker:
         self.store = Store(self.folder)
         self.config = self.store.config
         self.progress: Callable[[str, int, int], None] = lambda what, done, total: None
-        self.look_around: Callable[[], None] = self.look_up  # a crew looks up for all its workers
         self.signalled = ""  # "terminate" or "interrupt"
         self.cancelled = False  # its folder goes when the worker ends
         self.paused = False
         self.asked_at = 0.0  # when commands were last looked at
         self.saved_at = 0.0  # when the last resume state was written
         self.training: Training | None = None  # once it is this run's turn
+        self.steps = self.train()
 
     # --- being asked ------------------------------------------------------------------------
 
@@ -136,11 +136,11 @@ class Worker:
     # --- the run ------------------------------------------------------------------------------
 
     def train(self) -> Iterator[None]:
-        """From the newest checkpoint to the final report; yields after every event."""
+        """From the newest checkpoint to the final report; yields where it may be left alone."""
         from resnet_demo.runs import session
         from resnet_demo.runs.final import final_report
 
-        self.training = session.open_training(self)
+        self.training = yield from session.open_training(self)
         identity = f"{self.run}-{self.store.fact('created'):.0f}"  # the same after a resume
         tracker = Tracker(self.config.tracker, identity, self.config.to_dict())
         self.asked_at, self.saved_at = 0.0, time.monotonic()
@@ -151,13 +151,13 @@ class Worker:
                 self.save()
             yield
         self.save()
-        numbers = final_report(self)
+        numbers = yield from final_report(self)
         tracker.finish(numbers, self.step)
         self.store.set(state="finished", message="")
         self.say("finished", f"Finished: top-1 {numbers['top1']:.1f} %.")
 
-    def attend(self, work: Generator[Progress, None, Result]) -> Result:
-        """Run a long preparation to its end, showing progress and obeying in between."""
+    def attend(self, work: Generator[Progress, None, Result]) -> Generator[None, None, Result]:
+        """A long preparation step by step, showing its progress."""
         while True:
             try:
                 what, done, total = next(work)
@@ -165,7 +165,7 @@ class Worker:
                 return end.value
             self.progress(what, done, total)
             self.store.set(message=f"{what}: {done}" + (f" of {total}" if total else ""))
-            self.look_around()
+            yield
 
     def save(self) -> None:
         """A resume state of this very step, if training has begun."""
@@ -190,6 +190,7 @@ class Worker:
             self.store.add_event(self.step, "failed", why)
 
     def close(self) -> None:
+        self.steps.close()
         control.dequeue(self.home, self.run)
         self.store.close()
         if self.cancelled:

@@ -29,10 +29,6 @@ def crew(home: Home, pair: list[TrainConfig]) -> Iterator[Crew]:
     crew.dismiss_all()
 
 
-def trainings(crew: Crew) -> dict:
-    return {worker: worker.train() for worker in crew.workers}
-
-
 def steps(crew: Crew) -> list[int]:
     return [worker.step for worker in crew.workers]
 
@@ -45,9 +41,8 @@ def ask(crew: Crew, place: int, command: str) -> None:
 
 
 def test_they_advance_in_equal_steps(crew: Crew) -> None:
-    going = trainings(crew)
     while crew.workers:
-        crew.round(going)
+        crew.round()
         assert len(set(steps(crew))) <= 1 or max(steps(crew)) - min(steps(crew)) == 1
     assert set(crew.states.values()) == {"finished"}
 
@@ -62,27 +57,28 @@ def test_each_ends_as_if_it_were_alone(home: Home, pair: list[TrainConfig]) -> N
 
 
 def test_a_paused_run_skips_its_turn_and_catches_up(crew: Crew) -> None:
-    going = trainings(crew)
-    for _ in range(3):
-        crew.round(going)
+    while steps(crew) != [3, 3]:
+        crew.round()
     ask(crew, 0, "pause")
     while steps(crew)[1] < 7:
-        crew.round(going)
+        crew.round()
     assert steps(crew) == [3, 7]
     ask(crew, 0, "resume")
-    while steps(crew)[0] < 7:
-        assert steps(crew)[1] == 7  # the other waits for it
-        crew.round(going)
+    crew.round()
+    held, ahead = steps(crew)
+    while steps(crew)[0] < ahead:
+        assert steps(crew)[1] == ahead  # the other waits for it
+        crew.round()
+    assert held < ahead
 
 
 @pytest.mark.parametrize(("command", "state"), [("stop", "stopped"), ("cancel", "cancelled")])
 def test_what_ends_one_leaves_the_other(command: str, state: str, crew: Crew, home: Home) -> None:
     first, second = (worker.run for worker in crew.workers)
-    going = trainings(crew)
-    crew.round(going)
+    crew.round()
     ask(crew, 0, command)
     while crew.workers:
-        crew.round(going)
+        crew.round()
     assert crew.states == {first: state, second: "finished"}
     assert (first in control.run_names(home)) is (command == "stop")
 
@@ -145,3 +141,32 @@ def test_one_process_holds_the_turn(crew: Crew, home: Home) -> None:
         with Store(crew.workers[1].folder) as store:
             assert store.fact("state") == "running"
     assert not is_held(home.path / "train.lock")
+
+
+def test_a_pause_holds_in_the_final_report_too(crew: Crew) -> None:
+    while crew.workers and not all(worker.training and worker.step == 15 and worker.store.last(
+        "top1") is not None for worker in crew.workers):  # fmt: skip
+        crew.round()
+    crew.round()
+    for place in range(2):
+        ask(crew, place, "pause")
+    for _ in range(20):
+        crew.round()
+    assert [worker.store.fact("state") for worker in crew.workers] == ["paused", "paused"]
+
+
+def test_others_are_looked_after_before_every_batch(crew: Crew, home: Home) -> None:
+    """A stop is obeyed while the other run is at work, not a round later."""
+    while steps(crew) != [2, 2]:
+        crew.round()
+    stopped = crew.workers[1].run
+    ask(crew, 1, "stop")
+    crew.round()
+    assert crew.states == {stopped: "stopped"} and control.read_run(home, stopped).step == 2
+
+
+def test_handlers_of_signals_are_given_back(home: Home, config: TrainConfig) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    called = []
+    Crew(home, [control.new_run(home, config)]).work(then=lambda: called.append(1))
+    assert called == [1] and signal.getsignal(signal.SIGINT) is before
