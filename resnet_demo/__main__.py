@@ -244,7 +244,7 @@ def parser() -> argparse.ArgumentParser:
     add_sample_options(command("compare", compare, "model", "other"), 64)
     sub = command("lab", lab)
     sub.add_argument("experiment", choices=tuple(EXPERIMENTS))
-    sub.add_argument("--data", default="shapes", help="DATA; the paper's is cifar10")
+    sub.add_argument("--data", help="DATA; degradation: cifar10, else shapes, when not given")
     sub.add_argument("--protocol", default="quick", help="degradation: quick, short or paper")
     sub.add_argument("--depths", default="", help="degradation: as in 20,56; 6n + 2 each")
     sub.add_argument("--seeds", type=int, default=0, help="degradation: networks of each kind")

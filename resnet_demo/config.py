@@ -95,7 +95,7 @@ class TrainConfig:
 
     @property
     def depth(self) -> int:
-        return int(self.arch.removeprefix("resnet").removeprefix("plain"))
+        return depth_of(self.arch)
 
     @property
     def val_px(self) -> int:
@@ -156,6 +156,11 @@ PRESETS: dict[str, dict[str, object]] = {
         epochs=20, px=128, start_px=96, min_crop=0.4, val_scale=1.25, budget_seconds=1800
     ),
 }
+
+
+def depth_of(arch: str) -> int:
+    """Layers: 56 of "plain56"."""
+    return int(arch.removeprefix("resnet").removeprefix("plain"))
 
 
 def preset(name: str) -> dict[str, object]:

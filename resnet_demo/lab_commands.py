@@ -1,10 +1,15 @@
 """The sub-command `lab`: experiments of the paper, and what can be measured of their networks."""
 
 import argparse
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home, TrainConfig, UserError
 from resnet_demo.progress import ProgressBars
 from resnet_demo.sentences import Answer, lab_lines, landscape_lines, ratio_lines, say
+
+if TYPE_CHECKING:
+    from resnet_demo.lab.labs import Lab
 
 
 def lab(args: argparse.Namespace) -> Answer:
@@ -19,7 +24,7 @@ def initialisation(args: argparse.Namespace, home: Home) -> Answer:
     from resnet_demo.lab.initialisation import run
 
     with ProgressBars() as bars:
-        answer = bars.follow(run(args.data, home))
+        answer = bars.follow(run(args.data or "shapes", home))
     for line in ratio_lines(answer["rows"]):
         say(args, line)
     return answer
@@ -27,32 +32,55 @@ def initialisation(args: argparse.Namespace, home: Home) -> Answer:
 
 def degradation(args: argparse.Namespace, home: Home) -> Answer:
     """plain against residual networks, trained side by side in equal steps"""
-    from resnet_demo.lab import labs, protocols
-    from resnet_demo.lab.degradation import estimate, record
-    from resnet_demo.lab.race import finish, race
+    from resnet_demo.lab.degradation import record
+    from resnet_demo.lab.labs import open_lab
+    from resnet_demo.lab.race import race
 
-    with ProgressBars() as bars:
-        if args.lab:
-            found = labs.open_lab(home, args.lab)
-        else:
-            depths = protocols.depths_in(args.depths)
-            configs = protocols.configs(args.protocol, args.data, home, depths, args.seeds)
-            expected = bars.follow(estimate(configs, home))
-            say(args, expected["sentence"])
-            if args.estimate:
-                return expected
-            found = labs.create(home, args.protocol, configs)
-            say(args, f"Lab {found.lab}: runs {found.runs[0]} to {found.runs[-1]}. Watch it with "
-                f"`python app.py`; go on with `lab degradation --lab {found.lab}`.")  # fmt: skip
-        try:
+    if args.estimate:
+        return estimate(args, home, configs_in(args, home))
+    found = open_lab(home, args.lab) if args.lab else begin(args, home)
+    try:
+        with ProgressBars() as bars:
             race(home, found, bars)
-        except KeyboardInterrupt:
-            say(args, f"Lab {found.lab} is kept; go on with `lab degradation --lab {found.lab}`.")
-            raise
-        bars.follow(finish(home, found))
+    except KeyboardInterrupt:
+        say(args, f"Lab {found.lab} is kept; go on with `lab degradation --lab {found.lab}`.")
+        raise
     answer = record(home, found)
     for line in lab_lines(answer):
         say(args, line)
+    return answer
+
+
+def configs_in(args: argparse.Namespace, home: Home) -> list[TrainConfig]:
+    from resnet_demo.lab import protocols
+
+    depths = protocols.depths_in(args.depths)
+    return protocols.configs(args.protocol, args.data or "cifar10", home, depths, args.seeds)
+
+
+def begin(args: argparse.Namespace, home: Home) -> "Lab":
+    """A new lab, listed before any other work is done; then how long it will take."""
+    from resnet_demo.lab.labs import create
+    from resnet_demo.runs.measure import alone
+
+    configs = configs_in(args, home)
+    lab = create(home, args.protocol, configs)
+    say(
+        args,
+        f"Lab {lab.lab}: runs {lab.runs[0]} to {lab.runs[-1]}. Watch it with `python app.py`, go "
+        f"on with `lab degradation --lab {lab.lab}`.",
+    )
+    with suppress(UserError), alone(home):  # a run that is under way would spoil the measurement
+        estimate(args, home, configs)
+    return lab
+
+
+def estimate(args: argparse.Namespace, home: Home, configs: list[TrainConfig]) -> Answer:
+    from resnet_demo.lab.degradation import estimate as measure
+
+    with ProgressBars() as bars:
+        answer = bars.follow(measure(configs, home))
+    say(args, answer["sentence"])
     return answer
 
 

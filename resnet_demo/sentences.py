@@ -94,11 +94,11 @@ def ratio_lines(rows: list[Answer]) -> Iterator[str]:
 
 def lab_lines(answer: Answer) -> Iterator[str]:
     """Of `lab degradation`: the table, then the verdict."""
-    yield "layers    plain, train     plain, val  residual, train  residual, val  less by"
+    yield "layers    plain, train     plain, val  residual, train  residual, val  plain - residual"
     for row in answer["table"]:
         cells = [error_in(row[kind][part]) for kind in ("plain", "residual") for part in PARTS]
-        gap = "-" if row["gap"] is None else f"{row['gap']:+.1f}"
-        yield f"{row['depth']:6}  " + " ".join(f"{cell:>14}" for cell in (*cells, gap))
+        cells.append(error_in(row["gap"]))
+        yield f"{row['depth']:6}  " + " ".join(f"{cell:>14}" for cell in cells)
     for finding in answer["verdict"]:
         yield "{question} {claim}: {outcome}. {why}".format(**finding)
 

@@ -155,7 +155,7 @@ def test_lab_degradation_races_and_is_read_again(command: Callable, tmp_path: Pa
     }
     assert [finding["outcome"] for finding in told["verdict"]]
     again = command(*lab, "--lab", told["lab"])
-    assert "less by" in again.stdout and told["verdict"][0]["why"] in again.stdout
+    assert "plain - residual" in again.stdout and told["verdict"][0]["why"] in again.stdout
     for words, says in (
         (("--depths", "20,35"), "6n + 2"),
         (("--depths", "deep"), "as in 20,56"),

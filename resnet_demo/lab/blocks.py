@@ -12,7 +12,7 @@ from torch import Tensor
 from resnet_demo.config import Home, Progress
 from resnet_demo.evaluate.sample import sample
 from resnet_demo.lab import kept
-from resnet_demo.lab.labs import Lab, runs_of
+from resnet_demo.lab.labs import Lab, unmeasured
 from resnet_demo.models import sources
 from resnet_demo.probe.walk import Step, anatomy, walk
 from resnet_demo.training import machine
@@ -22,8 +22,7 @@ PICTURES = 128  # of the validation pictures
 
 def measure_blocks(home: Home, lab: Lab) -> Generator[Progress, None, None]:
     """Write `blocks.json` into the folder of every finished run that has none."""
-    runs = [run.run for run in runs_of(home, lab) if run.state == "finished"]
-    missing = [run for run in runs if kept.read(home, run, kept.BLOCKS) is None]
+    missing = unmeasured(home, lab)
     images = None
     for done, run in enumerate(missing):
         yield "Measuring blocks", done, len(missing)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from statistics import mean, stdev
 
 from resnet_demo.config import Home
-from resnet_demo.lab.labs import Lab, runs_of
 from resnet_demo.runs import control
+from resnet_demo.runs.control import Run
 from resnet_demo.runs.store import Store
 
 BINS = 100  # along the whole training
@@ -13,7 +13,7 @@ Points = dict[int, float]
 Line = dict[str, list[float]]
 
 
-def curves(home: Home, lab: Lab, have: dict[str, int]) -> dict[str, Line]:
+def curves(home: Home, runs: list[Run], have: dict[str, int]) -> dict[str, Line]:
     """{"plain20 train": {x, mean, low, high}, "plain20 val": ...}: error in percent, by iteration.
 
     `have`: the last x that the reader knows of a line; only what comes after is returned. A point
@@ -21,7 +21,7 @@ def curves(home: Home, lab: Lab, have: dict[str, int]) -> dict[str, Line]:
     deviation of the seeds.
     """
     found: dict[str, list[Points]] = {}
-    for run in runs_of(home, lab):
+    for run in runs:
         if run.state == "failed":
             continue
         with Store(control.run_dir(home, run.run)) as store:

@@ -7,28 +7,44 @@ from importlib.metadata import PackageNotFoundError, version
 
 from resnet_demo.config import Home, Progress, TrainConfig, shown_data
 from resnet_demo.lab.labs import Lab, runs_of, state_of
+from resnet_demo.lab.protocols import PROTOCOLS
 from resnet_demo.lab.summary import rows_of, table
 from resnet_demo.lab.verdict import verdict
 from resnet_demo.runs import control
+from resnet_demo.runs.control import Run
 from resnet_demo.runs.store import Store
 
 VERSIONS = ("torch", "torchvision", "timm", "gradio")
 
 
-def summary(home: Home, lab: Lab) -> dict[str, object]:
-    """The JSON of `lab degradation`. The verdict speaks of runs that have finished."""
-    rows, runs = rows_of(home, lab), runs_of(home, lab)
-    findings = verdict([row for row in rows if row["state"] == "finished"])
+def summary(home: Home, lab: Lab, runs: list[Run] | None = None) -> dict[str, object]:
+    """The JSON of `lab degradation`. The verdict speaks of runs that have finished.
+
+    runs: of the lab, when they have been read already.
+    """
+    runs = runs_of(home, lab) if runs is None else runs
+    rows = rows_of(home, runs)
+    finished = [row for row in rows if row["state"] == "finished"]
+    findings = verdict(finished, PROTOCOLS[lab.protocol].one_seed)
     return {
         "lab": lab.lab,
         "protocol": lab.protocol,
         "data": shown_data(lab.data),
         "state": state_of(runs),
         "seconds": sum(run.seconds for run in runs),
+        "classes": classes_of(home, runs),
         "rows": rows,
         "table": table(rows),
         "verdict": [asdict(finding) for finding in findings],
     }
+
+
+def classes_of(home: Home, runs: list[Run]) -> list[str] | None:
+    """Of the pictures; None before they were opened."""
+    for run in runs[:1]:
+        with Store(control.run_dir(home, run.run)) as store:
+            return store.fact("classes")
+    return None
 
 
 def record(home: Home, lab: Lab) -> dict[str, object]:

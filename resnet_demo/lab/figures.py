@@ -9,13 +9,12 @@ from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource, Plot
 from bokeh.plotting import figure
 
-from resnet_demo.config import Home, Progress
+from resnet_demo.config import Home, Progress, depth_of
 from resnet_demo.lab import paper
 from resnet_demo.lab.curves import curves
+from resnet_demo.lab.degradation import classes_of
 from resnet_demo.lab.labs import Lab, runs_of
-from resnet_demo.runs import control
 from resnet_demo.runs.control import Run
-from resnet_demo.runs.store import Store
 
 KINDS = {"plain": "Plain networks", "resnet": "Residual networks"}
 SHADES = {  # five depths at most, from the shallowest
@@ -43,7 +42,7 @@ class Palette(NamedTuple):
 
     def of(self, arch: str, depths: list[int]) -> str:
         kind = "plain" if arch.startswith("plain") else "resnet"
-        place = depths.index(int(arch.removeprefix(kind)))
+        place = depths.index(depth_of(arch))
         shades = SHADES[kind, self.dark]
         if len(depths) == 1:
             return shades[2]
@@ -89,7 +88,8 @@ def for_page(drawing: Drawing) -> dict[str, object]:
 def race(home: Home, lab: Lab, dark: bool = False) -> list[Drawing]:
     """Two panels, plain and residual, of equal scale. Sources are named as `curves` names lines, so
     that a page can append to them."""
-    runs, lines = runs_of(home, lab), curves(home, lab, {})
+    runs = runs_of(home, lab)
+    lines = curves(home, runs, {})
     return [panel(home, runs, lines, kind, Palette(dark)) for kind in KINDS]
 
 
@@ -110,15 +110,17 @@ def panel(home: Home, runs: list[Run], lines: dict, kind: str, palette: Palette)
                 "x", "mean", source=source, color=colour, width=width, legend_label=shown(arch)
             )
             drawn.scatter("x", "mean", source=source, color=colour, size=dots)
-        depth = int(arch.removeprefix(kind))
+        depth = depth_of(arch)
         if depth in marks:
             drawn.scatter(
                 [most], [marks[depth]], marker="dash", size=22, line_width=3, color=colour
             )
     palette.finish_legend(drawn)
     note = f" {paper.NOTE}" if marks and kind == "resnet" else ""
+    seeds = len({run.seed for run in runs})
+    band = f" Bands: one standard deviation of the {seeds} seeds." if seeds > 1 else ""
     caption = "Training error thin (pictures as augmented), validation error bold; lower is better."
-    return Drawing(drawn, caption + note)
+    return Drawing(drawn, caption + band + note)
 
 
 def shown(arch: str) -> str:
@@ -130,19 +132,8 @@ def archs_of(runs: list[Run], kind: str = "") -> list[str]:
     return sorted(archs, key=lambda arch: (depth_of(arch), arch))
 
 
-def depth_of(arch: str) -> int:
-    return int(arch.removeprefix("plain").removeprefix("resnet"))
-
-
 def depths_of(runs: list[Run]) -> list[int]:
     return sorted({depth_of(run.arch) for run in runs})
-
-
-def classes_of(home: Home, runs: list[Run]) -> list[str] | None:
-    for run in runs:
-        with Store(control.run_dir(home, run.run)) as store:
-            return store.fact("classes")
-    return None
 
 
 # --- before any training -------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from resnet_demo.config import UserError
-from resnet_demo.lab.paper import PLAIN_ERROR, PLAIN_SOURCE
+from resnet_demo.lab.paper import PLAIN_SOURCE, marks
 from resnet_demo.lab.summary import Row, select
 from resnet_demo.lab.verdict import WITHIN, effect
 
@@ -28,34 +28,55 @@ class Answer:
     note: str = ""
 
 
-def compare(guess: dict[str, object], rows: list[Row]) -> list[Answer]:
+def questions(rows: list[Row]) -> dict[str, object]:
+    """What is asked of a lab: {plain, residual, place: the answers to choose from, depths: [{depth,
+    why_not}], chosen, note}."""
+    depths = sorted({row["depth"] for row in rows})
+    ends = [f"{depth} layers" for depth in (depths[:1] + depths[-1:] if len(depths) > 1 else [])]
+    return {
+        "plain": [*ends, EQUAL],
+        "residual": [*ends, EQUAL],
+        "place": list(PLACES),
+        "depths": [
+            {"depth": depth, "why_not": "" if depth in BETWEEN else NOT_A_DEPTH}
+            for depth in sorted((*BETWEEN, 35))
+        ],
+        "chosen": next((depth for depth in BETWEEN if depth in depths), 44),
+        "note": f"The article proposes 35. {NOT_A_DEPTH}",
+    }
+
+
+def compare(
+    guess: dict[str, object], rows: list[Row], classes: list[str] | None = None
+) -> list[Answer]:
     """guess: {plain, residual: "20 layers" or EQUAL, depth: one of BETWEEN, place: of PLACES};
-    rows of finished runs. Raises UserError for a depth or a place that was not asked."""
+    rows of finished runs; classes of their pictures. Raises UserError for a depth or a place that
+    was not asked."""
     depth, place = guess.get("depth"), guess.get("place")
     if depth not in BETWEEN or place not in PLACES:
         raise UserError(f"{NOT_A_DEPTH} Choose one of {', '.join(map(str, BETWEEN))} and a place.")
-    found, note = in_between(depth, rows)
+    found, note = in_between(depth, rows, marks(classes)["plain"])
     question = f"A plain network of {depth} layers ends"
     return [
         lower("plain", str(guess.get("plain")), rows),
         lower("residual", str(guess.get("residual")), rows),
-        Answer(question, place, found, found and found == place, note),
+        Answer(question, place, found, None if found is None else found == place, note),
     ]
 
 
 def lower(kind: str, guessed: str, rows: list[Row]) -> Answer:
     question = f"Of the {kind} networks the lower training error has"
-    depths = effect(rows, kind == "residual")
-    if depths is None:
+    found = effect(rows, kind == "residual", 0.0)
+    if found is None:
         return Answer(question, guessed, None, None)
-    shallow, deep = depths.depths
-    best = f"{shallow if depths.points > 0 else deep} layers"
-    if abs(depths.points) <= WITHIN:
+    shallow, deep = found.depths
+    best = f"{shallow if found.points > 0 else deep} layers"
+    if abs(found.points) <= WITHIN:
         best = EQUAL
-    return Answer(question, guessed, best, guessed == best, f"{depths.points:+.1f} points")
+    return Answer(question, guessed, best, guessed == best, f"{found.points:+.1f} points")
 
 
-def in_between(depth: int, rows: list[Row]) -> tuple[str | None, str]:
+def in_between(depth: int, rows: list[Row], paper: dict[int, float]) -> tuple[str | None, str]:
     """Where this lab puts the depth, or else the paper's figure."""
     errors = {
         known: mean(row["train_error"] for row in select(rows, False, known))
@@ -64,10 +85,10 @@ def in_between(depth: int, rows: list[Row]) -> tuple[str | None, str]:
     ends = (min(errors), max(errors)) if errors else (0, 0)
     if depth in errors and ends[0] < depth < ends[1]:
         return place_of(errors[depth], errors[ends[0]], errors[ends[1]]), "in this lab"
-    if depth in PLAIN_ERROR:
-        found = place_of(PLAIN_ERROR[depth], PLAIN_ERROR[20], PLAIN_ERROR[56])
+    if depth in paper:
+        found = place_of(paper[depth], paper[20], paper[56])
         return found, f"this lab has no such network; test error {PLAIN_SOURCE}"
-    return None, f"neither this lab nor the paper has {depth} layers; start one with 20,{depth},56"
+    return None, f"nothing here has {depth} layers; start a lab with 20, {depth}, 56"
 
 
 def place_of(error: float, *ends: float) -> str:

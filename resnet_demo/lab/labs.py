@@ -6,12 +6,16 @@ Imports no torch: the page starts and lists labs here.
 import json
 import re
 import shutil
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from resnet_demo.config import Home, TrainConfig, UserError
-from resnet_demo.files import write_whole
+from resnet_demo.config import Home, TrainConfig, UserError, depth_of
+from resnet_demo.files import write_json
+from resnet_demo.lab import kept
 from resnet_demo.runs import control
 from resnet_demo.runs.control import Run
 from resnet_demo.runs.locks import is_held
@@ -31,19 +35,31 @@ class Lab:
 
 
 def create(home: Home, protocol: str, configs: list[TrainConfig]) -> Lab:
-    """A lab with all its runs queued. Raises UserError when the home cannot be written to."""
+    """A lab with all its runs queued, or nothing. Raises UserError when the home cannot be
+    written to."""
     home.make()
-    number = max((int(p.name) for p in home.labs.iterdir() if p.name.isdecimal()), default=0) + 1
-    name = f"{number:04d}"
+    folder, runs = new_folder(home), []
     try:
-        (home.labs / name).mkdir()
-        runs = tuple(control.new_run(home, config) for config in configs)
-        lab = Lab(name, protocol, configs[0].data, time.time(), runs)
-        data = json.dumps(asdict(lab)).encode()
-        write_whole(home.labs / name / "lab.json", lambda file: file.write(data))
-    except OSError as error:
+        for config in configs:
+            runs.append(control.new_run(home, config))
+        lab = Lab(folder.name, protocol, configs[0].data, time.time(), tuple(runs))
+        write_json(folder / "lab.json", asdict(lab))
+    except (OSError, UserError) as error:
+        for run in runs:
+            control.delete(home, run)
+        shutil.rmtree(folder, ignore_errors=True)
         raise UserError(f"Cannot write a lab to {home.path} ({error}). Make room there.") from None
     return lab
+
+
+def new_folder(home: Home) -> Path:
+    number = max((int(p.name) for p in home.labs.iterdir() if p.name.isdecimal()), default=0) + 1
+    while True:
+        try:
+            (home.labs / f"{number:04d}").mkdir()
+            return home.labs / f"{number:04d}"
+        except FileExistsError:  # another start took the number
+            number += 1
 
 
 def open_lab(home: Home, name: str) -> Lab:
@@ -62,13 +78,27 @@ def lab_names(home: Home) -> list[str]:
 
 
 def runs_of(home: Home, lab: Lab) -> list[Run]:
-    """Those that were not deleted."""
-    here = set(control.run_names(home))
-    return [control.read_run(home, run) for run in lab.runs if run in here]
+    """Those that were not deleted and can be read."""
+    found = []
+    for run in here(home, lab):
+        with suppress(UserError, sqlite3.Error):  # the Train tab lists it with its reason
+            found.append(control.read_run(home, run))
+    return found
+
+
+def here(home: Home, lab: Lab) -> list[str]:
+    names = set(control.run_names(home))
+    return [run for run in lab.runs if run in names]
 
 
 def unfinished(home: Home, lab: Lab) -> list[str]:
     return [run.run for run in runs_of(home, lab) if run.state != "finished"]
+
+
+def unmeasured(home: Home, lab: Lab) -> list[str]:
+    """Finished runs whose blocks have not been measured."""
+    finished = [run.run for run in runs_of(home, lab) if run.state == "finished"]
+    return [run for run in finished if kept.read(home, run, kept.BLOCKS) is None]
 
 
 def state_of(runs: list[Run]) -> str:
@@ -106,7 +136,7 @@ def steer(home: Home, name: str, command: str) -> str:
         raise UserError(f"No run of lab {name} is at work: there is nothing to {command}.")
     check_at_rest(home, lab)
     waiting = unfinished(home, lab)
-    if not waiting:
+    if not waiting and not unmeasured(home, lab):
         raise UserError(f"All runs of lab {name} have finished; there is nothing to resume.")
     for run in waiting:
         control.line_up(home, run)
@@ -124,15 +154,15 @@ def tell_all(home: Home, lab: Lab, command: str) -> list[str]:
 
 
 def check_at_rest(home: Home, lab: Lab) -> None:
-    for run in runs_of(home, lab):
-        if is_held(home.runs / run.run / "lock"):
-            raise UserError(f"Run {run.run} of lab {lab.lab} is at work. Stop the lab first.")
+    for run in here(home, lab):
+        if is_held(home.runs / run / "lock"):
+            raise UserError(f"Run {run} of lab {lab.lab} is at work. Stop the lab first.")
 
 
 def delete(home: Home, lab: Lab) -> str:
     """The lab and its runs; none is deleted while one is at work."""
     check_at_rest(home, lab)
-    runs = [run.run for run in runs_of(home, lab)]
+    runs = here(home, lab)
     for run in runs:
         control.delete(home, run)
     shutil.rmtree(home.labs / lab.lab)
@@ -145,7 +175,7 @@ def deepest_pair(home: Home, lab: Lab) -> list[str]:
     found = []
     for kind in ("plain", "resnet"):
         mine = [run for run in runs if run.arch.startswith(kind)]
-        found += sorted(mine, key=lambda run: (-int(run.arch.removeprefix(kind)), run.seed))[:1]
+        found += sorted(mine, key=lambda run: (-depth_of(run.arch), run.seed))[:1]
     if not found:
         raise UserError(f"No run of lab {lab.lab} has finished yet. Wait for it, or resume it.")
     return [run.run for run in found]

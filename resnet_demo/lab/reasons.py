@@ -8,9 +8,9 @@ from bokeh.models import ColorBar, ColumnDataSource, FactorRange, LogColorMapper
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
-from resnet_demo.config import Home
+from resnet_demo.config import Home, depth_of
 from resnet_demo.lab import kept
-from resnet_demo.lab.figures import KINDS, Drawing, Palette, archs_of, depth_of, depths_of, shown
+from resnet_demo.lab.figures import Drawing, Palette, archs_of, depths_of, shown
 from resnet_demo.lab.labs import Lab, deepest_pair, runs_of
 from resnet_demo.runs import control
 from resnet_demo.runs.control import Run
@@ -24,8 +24,8 @@ def reasons(home: Home, lab: Lab, dark: bool = False) -> Iterator[Drawing]:
     """Gradients through training, responses and distances at the end, loss slices: what is known
     of them so far."""
     palette, runs = Palette(dark), runs_of(home, lab)
-    yield from strips(home, runs, palette)
     first_seeds = [run for run in runs if run.seed == min(run.seed for run in runs)]
+    yield from strips(home, first_seeds, palette)
     yield from measured_blocks(home, first_seeds, palette)
     if any(run.state == "finished" for run in runs):
         found = [kept.read(home, run, kept.LANDSCAPE) for run in deepest_pair(home, lab)]
@@ -34,21 +34,18 @@ def reasons(home: Home, lab: Lab, dark: bool = False) -> Iterator[Drawing]:
 
 
 def strips(home: Home, runs: list[Run], palette: Palette) -> Iterator[Drawing]:
-    """Gradient norm over weight norm, block by block, of the deepest pair."""
-    deepest = [run for kind in KINDS for run in runs
-               if run.arch in archs_of(runs, kind)[-1:]]  # fmt: skip
-    chosen = {run.arch: run for run in reversed(deepest)}
+    """Gradient norm over weight norm, block by block, of every pair, the deepest first."""
     found = {}
-    for arch in sorted(chosen):
-        with Store(control.run_dir(home, chosen[arch].run)) as store:
-            found[arch] = relative_norms(store, 0)
+    for run in sorted(runs, key=lambda run: (-depth_of(run.arch), run.arch)):
+        with Store(control.run_dir(home, run.run)) as store:
+            strip = relative_norms(store, 0)
+        if strip["steps"]:
+            found[run.arch] = strip
     values = [v for strip in found.values() for row in strip["values"] for v in row if v]
-    if not values:
-        return
     for arch, strip in found.items():
         yield Drawing(heat(arch, strip, (min(values), max(values)), palette), (
             "Norm of each block's gradient over that of its weights through training, on one "
-            "colour scale for both networks. Even columns mean that every block learns."
+            "colour scale for all networks. Even columns mean that every block learns."
         ))  # fmt: skip
 
 

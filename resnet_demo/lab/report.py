@@ -82,8 +82,7 @@ def table_of(rows: list[dict]) -> str:
 
 def cells(row: dict) -> list[str]:
     errors = [error(row[kind][part]) for kind in ("plain", "residual") for part in ("train", "val")]
-    gap = "–" if row["gap"] is None else f"{row['gap']:+.1f}"
-    return [str(row["depth"]), f"{row['params'] or 0:,}", *errors, gap]
+    return [str(row["depth"]), f"{row['params'] or 0:,}", *errors, error(row["gap"])]
 
 
 def error(cell: dict | None) -> str:

@@ -6,7 +6,6 @@ from statistics import mean, stdev
 
 from resnet_demo.config import Home
 from resnet_demo.evaluate.interval import wilson
-from resnet_demo.lab.labs import Lab, runs_of
 from resnet_demo.runs import control
 from resnet_demo.runs.control import Run
 from resnet_demo.runs.store import Store
@@ -16,10 +15,10 @@ Row = dict[str, object]
 T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
-def rows_of(home: Home, lab: Lab) -> list[Row]:
+def rows_of(home: Home, runs: Iterable[Run]) -> list[Row]:
     """One a run: {run, arch, depth, residual, seed, state, epoch, train_error, val_error, params,
     num_train, num_val}; errors in percent, of the last epoch."""
-    return [row_of(home, run) for run in runs_of(home, lab)]
+    return [row_of(home, run) for run in runs]
 
 
 def row_of(home: Home, run: Run) -> Row:
@@ -63,19 +62,31 @@ def interval(values: list[float]) -> tuple[float, float]:
 
 
 def table(rows: list[Row]) -> list[Row]:
-    """One a depth: {depth, params, plain: {train, val}, residual: {train, val}, gap}; train and val
-    are {mean, low, high, seeds} or None, gap is plain minus residual training error."""
+    """One a depth: {depth, params, plain: {train, val}, residual: {train, val}, gap}; each number
+    is {mean, low, high, seeds} or None, gap is plain minus residual training error."""
     lines = []
     for depth in sorted({row["depth"] for row in rows}):
-        cells = {
-            kind: cell(select(rows, residual, depth))
-            for kind, residual in (("plain", False), ("residual", True))
-        }
-        both = [one["train"]["mean"] for one in cells.values() if one["train"]]
+        plain, residual = (select(rows, kind, depth) for kind in (False, True))
         params = [row["params"] for row in rows if row["depth"] == depth and row["params"]]
-        gap = both[0] - both[1] if len(both) == 2 else None
-        lines.append({"depth": depth, "params": (params or [None])[0], **cells, "gap": gap})
+        cells = {"plain": cell(plain), "residual": cell(residual), "gap": gap(plain, residual)}
+        lines.append({"depth": depth, "params": (params or [None])[0], **cells})
     return lines
+
+
+def gap(plain: list[Row], residual: list[Row]) -> Row | None:
+    """Seed by seed; of a single seed, over the pictures."""
+    others = {row["seed"]: row for row in residual}
+    pairs = [(row, others[row["seed"]]) for row in plain if row["seed"] in others]
+    if not pairs:
+        return None
+    points = [one["train_error"] - other["train_error"] for one, other in pairs]
+    if len(points) > 1:
+        low, high = interval(points)
+    else:
+        halves = [cell([row])["train"] for row in pairs[0]]
+        width = math.hypot(*((half["high"] - half["low"]) / 2 for half in halves))
+        low, high = points[0] - width, points[0] + width
+    return {"mean": mean(points), "low": low, "high": high, "seeds": len(points)}
 
 
 def cell(rows: list[Row]) -> Row:

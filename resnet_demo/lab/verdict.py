@@ -3,6 +3,7 @@
 A pure function of the rows. The paper claims yes and no (He et al. 2015, sections 1 and 4.2).
 """
 
+import math
 from dataclasses import dataclass
 from statistics import mean
 
@@ -11,9 +12,6 @@ from resnet_demo.lab.summary import Row, interval, select
 SHOWN, NOT_SHOWN, OPPOSITE = "shown", "not shown at this budget", "the opposite"
 WITHIN = 1.0  # points of training error that count as "depth does not hurt"
 TRUSTED_SEEDS = 3  # whose mean is taken at its word, to a point
-# What another seed may change in the difference of two networks, taken for its interval when there
-# is one seed only: in five seeds of `quick` its standard deviation was 4.2 points (`bench lab`).
-ONE_SEED_POINTS = 10.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,7 @@ class Effect:
     depths: tuple[int, int]
     errors: tuple[float, float]
     by_seed: dict[int, float]
+    one_seed: float  # points that another seed may change, see `Protocol`
 
     @property
     def points(self) -> float:
@@ -40,36 +39,39 @@ class Effect:
 
     @property
     def low(self) -> float:
-        return bounds(list(self.by_seed.values()))[0]
+        return bounds(list(self.by_seed.values()), self.one_seed)[0]
 
     @property
     def high(self) -> float:
-        return bounds(list(self.by_seed.values()))[1]
+        return bounds(list(self.by_seed.values()), self.one_seed)[1]
 
     def __str__(self) -> str:
         shallow, deep = self.depths
         return (
             f"{deep} layers end with {self.errors[1]:.1f} % training error, {shallow} layers with "
-            f"{self.errors[0]:.1f} %: {self.points:+.1f} points ({seeds(len(self.by_seed))})"
+            f"{self.errors[0]:.1f} %: {self.points:+.1f} points ({self.certainty()})"
         )
 
-
-def bounds(points: list[float]) -> tuple[float, float]:
-    if len(points) == 1:
-        return points[0] - ONE_SEED_POINTS, points[0] + ONE_SEED_POINTS
-    return interval(points)
-
-
-def seeds(count: int) -> str:
-    if count == 1:
-        return f"one seed, so that less than {ONE_SEED_POINTS:.0f} points would not count"
-    return f"{count} seeds"
+    def certainty(self) -> str:
+        count = len(self.by_seed)
+        if count >= TRUSTED_SEEDS:
+            return f"95 % interval {self.low:+.1f} to {self.high:+.1f}, {count} seeds"
+        seeds = "one seed" if count == 1 else "two seeds"
+        return f"{seeds}, others may differ by {self.high - self.points:.0f}"
 
 
-def verdict(rows: list[Row]) -> list[Finding]:
-    """Two findings. Rows without `train_error` are left out; runs that have not finished are to be
-    left out by the caller."""
-    plain, residual = effect(rows, False), effect(rows, True)
+def bounds(points: list[float], one_seed: float) -> tuple[float, float]:
+    """Student's interval from three seeds on; of fewer, what seeds are known to do."""
+    if len(points) >= TRUSTED_SEEDS:
+        return interval(points)
+    width = one_seed / math.sqrt(len(points))
+    return mean(points) - width, mean(points) + width
+
+
+def verdict(rows: list[Row], one_seed: float) -> list[Finding]:
+    """Two findings, with `one_seed` of the protocol. Rows without `train_error` are left out; runs
+    that have not finished are to be left out by the caller."""
+    plain, residual = effect(rows, False, one_seed), effect(rows, True, one_seed)
     return [
         Finding("Does depth hurt plain networks?", "The paper says yes", *of_plain(plain)),
         Finding(
@@ -78,7 +80,7 @@ def verdict(rows: list[Row]) -> list[Finding]:
     ]
 
 
-def effect(rows: list[Row], residual: bool) -> Effect | None:
+def effect(rows: list[Row], residual: bool, one_seed: float) -> Effect | None:
     """None without two depths that share a seed."""
     depths = sorted({row["depth"] for row in select(rows, residual)})
     if len(depths) < 2:
@@ -92,7 +94,7 @@ def effect(rows: list[Row], residual: bool) -> Effect | None:
         return None
     errors = tuple(mean(end[seed] for seed in common) for end in ends)
     by_seed = {seed: ends[1][seed] - ends[0][seed] for seed in common}
-    return Effect((depths[0], depths[-1]), errors, by_seed)
+    return Effect((depths[0], depths[-1]), errors, by_seed, one_seed)
 
 
 MISSING = "Two depths of this kind must be trained to their end with the same seed."
@@ -116,13 +118,20 @@ def of_residual(effect: Effect | None, plain: Effect | None) -> tuple[str, str]:
         return SHOWN, f"No: {effect}."
     if effect.points <= WITHIN:
         return NOT_SHOWN, f"It seems not, but {TRUSTED_SEEDS} seeds are needed to say so: {effect}."
-    common = effect.by_seed.keys() & plain.by_seed.keys() if plain else set()
-    if not common:
+    lessened = differences(plain, effect)
+    if not lessened:
         return NOT_SHOWN, f"{effect}; it would have to be within {WITHIN:.0f} point."
-    lessened = [plain.by_seed[seed] - effect.by_seed[seed] for seed in sorted(common)]
-    if bounds(lessened)[1] < 0:
+    if bounds(lessened, effect.one_seed)[1] < 0:
         return OPPOSITE, f"More than plain ones: {effect}."
     return NOT_SHOWN, (
         f"{effect}; it would have to be within {WITHIN:.0f} point. Shortcuts take away "
         f"{mean(lessened):.1f} of the plain networks' {plain.points:.1f} points."
     )
+
+
+def differences(plain: Effect | None, residual: Effect) -> list[float]:
+    """Points that depth costs plain networks more, seed by seed; none when they differ in depth."""
+    if plain is None or plain.depths != residual.depths:
+        return []
+    common = sorted(plain.by_seed.keys() & residual.by_seed.keys())
+    return [plain.by_seed[seed] - residual.by_seed[seed] for seed in common]

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_demo.config import ARCHS, require_one_of
+from resnet_demo.config import ARCHS, depth_of, require_one_of
 
 
 def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
@@ -222,8 +222,7 @@ def build(arch: str, num_classes: int = 1000, zero_init: bool = False) -> ResNet
     """An untrained network, e.g. "resnet50" or "plain56"; raises UserError for other names."""
     require_one_of("arch", arch, ARCHS)
     residual = arch.startswith("resnet")
-    depth = int(arch.removeprefix("resnet").removeprefix("plain"))
-    model = ResNet(TABLE[depth], num_classes, residual)
+    model = ResNet(TABLE[depth_of(arch)], num_classes, residual)
     if zero_init:
         zero_last_norms(model)
     return model

@@ -116,7 +116,8 @@ class Crew:
     def begin(self) -> None:
         for worker in self.workers:
             control.dequeue(self.home, worker.run)
-            worker.store.set(state="running", message="")
+            runs = [each.run for each in self.workers]
+            worker.store.set(state="running", message="", together=runs)
 
     def round(self) -> None:
         """One event for each run whose turn it is; all obey before each."""

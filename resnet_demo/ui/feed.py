@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -123,7 +124,7 @@ class Feed:
         try:
             row = control.read_run(self.home, run)
             with Store(control.run_dir(self.home, run)) as store:
-                return head_of(row, store)
+                return head_of(row, store) | {"eta": seconds_left(self.home, run)}
         except UserError as error:
             return {"run": run, "state": "failed", "message": str(error)}
 
@@ -172,8 +173,7 @@ def interval(top1: float | None, n: int | None) -> list[float] | None:
 
 
 def head_of(row: control.Run, store: Store) -> dict[str, object]:
-    rates = [value for _, value in store.metrics(["images_per_s"], row.step - 20)["images_per_s"]]
-    rate = sum(rates) / len(rates) if rates else None
+    rate = rate_of(row, store)
     return {
         "run": row.run,
         "state": row.state,
@@ -184,7 +184,6 @@ def head_of(row: control.Run, store: Store) -> dict[str, object]:
         "step": row.step,
         "steps": row.steps,
         "seconds": round(row.seconds),
-        "eta": remaining_seconds(row, store, rate),
         "images_per_s": rate and round(rate, 1),
         "top1": row.top1,
         "best_top1": row.best_top1,
@@ -197,8 +196,31 @@ def head_of(row: control.Run, store: Store) -> dict[str, object]:
     }
 
 
-def remaining_seconds(row: control.Run, store: Store, rate: float | None) -> int | None:
+def seconds_left(home: Home, run: str) -> int | None:
+    """Of a run, or of all that are trained in turns with it: they end together. None when it does
+    not train."""
+    row = control.read_run(home, run)
+    with Store(control.run_dir(home, run)) as store:
+        own, together = remaining_seconds(row, store), store.fact("together", [])
+    others = [own_seconds_left(home, other) for other in together if other != run]
+    return own and own + sum(left or 0 for left in others)
+
+
+def own_seconds_left(home: Home, run: str) -> int | None:
+    with suppress(UserError), Store(control.run_dir(home, run)) as store:
+        return remaining_seconds(control.read_run(home, run), store)
+    return None
+
+
+def rate_of(row: control.Run, store: Store) -> float | None:
+    """Pictures a second, of the last steps."""
+    rates = [value for _, value in store.metrics(["images_per_s"], row.step - 20)["images_per_s"]]
+    return sum(rates) / len(rates) if rates else None
+
+
+def remaining_seconds(row: control.Run, store: Store) -> int | None:
     """Work left, in pictures weighted by their area, at the speed of the last steps."""
+    rate = rate_of(row, store)
     if row.state != "running" or not rate or not row.steps or not row.epochs:
         return None
     config: TrainConfig = store.config

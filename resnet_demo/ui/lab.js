@@ -2,25 +2,24 @@
 // the server and embedded; while a lab races, only new points are asked for and appended.
 
 const UNDER_WAY = ["queued", "running", "paused", "stopping"], LATE = { error: "The server did not answer. Try again." };
-const PLACES = ["lower than both", "between the two", "higher than both"], EQUAL = "equal to a point";
-const BETWEEN = [32, 38, 44], NO_DEPTH = "35, which the article proposes, cannot be built: 3 stages of n blocks of 2 layers, the first layer and the classifier make 6n + 2.";
 const find = (selector) => element.querySelector(selector);
 const make = (tag, values = {}, ...children) => { const one = Object.assign(document.createElement(tag), values); one.append(...children); return one; };
 const viewer = Math.random().toString(36).slice(2), dark = () => document.body.classList.contains("dark");
 const shown = new Map();  // place -> [view manager, document] of each figure in it
-let chosen = new URLSearchParams(location.search).get("lab"), now = {}, have = {}, sources = new Map(), drawn = {}, busy = false, last = 0, job = null, failures = 0;
+let chosen = new URLSearchParams(location.search).get("lab"), now = {}, have = {}, sources = new Map(), drawn = {}, busy = false, again = false, last = 0, job = null, failures = 0;
 
 // --- watching ----------------------------------------------------------------------------------
 
 async function poll() {
-  if (busy || document.hidden || element.clientWidth === 0) return;
+  if (document.hidden || element.clientWidth === 0) return;
+  if (busy) { again = true; return; }
   busy = true;
   const asked = chosen;
   try {
     const answer = await server.poll({ lab: asked, have, viewer, token: token() });
-    if (answer.error) throw new Error(answer.error);
     failures = 0;
-    if (asked === chosen) await take(answer);
+    if (answer.error) find(".state").textContent = answer.error;
+    else if (asked === chosen) await take(answer);
   } catch (error) {
     console.error(error);
     failures += 1;
@@ -28,6 +27,7 @@ async function poll() {
   } finally {
     busy = false;
     last = Date.now();
+    if (again) { again = false; setTimeout(poll); }
   }
 }
 
@@ -117,7 +117,7 @@ async function embed(place, drawings) {
 // --- words and numbers ---------------------------------------------------------------------------
 
 function drawHead() {
-  const { lab, labs, state, step, steps, message, protocol, data, may_steer: may } = now;
+  const { lab, labs, state, step, steps, message, protocol, data, may_steer: allowed } = now;
   find(".choice").hidden = !labs.length;
   const text = JSON.stringify(labs);
   if (find(".which").dataset.text !== text) {
@@ -125,31 +125,37 @@ function drawHead() {
     find(".which").replaceChildren(...labs.map((one) => make("option", { value: one.lab, textContent: `${one.lab}: ${one.protocol} on ${one.data}` })));
   }
   find(".which").value = lab || "";
-  find(".state").textContent = lab ? `Lab ${lab} (${protocol} on ${data}) is ${state}${message ? `: ${message}` : steps ? `, iteration ${step.toLocaleString("en")} of ${steps.toLocaleString("en")}` : ""}.` : "No lab yet. Choose how long you have got and press Start the lab.";
+  find(".state").textContent = lab ? `Lab ${lab} (${protocol} on ${data}) is ${state}${message ? `: ${message}` : steps ? `, iteration ${step.toLocaleString("en")} of ${steps.toLocaleString("en")}${now.eta ? `, about ${spoken(now.eta)} left` : ""}` : ""}.` : "No lab yet. Choose how long you have got and press Start the lab.";
   find(".state").dataset.state = state || "";
   find("header progress").value = steps ? step / steps : 0;
-  const can = { pause: state === "running", resume: ["paused", "interrupted", "stopped", "failed"].includes(state), stop: UNDER_WAY.includes(state), delete: lab && !UNDER_WAY.includes(state) };
-  for (const button of element.querySelectorAll("[data-do]")) {
-    button.disabled = !may || !can[button.dataset.do];
-    button.title = may ? button.title : "Only the owner may do this: sign in, or give the admin token";
-  }
-  for (const button of element.querySelectorAll("[data-file]")) button.disabled = !lab;
-  const map = find("[data-work=landscape]");
-  map.disabled = !may || job !== null || !lab || !now.rows.some((row) => row.state === "finished") || UNDER_WAY.includes(state);
+  const alive = UNDER_WAY.includes(state), finished = (now.rows || []).some((row) => row.state === "finished");
+  const may = (button, can, why) => {
+    button.disabled = !can || !allowed;
+    button.title = !allowed ? "Only the owner may do this: sign in, or give the admin token" : can ? button.dataset.note || "" : why;
+  };
+  may(find("[data-do=pause]"), state === "running", "Nothing is training");
+  may(find("[data-do=resume]"), ["paused", "interrupted", "stopped", "failed"].includes(state) || (state === "finished" && now.unmeasured), alive ? "It is training" : "All has finished");
+  may(find("[data-do=stop]"), alive, "Nothing is training");
+  may(find("[data-do=delete]"), lab && !alive, alive ? "Stop the lab first" : "There is no lab");
+  may(find("[data-work=landscape]"), finished && !alive && job === null, job ? "A measurement is under way" : alive ? "Wait until the lab has ended: it takes all cores" : "Train a lab first");
+  for (const button of element.querySelectorAll("[data-file]")) { button.disabled = !lab; button.title = lab ? button.dataset.note || "" : "There is no lab"; }
   find("[data-work=initialisation]").disabled = job !== null;
 }
 
+const spoken = (seconds) => (seconds >= 7200 ? `${(seconds / 3600).toFixed(1)} hours` : seconds >= 120 ? `${Math.round(seconds / 60)} minutes` : `${seconds} seconds`);
 const error = (cell) => (cell ? `${cell.mean.toFixed(1)} ± ${((cell.high - cell.low) / 2).toFixed(1)}` : "–");
 
 function drawTable() {
   find(".errors tbody").replaceChildren(...now.table.map((row) => {
-    const cells = [row.params?.toLocaleString("en") || "–", error(row.plain.train), error(row.plain.val), error(row.residual.train), error(row.residual.val), row.gap === null ? "–" : row.gap.toFixed(1)];
+    const cells = [row.params?.toLocaleString("en") || "–", error(row.plain.train), error(row.plain.val), error(row.residual.train), error(row.residual.val), error(row.gap)];
     return make("tr", {}, make("th", { scope: "row", textContent: row.depth }), ...cells.map((cell) => make("td", { textContent: cell })));
   }));
+  const { num_train: train, num_val: val } = now.rows[0] || {};
+  find(".n").textContent = train ? `n = ${train.toLocaleString("en")} training and ${val?.toLocaleString("en") ?? "–"} validation pictures.` : "";
 }
 
 function drawVerdict() {
-  const over = now.state === "finished", text = over ? JSON.stringify(now.verdict) : now.state;
+  const over = !UNDER_WAY.includes(now.state), text = over ? JSON.stringify(now.verdict) : now.state;
   if (find(".verdict").dataset.text === text) return;
   find(".verdict").dataset.text = text;
   find(".verdict").replaceChildren(...(over
@@ -164,18 +170,14 @@ const memory = () => `resnet-demo-guess-${now.lab}-${now.created}`;
 const guessed = () => JSON.parse(localStorage.getItem(memory()) || "null");
 
 function drawGuess() {
-  const open = guessed() === null;
+  const open = guessed() === null, { asks } = now;
   find(".guess").hidden = !open;
   find(".raced").hidden = open;
-  if (!open || find(".guess").dataset.lab === now.lab) return;
-  find(".guess").dataset.lab = now.lab;
-  const depths = now.table.map((row) => row.depth), ends = [`${Math.min(...depths)} layers`, `${Math.max(...depths)} layers`];
-  options("plain", ends);
-  options("residual", [...ends, EQUAL]);
-  options("place", PLACES);
-  const here = BETWEEN.find((depth) => depths.includes(depth)) || 44;
-  find(".depth").replaceChildren(...[32, 35, 38, 44].map((depth) => make("option", { value: depth, textContent: depth === 35 ? "35 (not one)" : depth, disabled: depth === 35, title: depth === 35 ? NO_DEPTH : "", selected: depth === here })));
-  find(".no-depth").textContent = NO_DEPTH;
+  if (!open || find(".guess").dataset.lab === memory()) return;
+  find(".guess").dataset.lab = memory();
+  for (const name of ["plain", "residual", "place"]) options(name, asks[name]);
+  find(".depth").replaceChildren(...asks.depths.map(({ depth, why_not: why }) => make("option", { value: depth, textContent: why ? `${depth} (not one)` : depth, disabled: Boolean(why), title: why, selected: depth === asks.chosen })));
+  find(".no-depth").textContent = asks.note;
 }
 
 function options(name, values) {
@@ -197,8 +199,9 @@ find(".skip").onclick = () => keep({});
 async function drawGuessed() {
   const guess = guessed(), place = find(".guessed");
   place.replaceChildren();
-  if (!guess?.plain || now.state !== "finished") return;
-  const told = await server.guess({ lab: now.lab, guess }).catch(() => LATE);
+  if (!guess?.plain || UNDER_WAY.includes(now.state)) return;
+  const lab = now.lab, told = await server.guess({ lab, guess }).catch(() => LATE);
+  if (now.lab !== lab) return;
   const rows = (told.answers || []).map((one) => make("p", { textContent: `${one.question}: you said ${one.guessed}, it was ${one.found ?? "not measured"}${one.right === null ? "" : one.right ? " ✓ right" : " ✗ otherwise"}${one.note ? ` (${one.note})` : ""}.` }));
   place.replaceChildren(make("h4", { textContent: "Your guess" }), ...(told.error ? [make("p", { textContent: told.error })] : rows));
 }
@@ -244,12 +247,15 @@ for (const button of element.querySelectorAll("[data-work]")) button.onclick = a
 find(".halt").onclick = () => job && server.stop({ job });
 
 async function work(question) {
+  if (job) return null;
+  job = "starting";
+  find(".waiting").hidden = false;
   const started = await server.work(question).catch(() => LATE);
   job = started.job || null;
   find(".doing").textContent = started.error || "";
   let told = {};
   while (job && !told.answer && !told.error) {
-    drawHead();
+    if (now.labs) drawHead();
     find(".halt").hidden = false;
     told = await server.progress({ job }).catch(() => ({ what: "no answer, trying again" }));
     find(".waiting progress").value = told.total ? told.done / told.total : told.answer ? 1 : 0;

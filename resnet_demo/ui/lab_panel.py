@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import gradio as gr
 
-from resnet_demo.config import Home, require_one_of, shown_data
+from resnet_demo.config import Home, UserError, require_one_of, shown_data
 from resnet_demo.lab import curves, degradation, guess, kept, labs
 from resnet_demo.lab.labs import Lab
 from resnet_demo.runs import measure
 from resnet_demo.ui.access import may_steer, require_steering
-from resnet_demo.ui.feed import Feed
+from resnet_demo.ui.feed import Feed, seconds_left, without_paths
 from resnet_demo.ui.inspector import Inspector
 from resnet_demo.ui.jobs import Jobs
 from resnet_demo.ui.live import told
@@ -78,14 +79,21 @@ class LabPanel:
 
     def read(self, name: str, have: dict[str, int]) -> dict[str, object]:
         lab = labs.open_lab(self.home, name)
-        found, runs = degradation.summary(self.home, lab), labs.runs_of(self.home, lab)
+        runs = labs.runs_of(self.home, lab)
+        found = degradation.summary(self.home, lab, runs)
+        training = next((run.run for run in runs if run.state == "running"), None)
         return {
             **found,
+            "asks": guess.questions(found["rows"]),
+            "eta": seconds_left(self.home, training) if training else None,
+            "unmeasured": bool(labs.unmeasured(self.home, lab)),
             "created": lab.created,
             "step": min((run.step for run in runs), default=0),
             "steps": max((run.steps for run in runs), default=0),
-            "message": next((run.message for run in runs if run.message), ""),
-            "lines": curves.curves(self.home, lab, have),
+            "message": next(
+                (without_paths(run.message, run.data) for run in runs if run.message), ""
+            ),
+            "lines": curves.curves(self.home, runs, have),
             "why": self.progress_of_why(found["rows"]),
         }
 
@@ -113,9 +121,9 @@ class LabPanel:
 
     def guess(self, asked: Asked) -> dict[str, object]:
         """asked: {lab, guess}; see `lab.guess`."""
-        rows = degradation.summary(self.home, self.lab_of(asked))["rows"]
-        finished = [row for row in rows if row["state"] == "finished"]
-        answers = guess.compare(as_dict(asked.get("guess")), finished)
+        found = degradation.summary(self.home, self.lab_of(asked))
+        finished = [row for row in found["rows"] if row["state"] == "finished"]
+        answers = guess.compare(as_dict(asked.get("guess")), finished, found["classes"])
         return {"answers": [asdict(answer) for answer in answers]}
 
     def files(self, asked: Asked) -> dict[str, str]:
@@ -164,7 +172,11 @@ class LabPanel:
         return "Loss around the networks, rows done", rows, total
 
     def initialisation(self, asked: Asked) -> Generator:
-        return self.inspector.initialisation(asked)
+        """On the lab's own pictures, where a visitor may see them."""
+        data, dark = self.lab_of(asked).data if asked.get("lab") else "shapes", asked.get("dark")
+        with suppress(UserError):
+            return self.inspector.initialisation({"data": data, "dark": dark})
+        return self.inspector.initialisation({"data": "shapes", "dark": dark})
 
     def progress(self, asked: Asked) -> dict[str, object]:
         return self.jobs.progress(str(asked.get("job")))

@@ -82,7 +82,7 @@ def wire(
         require_steering(request, values[token])
         form.configs(values, home)  # refused here, not in a process
         words = [f"--protocol={values[form.protocol]}", f"--data={values[form.data]}"]
-        words += [f"--depths={values[form.depths]}", f"--seeds={values[form.seeds]}"]
+        words += [f"--depths={values[form.depths]}", f"--seeds={values[form.seeds] or 0}"]
         found = measure.measured(home, "lab", "degradation", "--estimate", *words)
         return found["sentence"]
 

@@ -58,7 +58,7 @@ def test_a_lab_from_the_guess_to_the_report(serve, page) -> None:
     expect(panel.locator(".state")).to_contain_text("is finished", timeout=240_000)
     expect(panel.locator(".verdict")).to_contain_text("Does depth hurt plain networks?")
     expect(panel.locator(".guessed p")).to_have_count(3)
-    expect(panel.locator(".why figure")).to_have_count(4, timeout=60_000)
+    expect(panel.locator(".why figure")).to_have_count(6, timeout=60_000)
 
     found = degradation.summary(home, labs.open_lab(home, "0001"))
     for row in found["rows"]:

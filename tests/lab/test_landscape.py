@@ -10,6 +10,8 @@ from resnet_demo.config import Home, UserError
 from resnet_demo.lab import kept, labs, landscape
 from resnet_demo.lab.labs import Lab
 from resnet_demo.models import build
+from resnet_demo.runs import control
+from resnet_demo.runs.crew import train_here
 
 SIDE = 3
 
@@ -77,3 +79,14 @@ def test_a_slice_that_was_broken_off_goes_on_where_it_was(raced, small, tmp_path
 def test_a_run_that_has_not_finished_is_refused(home: Home, lab: Lab) -> None:
     with pytest.raises(UserError, match="has not finished"):
         next(landscape.landscape(home, lab.runs[0]))
+
+
+def test_a_run_that_is_trained_further_is_measured_anew(home: Home, config) -> None:
+    run = control.new_run(home, config)
+    train_here(home, run)
+    kept.write(home, run, kept.LANDSCAPE, {"losses": [[1.0]]})
+    assert kept.read(home, run, kept.LANDSCAPE)["losses"] == [[1.0]]
+    control.send(home, run, "set", "epochs=4")
+    control.line_up(home, run)
+    train_here(home, run)
+    assert kept.read(home, run, kept.LANDSCAPE) is None

@@ -49,6 +49,12 @@ def test_a_depth_that_is_none_is_refused_with_the_reason(depth: int, home: Home)
         protocols.configs("quick", "shapes", home, (20, depth))
 
 
+@pytest.mark.parametrize("seeds", [-1, 11])
+def test_a_number_of_seeds_that_makes_no_sense_is_refused(seeds: int, home: Home) -> None:
+    with pytest.raises(UserError, match=rf"seeds must lie .* Got {seeds}"):
+        protocols.configs("quick", "shapes", home, (), seeds)
+
+
 def test_no_block_starts_as_the_identity(home: Home) -> None:
     for protocol in protocols.PROTOCOLS:
         for config in protocols.configs(protocol, "cifar10", home):

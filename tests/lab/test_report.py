@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 import torch
@@ -14,6 +15,8 @@ from resnet_demo.lab.labs import Lab
 from resnet_demo.lab.reasons import reasons
 from resnet_demo.lab.report import report
 from resnet_demo.models import build
+from resnet_demo.runs import control
+from resnet_demo.runs.store import Store
 
 
 def test_the_record_repeats_the_lab(raced: tuple[Home, Lab]) -> None:
@@ -82,6 +85,18 @@ def test_distance_and_response_are_the_formulas() -> None:
 def test_figures_of_a_lab_that_has_not_begun_are_empty(home: Home, lab: Lab) -> None:
     assert [len(drawing.figure.renderers) for drawing in figures.race(home, lab)] == [6, 6]
     assert list(reasons(home, lab)) == []
+
+
+def test_a_network_without_any_step_is_left_out(raced: tuple[Home, Lab], tmp_path) -> None:
+    home = Home(tmp_path / "copy")
+    shutil.copytree(raced[0].path, home.path)
+    with Store(control.run_dir(home, raced[1].runs[-1])) as store:
+        store.rewind(-1)
+        store.set(state="failed")
+    titles = [drawing.figure.title.text for drawing in reasons(home, raced[1])]
+    gradients = [title for title in titles if "gradient" in title]
+    assert len(gradients) == 3 and not any("residual-14" in title for title in gradients)
+    assert "Lab 0001" in report(home, raced[1])
 
 
 def test_the_papers_marks_stand_behind_cifar_pictures_only(raced: tuple[Home, Lab]) -> None:

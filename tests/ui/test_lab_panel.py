@@ -8,6 +8,7 @@ from resnet_demo.config import Home, UserError
 from resnet_demo.lab import kept, labs
 from resnet_demo.lab.labs import Lab
 from resnet_demo.runs.locks import is_held
+from resnet_demo.runs.store import Store
 from resnet_demo.ui.classifier import Classifier
 from resnet_demo.ui.inspector import Inspector
 from resnet_demo.ui.lab_panel import LabPanel, cursors
@@ -71,6 +72,13 @@ def test_visitors_watch_and_guess_but_do_not_steer(raced, monkeypatch) -> None:
     guess = {"plain": "8 layers", "residual": "8 layers", "depth": 44, "place": "between the two"}
     assert len(panel.guess({"lab": "0001", "guess": guess})["answers"]) == 3
     assert labs.lab_names(raced[0]) == ["0001"]
+
+
+def test_strangers_see_no_path(home: Home, lab: Lab, monkeypatch) -> None:
+    with Store(home.runs / lab.runs[0]) as store:
+        store.set(state="failed", message="There is no folder /srv/private/pictures.")
+    monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
+    assert "/srv/private" not in json.dumps(panel_of(home).poll({}))
 
 
 def test_a_slice_that_is_stopped_keeps_its_rows_and_frees_the_machine(raced) -> None:
