@@ -1,7 +1,5 @@
-// The Inspect panel. Gradio runs this once with `element` and `server` in scope; the tab sends what
-// to show by the event "resnet-inspect". All text reaches the page by textContent.
+// The Inspect panel; the tab sends what to show by the event "resnet-inspect".
 
-const find = (selector) => element.querySelector(selector);
 // What blocks can be measured by: [name, value of a block, log scale, how to read it].
 const MEASURES = {
   relative_grad_norm: ["relative gradient norm", (b) => b.relative_grad_norm, true, "Norm of the gradient of the loss for this class, over the norm of the block's weights. One picture, eval mode: how strongly each block would be changed. It is not what \"vanishing gradients\" means at the start of training; for that press \"Before any training\"."],
@@ -14,13 +12,11 @@ const MEASURES = {
   deletion: ["deletion score of Grad-CAM", (b) => b.deletion, false, "Share of the class's probability left when the top fifth of the block's heat map is blurred. Lower than for random maps: the map shows what the network goes by (after Petsiuk et al. 2018)."],
 };
 const COLOURS = ["#2b6cb0", "#c05621"], SECOND = ["#63a4e8", "#ed8936"];  // residual, plain; the other of two of a kind
-const LATE = { error: "The server did not answer. Try again." };
 let asked = null, shown = [], block = null, asking = 0, job = null;
 const off = new Set(), unplugged = new Set();
 
 const number = (value) => (value === null || value === undefined ? "–" : Math.abs(value) >= 1000 || (value && Math.abs(value) < 0.001) ? value.toExponential(2) : Number(value).toPrecision(3));
 const percent = (value) => `${(100 * value).toFixed(1)} %`;
-const make = (tag, properties = {}, ...children) => { const made = Object.assign(document.createElement(tag), properties); made.append(...children); return made; };
 const measure = () => MEASURES[find(".measure").value];
 const kind = (side) => (side.record.blocks.some((b) => b.residual) ? 0 : 1);
 const good = () => shown.filter((one) => !one.error);

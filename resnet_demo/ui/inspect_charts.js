@@ -147,13 +147,8 @@ window.addEventListener("resnet-inspect", (event) => {
 });
 element.querySelector(".inspect").record = () => shown.map((side) => side.record);  // for tests
 
-const script = (file) => new Promise((resolve, reject) => {
-  const root = (window.gradio_config?.root || "").replace(/\/$/, "");
-  document.head.append(make("script", { src: `${root}/bokeh/${file}`, onload: resolve, onerror: reject }));
-});
 (async () => {
-  for (let tries = 0; tries < 50 && !window.Bokeh?.Plotting; tries += 1) await new Promise((resolve) => setTimeout(resolve, 100));  // the Train tab loads it too
-  if (!window.Bokeh?.Plotting) { await script("bokeh.min.js"); await script("bokeh-api.min.js"); }
+  await bokeh();
   new MutationObserver(() => shown.length && draw()).observe(document.body, { attributeFilter: ["class"] });
   drawBars();
 })();

@@ -14,6 +14,7 @@ from resnet_demo.ui.classifier import BUNDLED, Classifier
 from resnet_demo.ui.examples import example_files
 from resnet_demo.ui.feed import without_paths
 from resnet_demo.ui.inspector import Inspector
+from resnet_demo.ui.live import scripts
 from resnet_demo.ui.upload import Upload
 
 HERE = Path(__file__).parent
@@ -98,7 +99,7 @@ def panel(inspector: Inspector) -> gr.HTML:
     return gr.HTML(
         value=None,
         html_template=(HERE / "inspect.html").read_text(),
-        js_on_load=(HERE / "inspect.js").read_text() + (HERE / "inspect_charts.js").read_text(),
+        js_on_load=scripts("inspect.js", "inspect_charts.js"),
         server_functions=[told(function) for function in functions],
         apply_default_css=False,
         elem_id="inspect",

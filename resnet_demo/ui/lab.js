@@ -1,9 +1,6 @@
-// The Lab panel. Gradio runs this once with `element` and `server` in scope. Figures are drawn by
-// the server and embedded; while a lab races, only new points are asked for and appended.
+// The Lab panel. Figures are drawn by the server and embedded; while a lab races, only new points
+// are asked for and appended.
 
-const UNDER_WAY = ["queued", "running", "paused", "stopping"], LATE = { error: "The server did not answer. Try again." };
-const find = (selector) => element.querySelector(selector);
-const make = (tag, values = {}, ...children) => { const one = Object.assign(document.createElement(tag), values); one.append(...children); return one; };
 const viewer = Math.random().toString(36).slice(2), dark = () => document.body.classList.contains("dark");
 const shown = new Map();  // place -> [view manager, document] of each figure in it
 let chosen = new URLSearchParams(location.search).get("lab"), now = {}, have = {}, sources = new Map(), drawn = {}, busy = false, again = false, last = 0, job = null, failures = 0;
@@ -273,13 +270,8 @@ async function work(question) {
 // What tests look at.
 element.querySelector(".lab").drawnPoints = (name) => { const data = sources.get(name)?.data; return data ? [[...data.x], [...data.mean]] : [[], []]; };
 
-const load = (file) => new Promise((resolve, reject) => {
-  const root = (window.gradio_config?.root || "").replace(/\/$/, "");
-  document.head.append(make("script", { src: `${root}/bokeh/${file}`, onload: resolve, onerror: reject }));
-});
 (async () => {
-  for (let tries = 0; tries < 50 && !window.Bokeh?.embed; tries += 1) await new Promise((resolve) => setTimeout(resolve, 100));  // the Train tab loads it too
-  if (!window.Bokeh?.embed) await load("bokeh.min.js");
+  await bokeh();
   new MutationObserver(() => now.lab && poll()).observe(document.body, { attributeFilter: ["class"] });
   const timer = setInterval(() => {
     if (!document.contains(element)) return clearInterval(timer);

@@ -17,7 +17,7 @@ from resnet_demo.ui.access import may_steer, require_steering
 from resnet_demo.ui.feed import Feed, seconds_left, without_paths
 from resnet_demo.ui.inspector import Inspector
 from resnet_demo.ui.jobs import Jobs
-from resnet_demo.ui.live import told
+from resnet_demo.ui.live import scripts, told
 
 HERE = Path(__file__).parent
 LISTED = 40  # newest labs
@@ -49,7 +49,7 @@ class LabPanel:
         return gr.HTML(
             value=None,
             html_template=(HERE / "lab.html").read_text(),
-            js_on_load=(HERE / "lab.js").read_text(),
+            js_on_load=scripts("lab.js"),
             server_functions=functions,
             apply_default_css=False,
             elem_id="lab",

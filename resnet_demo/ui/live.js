@@ -1,13 +1,9 @@
-// The live panel of the Train tab. Gradio runs this once with `element` and `server` in scope.
-// It polls once a second, asks for new points only, and never stacks requests. All text reaches
-// the page by textContent: run names and messages are never read as HTML.
+// The live panel of the Train tab. It polls once a second, asks for new points only, and never stacks requests.
 
 const STEP_LINES = ["loss", "lr", "images_per_s"];
 const EPOCH_LINES = ["train_loss", "val_loss", "top1", "train_error"];
 const RESIDUAL = ["#2b6cb0", "#63a4e8", "#1e3a8a"], PLAIN = ["#c05621", "#ed8936", "#7b341e"];
 const MOST_POINTS = 8000;  // a line in the browser; over it the server thins all of it again
-const UNDER_WAY = ["queued", "running", "paused", "stopping"];
-const find = (selector) => element.querySelector(selector);
 const series = new Map();  // run -> {generation, step, epoch, lines, strip}
 const compared = new Set();
 let main = new URLSearchParams(location.search).get("run"), followed = !main;
@@ -390,12 +386,6 @@ window.addEventListener("resnet-run", (event) => choose(event.detail));
 
 // --- beginning ---------------------------------------------------------------------------------
 
-const load = (file) => new Promise((resolve, reject) => {
-  const root = (window.gradio_config?.root || "").replace(/\/$/, "");
-  const script = Object.assign(document.createElement("script"), { src: `${root}/bokeh/${file}`, onload: resolve, onerror: reject });
-  document.head.append(script);
-});
-
 // What tests and `bench viewers` look at.
 Object.assign(find(".live"), {
   tick: poll,
@@ -405,8 +395,7 @@ Object.assign(find(".live"), {
 });
 
 (async () => {
-  if (!window.Bokeh?.Plotting) { await load("bokeh.min.js"); await load("bokeh-api.min.js"); }
-  Bokeh.set_log_level("error");
+  await bokeh();
   new MutationObserver(() => drawn && build()).observe(document.body, { attributeFilter: ["class"] });
   document.addEventListener("visibilitychange", poll);
   const timer = setInterval(() => {

@@ -20,7 +20,6 @@ from resnet_demo.ui.access import may_steer, require_steering
 from resnet_demo.ui.feed import EPOCH_LINES, STEP_LINES, Feed, without_paths
 
 HERE = Path(__file__).parent
-SCRIPTS = ("live.js", "report.js")  # one scope: the second uses what the first declares
 LOG_CHARACTERS = 20_000
 DAY_SECONDS = 86_400
 
@@ -77,7 +76,7 @@ class Live:
         return gr.HTML(
             value=None,
             html_template=(HERE / "live.html").read_text(),
-            js_on_load="\n".join((HERE / name).read_text() for name in SCRIPTS),
+            js_on_load=scripts("live.js", "report.js"),
             server_functions=[poll, steer, csv_, details, report, worst, confused],
             apply_default_css=False,
             elem_id="live",
@@ -132,6 +131,11 @@ class Live:
             data = store.config.data
         log = without_paths("\n".join(lines)[-LOG_CHARACTERS:], data)
         return {"log": log}
+
+
+def scripts(*names: str) -> str:
+    """A panel's scripts in one scope: each uses what those before it declare."""
+    return "\n".join((HERE / name).read_text() for name in ("panel.js", *names))
 
 
 def told(action) -> dict[str, object]:

@@ -181,3 +181,19 @@ def test_validation_pictures_may_be_larger_than_crops(pictures: Path, home: Home
     assert (config.val_px, val.images.shape[1]) == (20, 20)
     training = Training(replace(config, arch="resnet8", batch_size=4), train, val, 2)
     assert training.batch(training.settings)[0].shape[-1] == 16
+
+
+def test_iterations_end_a_run_inside_an_epoch(config: TrainConfig, splits) -> None:
+    training = Training(replace(config, iterations=7), *splits, 3)
+    events = list(training.run())
+    done = [(event.epoch, event.step) for event in events if isinstance(event, EpochDone)]
+    assert done == [(1, 5), (2, 7)] and training.total_steps == 7
+    assert list(training.run()) == []
+
+
+def test_the_gentle_start_survives_a_resume(config: TrainConfig, splits) -> None:
+    paper = replace(config, arch="resnet110", schedule="steps", crop="pad", optimizer="sgd", lr=0.1)
+    training, again = (Training(paper, *splits, 3) for _ in range(2))
+    assert training.train_step().metrics["lr"] == pytest.approx(0.01)
+    again.load(training.state())
+    assert again.gentle == training.gentle and len(again.gentle.errors) == 1
