@@ -61,6 +61,17 @@ def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
         require_steering(request, token)  # a minute of all cores
         return measure.evaluate(home, check_model(model), data, split)
 
+    for name, function in (("classify", classify), ("classify_batch", classify_batch)):
+        gr.api(function, api_name=name)
+    gr.api(evaluate, api_name="evaluate")
+    for name, function in (("start", start), ("control", control_), ("runs", runs)):
+        gr.api(function, api_name=name)
+    gr.api(history, api_name="history")
+    build_inspect(inspector)
+    build_lab(home)
+
+
+def build_lab(home: Home) -> None:
     @friendly
     def lab(
         lab: str, protocol: str, data: str, depths: list[int], seeds: int, token: str,
@@ -75,13 +86,6 @@ def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
         return degradation.summary(home, labs.start(home, protocol, configs))
 
     gr.api(lab, api_name="lab")
-    for name, function in (("classify", classify), ("classify_batch", classify_batch)):
-        gr.api(function, api_name=name)
-    gr.api(evaluate, api_name="evaluate")
-    for name, function in (("start", start), ("control", control_), ("runs", runs)):
-        gr.api(function, api_name=name)
-    gr.api(history, api_name="history")
-    build_inspect(inspector)
 
 
 def build_inspect(inspector: Inspector) -> None:
