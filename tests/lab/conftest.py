@@ -1,5 +1,7 @@
 """A small lab that has been raced: plain and residual networks of 8 and 14 layers."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from resnet_demo.config import Home
@@ -7,6 +9,8 @@ from resnet_demo.lab import labs, protocols
 from resnet_demo.lab.labs import Lab
 from resnet_demo.lab.race import finish, race
 from resnet_demo.progress import ProgressBars
+from resnet_demo.runs import control
+from resnet_demo.runs.locks import is_held
 from tests.conftest import draw_folder
 
 
@@ -29,6 +33,10 @@ def raced(tmp_path_factory: pytest.TempPathFactory, many: str) -> tuple[Home, La
 
 
 @pytest.fixture
-def lab(home: Home, many: str) -> Lab:
-    """Queued; nothing trains it."""
-    return labs.create(home, "quick", protocols.configs("quick", many, home, (8,)))
+def lab(home: Home, many: str) -> Iterator[Lab]:
+    """Queued; nothing trains it, and what a test started ends with it."""
+    created = labs.create(home, "quick", protocols.configs("quick", many, home, (8,)))
+    yield created
+    for run in created.runs:
+        if is_held(home.runs / run / "lock"):
+            control.cancel(home, run)
