@@ -115,7 +115,7 @@ def error_in(cell: Answer | None) -> str:
 def landscape_lines(found: list[Answer]) -> Iterator[str]:
     """Of `lab landscape`: how high the slice rises above its middle."""
     for one in found:
-        losses = [loss for row in one["losses"] for loss in row]
+        losses = [loss for row in one["losses"] for loss in row if loss is not None]
         middle = one["losses"][one["side"] // 2][one["side"] // 2]
         yield (
             f"{one['arch']}: loss {middle:.3f} at the network, median {median(losses):.3g} and at "

@@ -5,6 +5,7 @@ network's own filter, so that slices of different networks can be compared. Bias
 where they are, and so do batch norm's running statistics.
 """
 
+import math
 from collections.abc import Generator
 
 import numpy as np
@@ -32,8 +33,9 @@ SEED = 0  # of the directions
 def landscape(home: Home, run: str) -> Generator[Progress, None, dict[str, object]]:
     """Compute what is missing of a run's slice, row by row, and keep it in the run's folder.
 
-    Returns {run, arch, n, side, reach, losses[row][column]}; the middle row and the middle column
-    are the two slices along one direction. Raises UserError when the run has no weights yet.
+    Returns {run, arch, n, side, reach, losses[row][column]}, None where the loss is not finite; the
+    middle row and the middle column are the two slices along one direction. Raises UserError when
+    the run has no weights yet.
     """
     with Store(control.run_dir(home, run)) as store:
         config: TrainConfig = store.config
@@ -43,13 +45,15 @@ def landscape(home: Home, run: str) -> Generator[Progress, None, dict[str, objec
     losses = known["losses"] if known else []
     if len(losses) < SIDE:
         machine.prepare()
-        images, labels = yield from pictures(config, home)
-        model = sources.load(f"run:{run}@last", home).model.to(memory_format=torch.channels_last)
+        on = machine.device()
+        images, labels = (part.to(on) for part in (yield from pictures(config, home)))
+        model = sources.load(f"run:{run}@last", home).model
+        model = model.to(on, memory_format=torch.channels_last)
         about = {"run": run, "arch": config.arch, "n": len(labels), "side": SIDE, "reach": REACH}
         for done, loss in enumerate(slices(model, images, labels, len(losses)), 1):
             if (done - 1) % SIDE == 0:
                 losses.append([])
-            losses[-1].append(loss)
+            losses[-1].append(loss if math.isfinite(loss) else None)
             if done % SIDE == 0:
                 kept.write(home, run, kept.LANDSCAPE, {**about, "losses": losses})
             yield f"Loss around {config.arch}", len(losses[:-1]) * SIDE + len(losses[-1]), SIDE**2
@@ -88,7 +92,7 @@ def direction(centre: list[Tensor], seed: int) -> list[Tensor]:
     random = torch.Generator().manual_seed(seed)
     found = []
     for weight in centre:
-        noise = torch.randn(weight.shape, generator=random)
+        noise = torch.randn(weight.shape, generator=random).to(weight.device)
         dims = tuple(range(1, weight.ndim))
         found.append(noise * (norms(weight, dims) / norms(noise, dims)))
     return found
@@ -109,7 +113,7 @@ def move(
 def mean_loss(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """In eval mode: batch norm as it was trained."""
     total = 0.0
-    with torch.inference_mode(), machine.autocast(machine.device()):
+    with torch.inference_mode(), machine.autocast(images.device):
         for start in range(0, len(labels), BATCH):
             part = slice(start, start + BATCH)
             logits = model.eval()(images[part]).float()

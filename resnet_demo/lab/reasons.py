@@ -114,8 +114,9 @@ def landscapes(found: list[dict], palette: Palette) -> Iterator[Drawing]:
     """Contours on one scale, then the slices along one direction."""
     if not found:
         return
-    logs = [np.log10(np.array(one["losses"])) for one in found]
-    levels = np.linspace(min(log.min() for log in logs), max(log.max() for log in logs), LEVELS + 1)
+    logs = [np.log10(losses_of(one)) for one in found]
+    lowest, highest = (f([f(log) for log in logs]) for f in (np.nanmin, np.nanmax))
+    levels = np.linspace(lowest, highest, LEVELS + 1)
     levels[-1] += 1e-6
     for one, log in zip(found, logs):
         yield Drawing(contours(one, log, levels, palette), (
@@ -128,7 +129,7 @@ def landscapes(found: list[dict], palette: Palette) -> Iterator[Drawing]:
     for one in found:
         places, middle = places_of(one), one["side"] // 2
         colour = palette.of(one["arch"], depths)
-        for losses in (one["losses"][middle], [row[middle] for row in one["losses"]]):
+        for losses in (losses_of(one)[middle], losses_of(one)[:, middle]):
             drawn.line(places, losses, color=colour, width=2, legend_label=shown(one["arch"]))
     palette.finish_legend(drawn)
     yield Drawing(
@@ -138,6 +139,11 @@ def landscapes(found: list[dict], palette: Palette) -> Iterator[Drawing]:
 
 
 SLICE_AXES = ("filter norms along the direction", "cross-entropy")
+
+
+def losses_of(one: dict) -> np.ndarray:
+    """(side, side); NaN where the loss was not finite, which the figures leave empty."""
+    return np.array(one["losses"], dtype=float)
 
 
 def places_of(one: dict) -> list[float]:

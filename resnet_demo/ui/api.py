@@ -20,6 +20,13 @@ from resnet_demo.ui.live import Live
 def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
     """`/start /control /runs /history /classify /classify_batch /evaluate /inspect /lesion`
     and `/lab`."""
+    build_runs(home)
+    build_classify(home, classifier)
+    build_inspect(inspector)
+    build_lab(home)
+
+
+def build_runs(home: Home) -> None:
     live = Live(home)
 
     @friendly
@@ -45,6 +52,12 @@ def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
             generation = store.fact("generation", 0)
         return live.feed.series(run, Cursor(generation, since, since))
 
+    for name, function in (("start", start), ("control", control_), ("runs", runs)):
+        gr.api(function, api_name=name)
+    gr.api(history, api_name="history")
+
+
+def build_classify(home: Home, classifier: Classifier) -> None:
     @friendly
     def classify(picture: gr.FileData, model: str, top: int) -> dict:
         return classify_batch([picture], model, top)
@@ -64,11 +77,6 @@ def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
     for name, function in (("classify", classify), ("classify_batch", classify_batch)):
         gr.api(function, api_name=name)
     gr.api(evaluate, api_name="evaluate")
-    for name, function in (("start", start), ("control", control_), ("runs", runs)):
-        gr.api(function, api_name=name)
-    gr.api(history, api_name="history")
-    build_inspect(inspector)
-    build_lab(home)
 
 
 def build_lab(home: Home) -> None:

@@ -1,6 +1,8 @@
 """Filter-normalised loss slices."""
 
 import itertools
+import json
+import shutil
 
 import pytest
 import torch
@@ -8,7 +10,9 @@ import torch.nn.functional as F
 
 from resnet_demo.config import Home, UserError
 from resnet_demo.lab import kept, labs, landscape
+from resnet_demo.lab.figures import for_page
 from resnet_demo.lab.labs import Lab
+from resnet_demo.lab.reasons import reasons
 from resnet_demo.models import build
 from resnet_demo.runs import control
 from resnet_demo.runs.crew import train_here
@@ -90,3 +94,18 @@ def test_a_run_that_is_trained_further_is_measured_anew(home: Home, config) -> N
     control.line_up(home, run)
     train_here(home, run)
     assert kept.read(home, run, kept.LANDSCAPE) is None
+
+
+def test_a_loss_that_is_not_finite_leaves_a_hole(raced, small, monkeypatch, tmp_path) -> None:
+    home = Home(tmp_path / "copy")
+    shutil.copytree(raced[0].path, home.path)
+    runs = labs.deepest_pair(home, raced[1])
+    losses = itertools.cycle([1.0, 2.0, float("nan"), 3.0, float("inf")])
+    monkeypatch.setattr(landscape, "mean_loss", lambda *_: next(losses))
+    for run in runs:
+        kept.write(home, run, kept.LANDSCAPE, {"losses": []})
+        list(landscape.landscape(home, run))
+        found = kept.read(home, run, kept.LANDSCAPE)
+        assert None in found["losses"][0] and "NaN" not in json.dumps(found)
+    titles = [for_page(drawing)["title"] for drawing in reasons(home, raced[1])]
+    assert "plain-14: loss around it" in titles and "Loss along one direction" in titles
