@@ -113,11 +113,11 @@ def bundled_path(arch: str) -> Path:
 def run_weights(folder: Path, run: str, which: str) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run) or not folder.is_dir():
         raise UserError(f"There is no run '{run}' with weights. See: python -m resnet_demo runs.")
-    name = f"epoch-{int(which):03d}" if which.isdecimal() else which
+    name = f"epoch-{int(which):03d}" if re.fullmatch("[0-9]{1,6}", which) else which
     have = sorted(path.stem for path in folder.glob("*.safetensors"))
     if name not in have:
         listed = ", ".join(have) or "none: its first epoch has not ended"
-        raise UserError(f"Run {run} has no weights '{which}'. It has: {listed}.")
+        raise UserError(f"Run {run} has no weights '{which[:20]}'. It has: {listed}.")
     return folder / f"{name}.safetensors"
 
 

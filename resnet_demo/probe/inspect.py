@@ -1,6 +1,7 @@
 """`inspect MODEL IMAGE`: everything about one picture in one network, block by block."""
 
 import difflib
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,7 +92,7 @@ def class_index(network: Network, target: str | int | None, logits: Tensor) -> i
     if places:
         return places[0]
     known = range(len(network.classes))
-    if str(target)[:9].isdecimal() and int(str(target)[:9]) in known:
+    if re.fullmatch("[0-9]{1,9}", str(target)) and int(target) in known:
         return int(target)
     near = difflib.get_close_matches(str(target)[:80], network.classes, 3) or network.classes[:3]
     raise UserError(

@@ -4,17 +4,25 @@ On a public page visitors watch; the owner (OAuth name) or whoever has the admin
 Checked inside each function, since hiding a button protects nothing.
 """
 
+import hashlib
 import hmac
+import logging
 import os
+import threading
+import time
+from collections import OrderedDict
+from urllib.parse import urlsplit
 
 import gradio as gr
 
 from resnet_demo.config import IMAGENET_DEPTHS, UserError
 
-MAX_BODY_BYTES = 24 * 2**20
+log = logging.getLogger(__name__)
+MAX_BODY_BYTES = 4 * 2**20  # of JSON; files go to the upload path
 # Files of one upload together; a batch of photographs comes in one request, straight to disk.
 MAX_UPLOAD_BYTES = {"public": 128 * 2**20, "own": 4 * 2**30}
-UPLOAD = "/upload"
+UPLOAD = "/gradio_api/upload"
+MOST_WRONG, WRONG_SECONDS, MOST_ADDRESSES = 5, 60.0, 1000  # tokens that are tried
 PUBLIC_TIMM = tuple(f"timm:resnet{depth}" for depth in IMAGENET_DEPTHS)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -34,10 +42,54 @@ def may_steer(request: gr.Request | None, token: str = "") -> bool:
     """May this caller start, steer or delete runs?"""
     if not is_public():
         return True
-    expected = os.environ.get("RESNET_DEMO_ADMIN_TOKEN", "")
-    if expected and hmac.compare_digest(expected.encode(), str(token or "").encode()):
+    if token and TOKENS.is_right(token, address_of(request)):
         return True
     return owner() is not None and signed_in_as(request) == owner()
+
+
+class Tokens:
+    """The admin token, which cannot be found by trying: after MOST_WRONG different ones from an
+    address none of its tokens is looked at for WRONG_SECONDS. Other addresses never wait for it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.wrong: OrderedDict[str, dict[bytes, float]] = OrderedDict()  # address -> when tried
+
+    def is_right(self, token: str, address: str) -> bool:
+        expected = os.environ.get("RESNET_DEMO_ADMIN_TOKEN", "")
+        given = token.encode(errors="replace")
+        if not expected or self.tried_too_often(address):
+            return False
+        right = hmac.compare_digest(expected.encode(), given)
+        if not right:
+            self.note(address, hashlib.sha256(given).digest())
+        return right
+
+    def tried_too_often(self, address: str) -> bool:
+        with self.lock:
+            since = time.monotonic() - WRONG_SECONDS
+            tried = self.wrong.get(address, {}).values()
+            return sum(at > since for at in tried) >= MOST_WRONG
+
+    def note(self, address: str, digest: bytes) -> None:
+        """One token is one guess, however often an open page sends it."""
+        with self.lock:
+            tried = self.wrong.setdefault(address, {})
+            if digest not in tried:
+                log.warning("A wrong admin token from %s.", address or "an unknown address")
+            tried.setdefault(digest, time.monotonic())
+            while len(tried) > MOST_WRONG:
+                del tried[next(iter(tried))]
+            while len(self.wrong) > MOST_ADDRESSES:
+                self.wrong.popitem(last=False)
+
+
+TOKENS = Tokens()
+
+
+def address_of(request: gr.Request | None) -> str:
+    client = getattr(request, "client", None)
+    return getattr(client, "host", None) or ""
 
 
 def signed_in_as(request: gr.Request | None) -> str | None:
@@ -65,9 +117,14 @@ def check_model(reference: str) -> str:
     return reference
 
 
+def hides_names(data: str) -> bool:
+    """On a public page nobody learns what files a folder of the server holds."""
+    return is_public() and data.startswith("folder:")
+
+
 def check_shown(data: str) -> None:
     """On a public page visitors do not look into the server's folders."""
-    if is_public() and data.startswith("folder:"):
+    if hides_names(data):
         raise UserError("On a public page pictures come from the listed sources only.")
 
 
@@ -83,8 +140,9 @@ class BodyLimit:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         headers = dict(scope["headers"])
-        most = self.max_upload_bytes if scope["path"].endswith(UPLOAD) else self.max_bytes
-        if int(headers.get(b"content-length", b"0") or 0) > most:
+        most = self.max_upload_bytes if is_upload(scope["path"]) else self.max_bytes
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length[:20]) > most:
             return await refuse(send, most)
         seen = 0
         started = False
@@ -107,6 +165,12 @@ class BodyLimit:
         except TooLarge:
             if not started:
                 await refuse(send, most)
+
+
+def is_upload(path: str) -> bool:
+    """The one path on which files come in, also where a proxy leaves its prefix in place."""
+    prefix = urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).path.rstrip("/")
+    return path.rstrip("/") in (UPLOAD, prefix + UPLOAD)
 
 
 class TooLarge(Exception):

@@ -116,7 +116,7 @@ def build_inspect(inspector: Inspector) -> None:
 
 
 def as_file(picture: object) -> str:
-    """Where an uploaded picture lies; Gradio has checked that it was uploaded."""
+    """Where a picture lies; `ui.gate` has let in only what was uploaded."""
     path = picture.get("path") if isinstance(picture, dict) else getattr(picture, "path", None)
     if not path:
         raise UserError("Give a file: handle_file(path) with gradio_client, or upload it first.")

@@ -8,6 +8,16 @@ MOST_PUBLIC_PICTURES = 500  # that a stranger may have measured
 Asked = dict[str, object]
 
 
+def as_dict(asked: object) -> Asked:
+    return asked if isinstance(asked, dict) else {}
+
+
+def whole(asked: Asked, name: str) -> int:
+    """A whole number; -1 for anything else."""
+    given = asked.get(name)
+    return given if type(given) is int else -1
+
+
 def text(asked: Asked, name: str) -> str:
     """A stranger's text, cut short; empty for anything else."""
     given = asked.get(name)

@@ -1,25 +1,82 @@
-"""A mistake that a user can mend becomes a notice, in one place."""
+"""A mistake that a user can mend becomes a sentence, and a bug one that says where to look."""
 
 import functools
+import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from resnet_demo.config import UserError
+from resnet_demo.ui.asked import as_dict
+from resnet_demo.ui.feed import without_paths
+
+log = logging.getLogger(__name__)
+FAILED = "This went wrong on the server, and not by your doing; its log says more."
 
 
 def friendly(callback: Callable) -> Callable:
-    """Show a UserError as a notice; real bugs reach the log."""
+    """For events and programs: show a UserError as a notice. Bugs go to the log."""
 
     @functools.wraps(callback)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
-            return callback(*args, **kwargs)
-        except UserError as error:
-            raise gr.Error(str(error), title="Not done", print_exception=False) from error
+            return plain(callback(*args, **kwargs))
+        except gr.Error:
+            raise
+        except Exception as error:
+            raise gr.Error(sentence(error), title="Not done", print_exception=False) from error
 
     return wrapped
+
+
+def json_or_error(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """For a panel's functions: the answer, or {"error": sentence}; never an exception."""
+    try:
+        return plain(action())
+    except Exception as error:
+        return {"error": sentence(error)}
+
+
+def answering(name: str, action: Callable[[dict], dict]) -> Callable[[dict], dict]:
+    """As one of Gradio's server functions, which are known by their names."""
+
+    def answer(asked: dict) -> dict:
+        return json_or_error(lambda: action(as_dict(asked)))
+
+    answer.__name__ = name
+    return answer
+
+
+def sentence(error: Exception) -> str:
+    """What a person is told of it: no path of the server where strangers look, nothing that is no
+    text."""
+    if isinstance(error, UserError):
+        return plain(without_paths(str(error)))
+    log.exception("A function of the page failed.", exc_info=error)
+    return FAILED
+
+
+def plain(value: Any) -> Any:
+    """JSON has no NaN, and UTF-8 no halves of characters (names on a disk can have them)."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        return mended(value)
+    except TypeError:  # a widget, not JSON
+        pass
+    return value
+
+
+def mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    if isinstance(value, dict):
+        return {mended(key): mended(part) for key, part in value.items()}
+    return [mended(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def quietly(measure: Callable) -> Callable:

@@ -10,9 +10,10 @@ from gradio.components import Component
 
 from resnet_demo.config import Home, UserError
 from resnet_demo.ui.access import is_public
+from resnet_demo.ui.asked import text
 from resnet_demo.ui.classifier import BUNDLED, Classifier
 from resnet_demo.ui.examples import example_files
-from resnet_demo.ui.feed import without_paths
+from resnet_demo.ui.friendly import answering
 from resnet_demo.ui.inspector import Inspector
 from resnet_demo.ui.live import scripts
 from resnet_demo.ui.upload import Upload
@@ -78,21 +79,11 @@ def question(inspector: Inspector, path: Path | None, model: str | None, other: 
 
 
 def panel(inspector: Inspector) -> gr.HTML:
-    def told(action):  # noqa: ANN001, ANN202 - made into Gradio's server functions
-        def answer(asked: dict) -> dict:
-            try:
-                return action(asked if isinstance(asked, dict) else {})
-            except UserError as error:
-                return {"error": without_paths(str(error))}
-
-        answer.__name__ = action.__name__
-        return answer
-
     def progress(asked: dict) -> dict:
-        return inspector.jobs.progress(str(asked.get("job")))
+        return inspector.jobs.progress(text(asked, "job"))
 
     def stop(asked: dict) -> dict:
-        inspector.jobs.stop(str(asked.get("job")))
+        inspector.jobs.stop(text(asked, "job"))
         return {}
 
     functions = [getattr(inspector, name) for name in ANSWERS] + [progress, stop]
@@ -100,7 +91,7 @@ def panel(inspector: Inspector) -> gr.HTML:
         value=None,
         html_template=(HERE / "inspect.html").read_text(),
         js_on_load=scripts("inspect.js", "inspect_charts.js"),
-        server_functions=[told(function) for function in functions],
+        server_functions=[answering(action.__name__, action) for action in functions],
         apply_default_css=False,
         elem_id="inspect",
     )

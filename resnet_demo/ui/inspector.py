@@ -242,7 +242,9 @@ class Inspector:
         run = run_of(model)
         if not run or run not in control.run_names(self.home):
             return []
-        kept = (control.run_dir(self.home, run) / "weights").glob("epoch-*.safetensors")
+        kept = (control.run_dir(self.home, run) / "weights").glob(
+            "epoch-[0-9][0-9][0-9].safetensors"
+        )
         return sorted(int(path.stem.removeprefix("epoch-")) for path in kept)
 
     def data_of(self, model: str) -> str:

@@ -1,7 +1,7 @@
 """What the Lab panel's script may call; every answer is plain JSON, an error is a sentence."""
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -14,15 +14,16 @@ from resnet_demo.lab import curves, degradation, guess, kept, labs
 from resnet_demo.lab.labs import Lab
 from resnet_demo.runs import measure
 from resnet_demo.ui.access import may_steer, require_steering
+from resnet_demo.ui.asked import Asked, as_dict, text
 from resnet_demo.ui.feed import Feed, seconds_left, without_paths
+from resnet_demo.ui.friendly import answering, json_or_error
 from resnet_demo.ui.inspector import Inspector
 from resnet_demo.ui.jobs import Jobs
-from resnet_demo.ui.live import scripts, told
+from resnet_demo.ui.live import scripts
 
 HERE = Path(__file__).parent
 LISTED = 40  # newest labs
 RUNS_A_SECOND = 4  # read for a page; a lab of many runs is asked for less often
-Asked = dict[str, object]
 
 
 class LabPanel:
@@ -34,14 +35,14 @@ class LabPanel:
 
     def build(self) -> gr.HTML:
         def poll(asked: dict, request: gr.Request) -> dict:
-            allowed = may_steer(request, str(as_dict(asked).get("token", "")))
-            return {**told(lambda: self.poll(as_dict(asked))), "may_steer": allowed}
+            allowed = may_steer(request, text(as_dict(asked), "token"))
+            return {**json_or_error(lambda: self.poll(as_dict(asked))), "may_steer": allowed}
 
         def steer(asked: dict, request: gr.Request) -> dict:
-            return told(lambda: self.steer(as_dict(asked), request))
+            return json_or_error(lambda: self.steer(as_dict(asked), request))
 
         def work(asked: dict, request: gr.Request) -> dict:
-            return told(lambda: self.work(as_dict(asked), request))
+            return json_or_error(lambda: self.work(as_dict(asked), request))
 
         functions = [poll, steer, work]
         for name in ("drawings", "guess", "files", "progress", "stop"):
@@ -109,7 +110,7 @@ class LabPanel:
         from resnet_demo.lab.reasons import reasons
 
         parts = {"race": figures.race, "why": reasons}
-        part, dark = str(asked.get("part")), asked.get("dark") is True
+        part, dark = text(asked, "part"), asked.get("dark") is True
         require_one_of("part", part, tuple(parts))
         lab = self.lab_of(asked)
 
@@ -128,11 +129,11 @@ class LabPanel:
 
     def files(self, asked: Asked) -> dict[str, str]:
         """The report as it stands: {name, text, type}."""
-        lab, kind = self.lab_of(asked), str(asked.get("kind"))
+        lab, kind = self.lab_of(asked), text(asked, "kind")
         require_one_of("file", kind, ("html", "json"))
-        text = self.feed.once_a_second((kind, lab), lambda: self.text_of(lab, kind))
+        content = self.feed.once_a_second((kind, lab), lambda: self.text_of(lab, kind))
         sort = {"html": "text/html", "json": "application/json"}[kind]
-        return {"name": f"lab-{lab.lab}.{kind}", "text": text, "type": sort}
+        return {"name": f"lab-{lab.lab}.{kind}", "text": content, "type": sort}
 
     def text_of(self, lab: Lab, kind: str) -> str:
         if kind == "json":
@@ -142,27 +143,27 @@ class LabPanel:
         return report(self.home, lab)
 
     def lab_of(self, asked: Asked) -> Lab:
-        return labs.open_lab(self.home, str(asked.get("lab")))
+        return labs.open_lab(self.home, text(asked, "lab"))
 
     # --- doing -----------------------------------------------------------------------------------
 
     def steer(self, asked: Asked, request: gr.Request) -> dict[str, str]:
-        require_steering(request, str(asked.get("token", "")))
-        return {"answer": labs.steer(self.home, str(asked.get("lab")), str(asked.get("command")))}
+        require_steering(request, text(asked, "token"))
+        return {"answer": labs.steer(self.home, text(asked, "lab"), text(asked, "command"))}
 
     def work(self, asked: Asked, request: gr.Request) -> dict[str, str]:
         """Long work: {job}. Loss slices take all cores for minutes, so only who may train asks."""
         kinds = {"landscape": self.landscape, "initialisation": self.initialisation}
-        kind = str(asked.get("kind"))
+        kind = text(asked, "kind")
         require_one_of("measurement", kind, tuple(kinds))
         if kind == "landscape":
-            require_steering(request, str(asked.get("token", "")))
+            require_steering(request, text(asked, "token"))
         return {"job": self.jobs.start(partial(kinds[kind], asked))}
 
     def landscape(self, asked: Asked) -> Generator:
         runs = labs.deepest_pair(self.home, self.lab_of(asked))
         done = partial(self.points_done, runs)
-        words = ("lab", "landscape", "--lab", str(asked.get("lab")))
+        words = ("lab", "landscape", "--lab", text(asked, "lab"))
         return measure.followed(self.home, done, *words)
 
     def points_done(self, runs: list[str]) -> tuple[str, int, int]:
@@ -179,25 +180,11 @@ class LabPanel:
         return self.inspector.initialisation({"data": "shapes", "dark": dark})
 
     def progress(self, asked: Asked) -> dict[str, object]:
-        return self.jobs.progress(str(asked.get("job")))
+        return self.jobs.progress(text(asked, "job"))
 
     def stop(self, asked: Asked) -> dict[str, object]:
-        self.jobs.stop(str(asked.get("job")))
+        self.jobs.stop(text(asked, "job"))
         return {}
-
-
-def answering(name: str, action: Callable) -> Callable[[dict], dict]:
-    """As one of Gradio's server functions, which are known by their names."""
-
-    def answer(asked: dict) -> dict:
-        return told(lambda: action(as_dict(asked)))
-
-    answer.__name__ = name
-    return answer
-
-
-def as_dict(asked: object) -> Asked:
-    return asked if isinstance(asked, dict) else {}
 
 
 def cursors(given: object) -> dict[str, int]:

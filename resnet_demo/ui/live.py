@@ -16,8 +16,10 @@ from resnet_demo.config import Home, TrainConfig, UserError, with_changes
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
 from resnet_demo.ui import reports
-from resnet_demo.ui.access import may_steer, require_steering
+from resnet_demo.ui.access import hides_names, may_steer, require_steering
+from resnet_demo.ui.asked import Asked, as_dict, text, whole
 from resnet_demo.ui.feed import EPOCH_LINES, STEP_LINES, Feed, without_paths
+from resnet_demo.ui.friendly import answering, json_or_error
 
 HERE = Path(__file__).parent
 LOG_CHARACTERS = 20_000
@@ -48,44 +50,35 @@ class Live:
 
     def build(self) -> gr.HTML:
         def poll(asked: dict, request: gr.Request) -> dict:
-            asked = asked if isinstance(asked, dict) else {}
-            allowed = may_steer(request, str(asked.get("token", "")))
-            return {**self.feed.poll(asked), "may_steer": allowed}
+            asked = as_dict(asked)
+            allowed = may_steer(request, text(asked, "token"))
+            return {**json_or_error(lambda: self.feed.poll(asked)), "may_steer": allowed}
 
         def steer(asked: dict, request: gr.Request) -> dict:
-            return told(lambda: self.steer(asked, request))
+            return json_or_error(lambda: self.steer(as_dict(asked), request))
 
-        def csv_(asked: dict) -> dict:
-            return told(lambda: self.csv(asked["run"]))
-
-        def details(asked: dict) -> dict:
-            return told(lambda: self.details(asked["run"]))
-
-        def report(asked: dict) -> dict:
-            return told(lambda: reports.numbers(self.home, asked["run"]))
-
-        def worst(asked: dict) -> dict:
-            return told(lambda: reports.worst(self.home, asked["run"]))
-
-        def confused(asked: dict) -> dict:
-            return told(
-                lambda: reports.confused(self.home, asked["run"], asked["label"], asked["called"])
-            )
-
-        csv_.__name__ = "csv"
+        answers = {
+            "csv": lambda asked: self.csv(text(asked, "run")),
+            "details": lambda asked: self.details(text(asked, "run")),
+            "report": lambda asked: reports.numbers(self.home, text(asked, "run")),
+            "worst": lambda asked: reports.worst(self.home, text(asked, "run")),
+            "confused": lambda asked: reports.confused(
+                self.home, text(asked, "run"), whole(asked, "label"), whole(asked, "called")
+            ),
+        }
         return gr.HTML(
             value=None,
             html_template=(HERE / "live.html").read_text(),
             js_on_load=scripts("live.js", "report.js"),
-            server_functions=[poll, steer, csv_, details, report, worst, confused],
+            server_functions=[poll, steer, *(answering(*item) for item in answers.items())],
             apply_default_css=False,
             elem_id="live",
         )
 
-    def steer(self, asked: dict, request: gr.Request | None) -> dict[str, object]:
+    def steer(self, asked: Asked, request: gr.Request | None) -> dict[str, object]:
         """One command for one run. Raises UserError when it may not or cannot be done."""
-        require_steering(request, asked.get("token", ""))
-        run, command, value = asked["run"], asked["command"], str(asked.get("value", ""))
+        require_steering(request, text(asked, "token"))
+        run, command, value = (text(asked, name) for name in ("run", "command", "value"))
         if command == "twin":
             twin = control.start(self.home, self.twin_of(run))
             return {"run": twin, "answer": f"Run {twin} is the twin of {run}; it waits its turn."}
@@ -116,19 +109,22 @@ class Live:
         for name, points in lines.items():
             for step, value in points:
                 table.setdefault(step, {})[name] = value
-        text = io.StringIO()
-        writer = csv.DictWriter(text, ("step", *names))
+        table_text = io.StringIO()
+        writer = csv.DictWriter(table_text, ("step", *names))
         writer.writeheader()
         writer.writerows({"step": step, **table[step]} for step in sorted(table))
-        return {"name": f"run-{run}.csv", "text": text.getvalue()}
+        return {"name": f"run-{run}.csv", "text": table_text.getvalue()}
 
     def details(self, run: str) -> dict[str, str]:
         folder = control.run_dir(self.home, run)
         with Store(folder) as store:
-            lines = [
-                f"{clock(e['time'])}  {e['text']}" for e in store.events() if e["kind"] != "set"
-            ]
             data = store.config.data
+            hidden = ("set", "data") if hides_names(data) else ("set",)  # "data" names files
+            lines = [
+                f"{clock(e['time'])}  {e['text']}"
+                for e in store.events()
+                if e["kind"] not in hidden
+            ]
         log = without_paths("\n".join(lines)[-LOG_CHARACTERS:], data)
         return {"log": log}
 
@@ -136,13 +132,6 @@ class Live:
 def scripts(*names: str) -> str:
     """A panel's scripts in one scope: each uses what those before it declare."""
     return "\n".join((HERE / name).read_text() for name in ("panel.js", *names))
-
-
-def told(action) -> dict[str, object]:
-    try:
-        return action()
-    except UserError as error:
-        return {"error": str(error)}
 
 
 def clock(seconds: float) -> str:

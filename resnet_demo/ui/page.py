@@ -14,6 +14,7 @@ from resnet_demo.runs.locks import try_lock
 from resnet_demo.ui import api, classify_tab, inspect_tab, lab_tab, train_tab
 from resnet_demo.ui.access import LOOPBACK, MAX_UPLOAD_BYTES, BodyLimit, is_public
 from resnet_demo.ui.classifier import Classifier
+from resnet_demo.ui.gate import CheckedJson, OwnPages
 from resnet_demo.ui.live import bokeh_files
 
 TABS = ("train", "classify", "inspect", "lab")
@@ -102,7 +103,10 @@ def settings(home: Home, host: str | None, port: int | None) -> dict[str, object
         enable_monitoring=False,
         footer_links=["api", "settings"],
         ssr_mode=False,
-        app_kwargs={"routes": [bokeh_files()], "middleware": [body_limit()]},
+        app_kwargs={
+            "routes": [bokeh_files()],
+            "middleware": [Middleware(OwnPages), body_limit(), Middleware(CheckedJson)],
+        },
     )
 
 

@@ -7,7 +7,7 @@ from resnet_demo.config import Home, UserError
 from resnet_demo.data.sources import Split, open_here
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
-from resnet_demo.ui.access import check_shown
+from resnet_demo.ui.access import check_shown, hides_names
 from resnet_demo.ui.classifier import thumbnail
 
 SHOWN_PICTURES = 24
@@ -15,14 +15,27 @@ THUMBNAIL_PX = 112
 
 
 def numbers(home: Home, run: str) -> dict[str, object]:
-    """report.json; raises UserError before the run has finished."""
-    return read(control.run_dir(home, run) / "report.json")
+    """report.json; raises UserError before the run has finished. On a public page a folder's files
+    have no names."""
+    folder = control.run_dir(home, run)
+    found = read(folder / "report.json")
+    with Store(folder) as store:
+        private = hides_names(store.config.data)
+    if private:
+        found["worst"] = [row | {"name": ""} for row in found.get("worst", [])]
+    return found
 
 
 def read(path: Path) -> dict:
     if not path.is_file():
         raise UserError("The final report comes when the run has finished.")
-    return json.loads(path.read_text())
+    try:
+        found = json.loads(path.read_text())
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise UserError(f"{path.name} of this run is damaged. Measure again with `evaluate`.")
+    return found
 
 
 def confused(home: Home, run: str, label: int, called: int) -> dict[str, object]:

@@ -12,7 +12,16 @@ from starlette.testclient import TestClient
 
 from resnet_demo.config import Home, UserError
 from resnet_demo.runs import control
-from resnet_demo.ui.access import BodyLimit, is_public, may_steer, require_steering
+from resnet_demo.ui.access import (
+    MOST_ADDRESSES,
+    MOST_WRONG,
+    UPLOAD,
+    BodyLimit,
+    Tokens,
+    is_public,
+    may_steer,
+    require_steering,
+)
 from resnet_demo.ui.live import Live
 
 
@@ -70,7 +79,7 @@ def app_with_limit() -> TestClient:
 
     return TestClient(
         Starlette(
-            routes=[Route(path, read, methods=["POST"]) for path in ("/", "/upload")],
+            routes=[Route(path, read, methods=["POST"]) for path in ("/", "/upload", UPLOAD)],
             middleware=[Middleware(BodyLimit, max_bytes=1000, max_upload_bytes=2000)],
         )
     )
@@ -80,8 +89,34 @@ def test_bodies_over_the_limit_are_refused() -> None:
     client = app_with_limit()
     assert client.post("/", content=b"x" * 1000).text == "1000"
     assert client.post("/", content=b"x" * 1001).status_code == 413
-    assert client.post("/upload", content=b"x" * 2000).text == "2000"
-    assert client.post("/upload", content=b"x" * 2001).status_code == 413
+    assert client.post(UPLOAD, content=b"x" * 2000).text == "2000"
+    assert client.post(UPLOAD, content=b"x" * 2001).status_code == 413
+
+
+def test_only_the_upload_path_itself_takes_much() -> None:
+    assert app_with_limit().post("/upload", content=b"x" * 1001).status_code == 413
+
+
+def test_a_token_cannot_be_found_by_trying(space) -> None:
+    tokens = Tokens()
+    for guess in range(MOST_WRONG):
+        assert not tokens.is_right(f"guess {guess}", "10.0.0.1")
+    assert not tokens.is_right("secret", "10.0.0.1"), "not even looked at any more"
+    assert tokens.is_right("secret", "10.0.0.2"), "others are not locked out"
+
+
+def test_a_page_that_sends_an_old_token_again_and_again_guesses_once(space) -> None:
+    tokens = Tokens()
+    for _ in range(10 * MOST_WRONG):
+        assert not tokens.is_right("old", "10.0.0.1")
+    assert tokens.is_right("secret", "10.0.0.1")
+
+
+def test_guesses_from_everywhere_take_bounded_memory(space) -> None:
+    tokens = Tokens()
+    for number in range(MOST_ADDRESSES + 50):
+        tokens.is_right("x", f"10.0.{number}")
+    assert len(tokens.wrong) == MOST_ADDRESSES
 
 
 def test_a_body_that_hides_its_length_is_refused_too() -> None:

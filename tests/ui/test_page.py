@@ -113,7 +113,7 @@ def test_launch_settings_hold(serve) -> None:
     assert get(f"/gradio_api/file={server.home}/page.lock").status_code == 403
     script = get("/bokeh/bokeh.min.js")
     assert script.status_code == 200 and "max-age" in script.headers["cache-control"]
-    big = httpx.post(f"{server.url}/gradio_api/queue/join", content=b"x" * (25 * 2**20), timeout=30)
+    big = httpx.post(f"{server.url}/gradio_api/queue/join", content=b"x" * (5 * 2**20), timeout=30)
     assert big.status_code == 413
 
 
