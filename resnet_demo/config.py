@@ -36,6 +36,14 @@ class UserError(Exception):
     """Something the user can mend: one sentence with what is wrong, the value seen, what to do."""
 
 
+class Busy(UserError):
+    """Too many ask at once: nothing was begun. `retry_seconds`: when to ask again."""
+
+    def __init__(self, retry_seconds: int = 5) -> None:
+        super().__init__(f"Busy: too many ask at once. Ask again in {retry_seconds} s.")
+        self.retry_seconds = retry_seconds
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Everything that decides a run's result, apart from the machine; refuses nonsense."""

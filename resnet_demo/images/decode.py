@@ -54,10 +54,17 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
     except MemoryError:
         raise UserError(NEEDS_MEMORY) from None
     except Exception as error:  # Pillow's plugins raise many kinds on broken files
-        if "create decoder" in str(error):  # how the WEBP plugin says that memory is short
+        if "create decoder" in str(error) and not is_cut_short(file):  # WEBP, short of memory
             raise UserError(NEEDS_MEMORY) from None
         reason = str(error).split("\n")[0][:60] or type(error).__name__
         raise UserError(f"This picture is broken ({reason}).") from None
+
+
+def is_cut_short(file: BinaryIO) -> bool:
+    """Whether a RIFF file (WEBP) ends before the length that it tells."""
+    file.seek(0)
+    head = file.read(8)
+    return file.seek(0, io.SEEK_END) < 8 + int.from_bytes(head[4:8], "little")
 
 
 def known_formats() -> tuple[str, ...]:
@@ -83,12 +90,20 @@ def check_size(width: int, height: int) -> None:
 
 def strips(image: Image.Image) -> Iterator[np.ndarray]:
     """RGB pixels from top to bottom, as stored: uint8, (some rows, W, 3)."""
+    image = little_endian(image)
     scale = scale_to_8_bits(image)
     rows = max(1, STRIP_PIXELS // image.width)
     for top in range(0, image.height, rows):
         box = (0, top, image.width, min(top + rows, image.height))
         part = image if rows >= image.height else image.crop(box)
         yield np.asarray(to_rgb(part, scale))
+
+
+def little_endian(image: Image.Image) -> Image.Image:
+    """16-bit grey as most files have it: Pillow can neither cut nor measure the other order."""
+    if image.mode not in ("I;16B", "I;16N"):
+        return image
+    return Image.fromarray(np.asarray(image).astype("<u2"))
 
 
 def to_rgb(image: Image.Image, scale: float) -> Image.Image:

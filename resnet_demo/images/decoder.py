@@ -6,32 +6,45 @@ The process stays for the next picture; one that overruns its time is killed and
 both sides: `Decoder` in the page, `serve` in the process (`python -m resnet_demo.images.decoder`).
 """
 
+import heapq
+import itertools
 import json
 import os
-import queue
 import resource
 import select
 import stat
 import struct
 import subprocess
 import sys
+import threading
 import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from resnet_demo.config import UserError
-from resnet_demo.images.decode import opened, orientation, strips, upright
+from resnet_demo.config import Busy, UserError
+from resnet_demo.images.decode import MAX_PIXELS, opened, orientation, strips, upright
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECONDS = 5.0  # for one picture
 MEMORY_BYTES = 350 * 2**20  # the process's own, beside the libraries it maps
-HEADER = struct.Struct(">I")  # length of the JSON that goes before the pixels
+HEADER = struct.Struct(">I")  # length of a frame
+LONGEST_JSON = 4096
+PLACES = 4  # pictures decoded at once: more than cores, so that a slow one does not hold up others
+MOST_WAITING, WAIT_SECONDS = 16, 15.0  # who comes later, or waits longer, is told to come again
+MOST_REFUSED = 1000  # pictures whose refusal is remembered
 
 
 class TookTooLong(Exception):
     """The process did not answer in time."""
+
+
+class BrokenProtocol(EOFError):
+    """The process said what no answer to this request can be: it is not to be trusted again."""
 
 
 class Decoder:
@@ -39,6 +52,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self.process: subprocess.Popen | None = None
+        self.number = 0  # of requests, so that no answer is taken for another's
 
     def decode(self, path: Path) -> np.ndarray:
         """uint8 (H, W, 3), upright. Raises UserError: one sentence of at most 140 characters."""
@@ -56,20 +70,56 @@ class Decoder:
     def ask(self, path: Path) -> np.ndarray:
         if self.process is None or self.process.poll() is not None:
             self.process = start()
+        self.number += 1
         deadline = time.monotonic() + SECONDS
-        self.process.stdin.write(json.dumps(str(path.absolute())).encode() + b"\n")
+        request = json.dumps([self.number, str(path.absolute())])
+        self.process.stdin.write(request.encode() + b"\n")
         self.process.stdin.flush()
-        (length,) = HEADER.unpack(self.receive(HEADER.size, deadline))
-        told = json.loads(bytes(self.receive(length, deadline)))
-        if "error" in told:
-            raise UserError(told["error"])
-        height, width = told["height"], told["width"]
-        data = self.receive(height * width * 3, deadline)
-        return upright(np.frombuffer(data, np.uint8).reshape(height, width, 3), told["turn"])
+        about = self.receive_json(deadline)
+        if "error" in about:
+            raise UserError(str(about["error"]))
+        height, width, turn = (about.get(name) for name in ("height", "width", "turn"))
+        data = self.receive_pixels(height, width, deadline)
+        status = self.receive_json(deadline)
+        if "error" in status:
+            raise UserError(str(status["error"]))
+        return upright(np.frombuffer(data, np.uint8).reshape(height, width, 3), turn)
+
+    def receive_json(self, deadline: float) -> dict[str, object]:
+        """A frame that belongs to this request. Raises BrokenProtocol for anything else."""
+        length = self.receive_length(deadline)
+        if length > LONGEST_JSON:
+            raise BrokenProtocol
+        try:
+            told = json.loads(bytes(self.receive(length, deadline)))
+        except ValueError:
+            raise BrokenProtocol from None
+        if not isinstance(told, dict) or told.get("number") != self.number:
+            raise BrokenProtocol
+        return told
+
+    def receive_pixels(self, height: object, width: object, deadline: float) -> bytearray:
+        """Frames of pixels until an empty one; fewer than promised when an error comes next."""
+        if not type(height) is type(width) is int or not 0 < height * width <= MAX_PIXELS:
+            raise BrokenProtocol
+        data, done = bytearray(height * width * 3), 0
+        while length := self.receive_length(deadline):
+            if done + length > len(data):
+                raise BrokenProtocol
+            self.receive_into(memoryview(data)[done : done + length], deadline)
+            done += length
+        return data
+
+    def receive_length(self, deadline: float) -> int:
+        return HEADER.unpack(self.receive(HEADER.size, deadline))[0]
 
     def receive(self, count: int, deadline: float) -> bytearray:
         data = bytearray(count)
-        view, pipe = memoryview(data), self.process.stdout.fileno()
+        self.receive_into(memoryview(data), deadline)
+        return data
+
+    def receive_into(self, view: memoryview, deadline: float) -> None:
+        pipe = self.process.stdout.fileno()
         while view:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([pipe], [], [], left)[0]:
@@ -78,7 +128,6 @@ class Decoder:
             if done == 0:
                 raise EOFError
             view = view[done:]
-        return data
 
     def end(self) -> None:
         """Kill the process; the next picture starts another."""
@@ -91,20 +140,67 @@ class Decoder:
 
 
 class Decoders:
-    """Some processes for many visitors; who comes when all are busy waits."""
+    """Some processes for many visitors. When all are busy the smallest file goes first."""
 
-    def __init__(self, count: int = 2) -> None:
-        self.free: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
-        for _ in range(count):
-            self.free.put(Decoder())
+    def __init__(self, count: int = PLACES, most_waiting: int = MOST_WAITING) -> None:
+        self.most_waiting = most_waiting
+        self.free = [Decoder() for _ in range(count)]
+        self.waiting: list[tuple[int, int]] = []  # (bytes, ticket), a heap
+        self.tickets = itertools.count()
+        self.changed = threading.Condition()
+        self.refused: OrderedDict[tuple, str] = OrderedDict()
 
     def decode(self, path: Path) -> np.ndarray:
-        """As Decoder.decode."""
-        decoder = self.free.get()
+        """As Decoder.decode; raises Busy when too many wait. A picture that was refused is not
+        decoded again."""
+        identity = identity_of(path)
+        if identity in self.refused:
+            raise UserError(self.refused[identity])
+        with self.place(identity[-1]) as decoder:
+            try:
+                return decoder.decode(path)
+            except UserError as error:
+                self.remember(identity, str(error))
+                raise
+
+    @contextmanager
+    def place(self, size: int) -> Iterator[Decoder]:
+        """A process of one's own, when it is one's turn."""
+        mine = (size, next(self.tickets))
+        with self.changed:
+            if len(self.waiting) >= self.most_waiting:
+                raise Busy
+            heapq.heappush(self.waiting, mine)
+            my_turn = self.changed.wait_for(
+                lambda: self.free and self.waiting[0] == mine, WAIT_SECONDS
+            )
+            self.waiting.remove(mine)
+            heapq.heapify(self.waiting)
+            self.changed.notify_all()
+            if not my_turn:
+                raise Busy
+            decoder = self.free.pop()
         try:
-            return decoder.decode(path)
+            yield decoder
         finally:
-            self.free.put(decoder)
+            with self.changed:
+                self.free.append(decoder)
+                self.changed.notify_all()
+
+    def remember(self, identity: tuple, sentence: str) -> None:
+        with self.changed:
+            self.refused[identity] = sentence
+            while len(self.refused) > MOST_REFUSED:
+                self.refused.popitem(last=False)
+
+
+def identity_of(path: Path) -> tuple[str, int, int]:
+    """Changes with the file: (path, time, bytes)."""
+    try:
+        about = path.stat()
+        return str(path), about.st_mtime_ns, about.st_size
+    except (OSError, ValueError):
+        return str(path), 0, 0
 
 
 def start() -> subprocess.Popen:
@@ -130,22 +226,36 @@ def serve() -> None:
     ):
         resource.setrlimit(kind, (limit, limit))
     for line in sys.stdin.buffer:
-        answer(Path(json.loads(line)), answers)
+        number, path = json.loads(line)
+        answer(number, Path(path), answers)
 
 
-def answer(path: Path, answers: BinaryIO) -> None:
+def answer(number: int, path: Path, answers: BinaryIO) -> None:
+    """Frames: JSON about the picture, its pixels, an empty one, JSON that says whether all went
+    well; or JSON with the error alone."""
+    begun = False
     try:
         with open_regular(path) as file, opened(file) as image:
-            tell(answers, height=image.height, width=image.width, turn=orientation(image))
+            about = {"height": image.height, "width": image.width, "turn": orientation(image)}
             for strip in strips(image):
-                answers.write(strip.tobytes())
+                if not begun:
+                    send_json(answers, number=number, **about)
+                    begun = True
+                send(answers, strip.tobytes())
+        send(answers, b"")
+        send_json(answers, number=number)
     except UserError as error:
-        tell(answers, error=str(error)[:140])
+        if begun:
+            send(answers, b"")
+        send_json(answers, number=number, error=str(error)[:140])
     answers.flush()
 
 
-def tell(answers: BinaryIO, **told: object) -> None:
-    data = json.dumps(told).encode()
+def send_json(answers: BinaryIO, **content: object) -> None:
+    send(answers, json.dumps(content).encode())
+
+
+def send(answers: BinaryIO, data: bytes) -> None:
     answers.write(HEADER.pack(len(data)) + data)
 
 

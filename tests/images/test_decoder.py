@@ -1,6 +1,10 @@
 """Other people's pictures: a picture or one sentence, in time, with little memory."""
 
 import os
+import struct
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet_demo.config import UserError
+from resnet_demo.config import Busy, UserError
 from resnet_demo.images import decoder as rooms
 from resnet_demo.images.decoder import Decoder, Decoders
+from tests.conftest import wait_until
 from tests.images.odd_pictures import COLOUR, all_cases, encoded, many_scans
 
 MEMORY_MIB = 400
@@ -136,7 +141,128 @@ def test_many_visitors_share_a_few_processes(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: decoders.decode(path), range(40)))
     assert all(np.array_equal(one, COLOUR) for one in found)
-    made = [decoders.free.get() for _ in range(2)]
-    assert all(one.process is not None for one in made)
-    for one in made:
-        one.end()
+    assert len(decoders.free) == 2 and not decoders.waiting
+    for made in decoders.free:
+        made.end()
+
+
+def test_who_comes_when_too_many_wait_is_told_so(tmp_path: Path) -> None:
+    decoders = Decoders(1, most_waiting=0)
+    with pytest.raises(Busy, match="Ask again in"):
+        decoders.decode(tmp_path / "x.png")
+
+
+def test_the_smallest_picture_goes_first() -> None:
+    decoders, order = Decoders(1), []
+    threads = []
+
+    def visit(size: int) -> None:
+        with decoders.place(size):
+            order.append(size)
+
+    with decoders.place(0):
+        for size in (300, 100, 200):
+            threads.append(threading.Thread(target=visit, args=(size,)))
+            threads[-1].start()
+        wait_until(lambda: len(decoders.waiting) == 3)
+    for thread in threads:
+        thread.join()
+    assert order == [100, 200, 300]
+
+
+def test_a_refused_picture_is_not_decoded_again(tmp_path: Path) -> None:
+    path = tmp_path / "bad.jpg"
+    path.write_text("no picture")
+    decoders = Decoders(1)
+    with pytest.raises(UserError) as first:
+        decoders.decode(path)
+    (decoder,) = decoders.free
+    decoder.end()
+    with pytest.raises(UserError) as second:
+        decoders.decode(path)
+    assert str(first.value) == str(second.value) and decoder.process is None
+    path.write_bytes(encoded(Image.fromarray(COLOUR), "PNG"))
+    assert np.array_equal(decoders.decode(path), COLOUR), "another file under that name"
+    decoder.end()
+
+
+LIAR = """
+import json, struct, sys
+def send(data): sys.stdout.buffer.write(struct.pack(">I", len(data)) + data)
+def tell(**words): send(json.dumps(words).encode())
+for line in sys.stdin.buffer:
+    number, path = json.loads(line)
+    about = dict(number=number, height=2, width=2, turn=1)
+    %s
+    sys.stdout.buffer.flush()
+"""
+LIES = {
+    "error text in place of pixels": 'tell(**about); tell(number=number, error="no"); tell()',
+    "more pixels than promised": "tell(**about); send(b'x' * 13); send(b''); tell(number=number)",
+    "an endless picture": "tell(number=number, height=10**6, width=10**6, turn=1)",
+    "no size": "tell(number=number, height='2', width=None, turn=1)",
+    "another's answer": "tell(**about | dict(number=number - 1)); send(b'x' * 12); send(b'')",
+    "no JSON": "send(b'no json')",
+    "a list": "send(b'[]')",
+    "a frame without end": "sys.stdout.buffer.write(b'\\xff' * 4)",
+    "nothing": "sys.exit()",
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_a_lying_process_is_ended_and_the_next_answer_is_right(
+    decoder: Decoder, tmp_path: Path, lie: str
+) -> None:
+    path = tmp_path / "good.png"
+    path.write_bytes(encoded(Image.fromarray(COLOUR), "PNG"))
+    program = [sys.executable, "-c", LIAR % lie]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    decoder.process = subprocess.Popen(program, **pipes)
+    with pytest.raises(UserError, match="broke the decoder"):
+        decoder.decode(path)
+    assert decoder.process is None
+    assert np.array_equal(decoder.decode(path), COLOUR)
+
+
+def test_an_error_after_the_first_pixels_is_an_error(decoder: Decoder, tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    path.write_bytes(b"x")
+    lie = "tell(**about); send(b'x' * 3); send(b''); tell(number=number, error='It broke.')"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    decoder.process = subprocess.Popen([sys.executable, "-c", LIAR % lie], **pipes)
+    with pytest.raises(UserError, match="It broke."):
+        decoder.decode(path)
+
+
+def test_sixteen_bits_in_either_order_are_the_same_picture(
+    decoder: Decoder, tmp_path: Path
+) -> None:
+    values = np.linspace(0, 65535, 40 * 30).reshape(30, 40).astype(np.uint16)
+    wanted = np.clip(values * (255 / 65535) + 0.5, 0, 255).astype(np.uint8)
+    for order in ("<u2", ">u2"):
+        path = tmp_path / "grey.tiff"
+        path.write_bytes(tiff_of(values.astype(order)))
+        pixels = decoder.decode(path)
+        assert np.array_equal(pixels, np.repeat(wanted[..., None], 3, axis=2)), order
+
+
+def tiff_of(values: np.ndarray) -> bytes:
+    """A grey TIFF in the byte order of its values: header, eight tags, pixels."""
+    little = values.dtype == np.dtype("<u2")
+    mark, order = (b"II", "<") if little else (b"MM", ">")
+    height, width = values.shape
+    tags = [(256, width), (257, height), (258, 16), (259, 1), (262, 1), (273, 8 + 2 + 9 * 12 + 4)]
+    tags += [(277, 1), (278, height), (279, values.nbytes)]
+    data = mark + struct.pack(f"{order}HIH", 42, 8, len(tags))
+    for tag, value in tags:
+        data += struct.pack(f"{order}HHII", tag, 4, 1, value)
+    return data + struct.pack(f"{order}I", 0) + values.tobytes()
+
+
+def test_a_cut_webp_is_called_broken(decoder: Decoder, tmp_path: Path) -> None:
+    path = tmp_path / "cut.webp"
+    whole = encoded(Image.fromarray(COLOUR), "WEBP")
+    for share in (0.3, 0.6, 0.9):
+        path.write_bytes(whole[: int(share * len(whole))])
+        got = outcome(decoder, path)
+        assert isinstance(got, str) and "memory" not in got, got
