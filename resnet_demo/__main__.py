@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 
 from resnet_demo.config import Home, TrainConfig, UserError, preset
+from resnet_demo.data.sources import checked
 from resnet_demo.lab_commands import EXPERIMENTS, lab
 from resnet_demo.network_commands import classify, compare, evaluate, inspect, lesion
 from resnet_demo.progress import ProgressBars
@@ -26,7 +27,7 @@ INTERRUPTED = 130
 def train(args: argparse.Namespace) -> Answer:
     """train in this process; the run is listed before any other work is done"""
     home = Home.find(args.home)
-    run = control.new_run(home, config_from(args), args.save_every)
+    run = control.new_run(home, checked(config_from(args), home), args.save_every)
     say(args, f"Run {run}: watch it with `python app.py`, or `python -m resnet_demo show {run}`.")
     return work(args, home, run)
 
@@ -37,6 +38,8 @@ def resume(args: argparse.Namespace) -> Answer:
     if control.read_run(home, args.run).state == "paused":
         say(args, control.send(home, args.run, "resume"))
         return summary(home, args.run)
+    if args.data:
+        control.move_data(home, args.run, args.data)
     return work(args, home, args.run)
 
 
@@ -221,7 +224,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--save-every", type=float, default=30.0, help="seconds between checkpoints")
     command("runs", runs)
     command("show", show, "run")
-    command("resume", resume, "run")
+    sub = command("resume", resume, "run")
+    sub.add_argument("--data", help="where its pictures lie now, when they were moved")
     for name in ("pause", "stop", "cancel"):
         command(name, steer, "run")
     command("delete", delete, "run")

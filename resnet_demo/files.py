@@ -1,4 +1,4 @@
-"""Writing a file so that a reader, or a power cut, never finds half of it."""
+"""Writing a file so that a reader, or a power cut, never finds half of it; and reading JSON."""
 
 import json
 import os
@@ -24,6 +24,22 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
 def write_json(path: Path, content: object) -> None:
     data = json.dumps(content).encode()
     write_whole(path, lambda file: file.write(data))
+
+
+def read_json(path: Path) -> dict[str, object] | None:
+    """What `write_json` wrote; None when it is not there, or damaged."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def printable(name: str) -> str:
+    """A name as any terminal, log and JSON takes it: bytes that are not UTF-8 (a disk's names can
+    have them) and control characters are spelled out, as in `\\xff`."""
+    whole = os.fsencode(name).decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in whole)
 
 
 def sync_folder(folder: Path) -> None:

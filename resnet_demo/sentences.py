@@ -4,12 +4,14 @@ import argparse
 from collections.abc import Iterator
 from statistics import median
 
+from resnet_demo.files import printable
+
 Answer = dict[str, object]
 
 
 def say(args: argparse.Namespace, text: str) -> None:
     if not args.json:
-        print(text, flush=True)
+        print("\n".join(map(printable, text.split("\n"))), flush=True)
 
 
 def run_sentence(answer: Answer) -> str:
@@ -36,6 +38,9 @@ def accuracy_lines(answer: Answer) -> Iterator[str]:
         f"{answer['model']}: top-1 {answer['top1']:.2f} % (95 % interval {low:.2f} to {high:.2f}, "
         f"n = {answer['n']}), top-5 {answer['top5']:.2f} %"
     )
+    counts = [row["n"] for row in answer["per_class"].values()]
+    if max(counts) > 2 * min(counts):
+        yield f"  Balanced, each class counting alike: {answer['balanced_top1']:.2f} %"
     for name, row in answer["per_class"].items():
         yield f"  {name:20} {row['top1'] or 0:6.2f} %  n = {row['n']}"
     if "top1_among" in answer:

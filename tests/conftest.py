@@ -76,7 +76,7 @@ def command() -> Callable[..., subprocess.CompletedProcess]:
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
 
     return run

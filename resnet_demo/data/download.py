@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from resnet_demo.config import Home, Progress, UserError
-from resnet_demo.data.sources import Pictures, array_split
+from resnet_demo.data.dataset import Pictures, array_split
 
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 20

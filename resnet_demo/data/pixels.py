@@ -6,7 +6,6 @@ leaves nothing that could be taken for a cache.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from resnet_demo.config import Home, Progress, TrainConfig, UserError
-from resnet_demo.data.sources import Pictures, Split
-from resnet_demo.files import write_whole
+from resnet_demo.data.dataset import Pictures, Split
+from resnet_demo.files import read_json, write_json
 from resnet_demo.images.decode import square
 
 CROP_MARGIN = 1.25
@@ -44,7 +43,20 @@ def load_pixels(
     side = config.px if config.crop == "pad" else round(config.px * CROP_MARGIN)
     train = yield from cached_pixels(pictures.train, side, home.caches)
     val = yield from cached_pixels(pictures.val, config.val_px, home.caches)
+    for split, pixels in ((pictures.train, train), (pictures.val, val)):
+        check_no_class_is_lost(pictures.classes, split, pixels)
     return train, val
+
+
+def check_no_class_is_lost(classes: tuple[str, ...], split: Split, pixels: Pixels) -> None:
+    lost = sorted(set(split.labels) - set(pixels.labels.tolist()))
+    if lost:
+        names = ", ".join(classes[label] for label in lost[:3])
+        reason = next(text for text in pixels.broken)
+        raise UserError(
+            f"No picture of class {names} can be read (e.g. {reason}). Mend them, or take the "
+            f"class's folder away."
+        )
 
 
 def cached_pixels(split: Split, px: int, caches: Path) -> Generator[Progress, None, Pixels]:
@@ -54,7 +66,7 @@ def cached_pixels(split: Split, px: int, caches: Path) -> Generator[Progress, No
     """
     key = hashlib.sha256(f"{split.fingerprint} {px}".encode()).hexdigest()[:24]
     array_path, notes_path = caches / f"{key}.npy", caches / f"{key}.json"
-    if not notes_path.exists():
+    if not is_whole(array_path, notes_path):
         try:
             yield from build(split, px, array_path, notes_path)
         except OSError as error:
@@ -66,8 +78,27 @@ def cached_pixels(split: Split, px: int, caches: Path) -> Generator[Progress, No
     return open_cache(split, array_path, notes_path)
 
 
+def is_whole(array_path: Path, notes_path: Path) -> bool:
+    """Whether the cache is there and what its builder wrote: its size always, its digest when the
+    file was touched since."""
+    notes = read_json(notes_path)
+    try:
+        stat = array_path.stat()
+    except OSError:
+        return False
+    if notes is None or "sha256" not in notes or notes.get("bytes") != stat.st_size:
+        return False
+    return notes.get("mtime_ns") == stat.st_mtime_ns or notes["sha256"] == digest(array_path)
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def open_cache(split: Split, array_path: Path, notes_path: Path) -> Pixels:
-    broken = {int(index): reason for index, reason in json.loads(notes_path.read_text()).items()}
+    notes = read_json(notes_path) or {}
+    broken = {int(index): reason for index, reason in notes["broken"].items()}
     kept = [index for index in range(len(split)) if index not in broken]
     return Pixels(
         images=np.load(array_path, mmap_mode="r"),
@@ -100,8 +131,11 @@ def build(
             os.fsync(file.fileno())
         if len(broken) == len(split):
             raise UserError(f"None of the {len(split)} pictures can be read: {broken[0]}")
+        stat = partial.stat()
+        notes = {"broken": broken, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+        notes["sha256"] = digest(partial)
         partial.replace(array_path)
-        write_whole(notes_path, lambda file: file.write(json.dumps(broken).encode()))
+        write_json(notes_path, notes)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from resnet_demo.config import UserError
+from resnet_demo.data.dataset import Pictures, Split
 from resnet_demo.data.pixels import CROP_MARGIN, Pixels
-from resnet_demo.data.sources import Pictures, Split
 from resnet_demo.images.decode import square
 
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from resnet_demo.data.sources import Pictures, Split
+from resnet_demo.data.dataset import Pictures, Split
 
 CLASSES = (
     "arrow", "bar", "circle", "crescent", "cross", "heart", "ring", "square", "star", "triangle",

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from resnet_demo.config import Home, Progress, UserError, require_one_of
 from resnet_demo.data import open_data
-from resnet_demo.data.sources import IMAGENETTE_INDEXES, Pictures, Split
+from resnet_demo.data.dataset import Pictures, Split
+from resnet_demo.data.imagenette import IMAGENETTE_INDEXES
 from resnet_demo.evaluate.report import all_logits, report
 from resnet_demo.models import sources
 from resnet_demo.models.sources import Network

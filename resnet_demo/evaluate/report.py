@@ -46,6 +46,7 @@ def report(
         "top1": percent(right),
         "top1_ci95": wilson(int(right.sum()), len(labels)),
         "top5": percent(top5),
+        "balanced_top1": balanced(right, labels),
         "val_loss": F.cross_entropy(logits, labels).item(),
         **calibration(logits, labels),
         "per_class": per_class(right, labels, classes),
@@ -56,6 +57,12 @@ def report(
 
 def percent(right: Tensor) -> float | None:
     return 100 * right.double().mean().item() if len(right) else None
+
+
+def balanced(right: Tensor, labels: Tensor) -> float:
+    """Mean of the classes' top-1, each counting alike however many pictures it has, in percent."""
+    some = [right[labels == label].double().mean() for label in labels.unique()]
+    return 100 * torch.stack(some).mean().item()
 
 
 def per_class(right: Tensor, labels: Tensor, classes: tuple[str, ...]) -> dict[str, object]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from resnet_demo.config import Home, Progress, UserError
 from resnet_demo.data import open_data
-from resnet_demo.data.sources import Pictures
+from resnet_demo.data.dataset import Pictures
 from resnet_demo.evaluate.command import Reader, columns
 from resnet_demo.models.sources import Network
 

@@ -77,14 +77,14 @@ def estimate(configs: list[TrainConfig], home: Home) -> Generator[Progress, None
     """How long the networks would take here, one measured for each depth and kind."""
     from resnet_demo.data.sources import count
     from resnet_demo.training import machine
-    from resnet_demo.training.estimate import measure
+    from resnet_demo.training.estimate import speed_here
 
     num_classes, *sizes = count(configs[0], home)
     machine.prepare()
     seconds, by_arch = 0.0, {}
     for config in configs:
         if config.arch not in by_arch:
-            by_arch[config.arch] = yield from measure(config, num_classes)
+            by_arch[config.arch] = yield from speed_here(config, num_classes, home)
         seconds += by_arch[config.arch].seconds(config, *sizes)
     where = machine.describe_machine()
     sentence = f"{len(configs)} networks take about {spoken(seconds)} here ({where})."

@@ -10,10 +10,11 @@ import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from resnet_demo.config import Home, TrainConfig, UserError, depth_of
+from resnet_demo.data.sources import checked
 from resnet_demo.files import write_json
 from resnet_demo.lab import kept
 from resnet_demo.runs import control
@@ -36,7 +37,9 @@ class Lab:
 
 def create(home: Home, protocol: str, configs: list[TrainConfig]) -> Lab:
     """A lab with all its runs queued, or nothing. Raises UserError when the home cannot be
-    written to."""
+    written to, or the pictures cannot be trained on."""
+    data = checked(configs[0], home).data
+    configs = [replace(config, data=data) for config in configs]
     home.make()
     folder, runs = new_folder(home), []
     try:

@@ -12,10 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from resnet_demo.config import Home, TrainConfig, UserError, changed
+from resnet_demo.data.sources import checked, open_here
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.store import Store
 
@@ -96,24 +97,34 @@ def dequeue(home: Home, run: str) -> None:
         entry.unlink(missing_ok=True)
 
 
-def ahead_of(home: Home, run: str) -> list[str]:
-    """Runs that stand before this one in the line and whose workers are alive."""
-    ahead = []
-    for entry in sorted((home.path / "queue").iterdir()):
-        stamp, other = entry.name.split("-", 1)
-        if other == run:
-            break
-        young = time.time_ns() - int(stamp) < GRACE_SECONDS * 1e9
-        if young or is_held(home.runs / other / "lock"):
-            ahead.append(other)
-        else:
+def line(home: Home) -> list[str]:
+    """Runs that wait for their turn, in their order: those whose workers are alive, or about to
+    be."""
+    waiting = []
+    for entry in sorted((home.path / "queue").glob("*-*")):
+        stamp, run = entry.name.split("-", 1)
+        if not stamp.isdecimal():
+            continue  # a stray file
+        age = (time.time_ns() - int(stamp)) / 1e9
+        if 0 <= age < GRACE_SECONDS or is_held(home.runs / run / "lock"):
+            waiting.append(run)
+        else:  # dead, or of a clock that was set back
             entry.unlink(missing_ok=True)
-    return ahead
+    return waiting
+
+
+def ahead_of(home: Home, run: str) -> list[str]:
+    """Runs that stand before this one in the line."""
+    waiting = line(home)
+    return waiting[: waiting.index(run)] if run in waiting else waiting
 
 
 def start(home: Home, config: TrainConfig) -> str:
-    """Queue a run and wake its worker; returns the run's name."""
-    run = new_run(home, config)
+    """Queue a run and wake its worker; returns the run's name.
+
+    Raises UserError, before a run is made, for pictures that cannot be trained on.
+    """
+    run = new_run(home, checked(config, home))
     wake(home, run)
     return run
 
@@ -126,6 +137,21 @@ def resume(home: Home, run: str) -> str:
     line_up(home, run)
     wake(home, run)
     return f"Run {run} is going on from its last checkpoint."
+
+
+def move_data(home: Home, run: str, data: str) -> None:
+    """Its pictures lie elsewhere now. Raises UserError when they are others."""
+    with Store(run_dir(home, run)) as store:
+        config = checked(replace(store.config, data=data), home)
+        pictures = open_here(config.data, home)
+        found = pictures and pictures.some(config.num_train, config.num_val)
+        prints = found and [found.train.fingerprint, found.val.fingerprint]
+        if store.fact("prints", prints) != prints:
+            raise UserError(
+                f"{data} does not hold the pictures that run {run} began with (names, sizes or "
+                f"times differ). Copy them with their times (cp -a), or start a new run."
+            )
+        store.set(config=config.to_dict())
 
 
 def line_up(home: Home, run: str) -> None:

@@ -9,18 +9,33 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator
+from itertools import count
 from typing import IO
 
 from resnet_demo.config import Home, Progress, TrainConfig, UserError
-from resnet_demo.runs.control import child_environment
+from resnet_demo.runs.control import child_environment, line
 from resnet_demo.runs.locks import try_lock
 
-POLL_SECONDS = 0.3
+POLL_SECONDS = 0.1
+GAVE_WAY = "Measured no further: a run starts here, or another choice was made."
 
 
-def ask(home: Home, command: str, config: TrainConfig) -> dict[str, object]:
-    """Let `estimate` or `find-lr` measure in a process of its own; returns its JSON."""
-    return measured(home, command, *options(config))
+class Estimates:
+    """What a form asks before Start: only its newest choice is measured, and never while a run
+    waits for the cores."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.numbers = count()
+        self.newest = -1
+
+    def ask(self, command: str, *words: str) -> dict[str, object]:
+        """The JSON of a command. Raises UserError when it gave way, too."""
+        mine = self.newest = next(self.numbers)
+        return measured(
+            self.home, command, *words,
+            wanted=lambda: mine == self.newest and not line(self.home),
+        )  # fmt: skip
 
 
 def evaluate(home: Home, model: str, data: str, split: str) -> dict[str, object]:
@@ -28,21 +43,26 @@ def evaluate(home: Home, model: str, data: str, split: str) -> dict[str, object]
     return measured(home, "evaluate", f"--data={data}", f"--split={split}", "--", model)
 
 
-def measured(home: Home, command: str, *words: str) -> dict[str, object]:
-    """Raises UserError when the command refuses, or when a run under way would spoil it."""
-    with alone(home):
-        done = subprocess.run(
-            command_line(home, command, *words), capture_output=True, text=True,
-            env=child_environment(),
-        )  # fmt: skip
-    refuse_failure(done.returncode, done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
+def measured(
+    home: Home, command: str, *words: str, wanted: Callable[[], bool] = lambda: True
+) -> dict[str, object]:
+    """Raises UserError when the command refuses, when a run under way would spoil it, and when it
+    is not wanted any more."""
+    steps = followed(home, lambda: ("Measuring", 0, 0), command, *words)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+        if not wanted():
+            steps.close()
+            raise UserError(GAVE_WAY)
 
 
 def followed(
     home: Home, progress: Callable[[], Progress], command: str, *words: str
 ) -> Generator[Progress, None, dict[str, object]]:
-    """As `measured`, of a command that keeps what it has done: it is ended when this is closed."""
+    """The JSON of a command, computed in a process of its own that ends when this is closed."""
     with alone(home), tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
         process = subprocess.Popen(
             command_line(home, command, *words), stdout=out, stderr=told, env=child_environment()
@@ -61,7 +81,7 @@ def followed(
 def alone(home: Home) -> IO:
     """The lock that keeps runs from training meanwhile."""
     home.make()
-    lock = try_lock(home.path / "train.lock", patience=0.5)
+    lock = try_lock(home.path / "train.lock", patience=2)  # another that gives way
     if lock is None:
         raise UserError("A run is under way here; measure when it is over, or pause and stop it.")
     return lock

@@ -7,7 +7,14 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, UserError, shown_data, with_changes
+from resnet_demo.config import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    TrainConfig,
+    UserError,
+    shown_data,
+    with_changes,
+)
 from resnet_demo.data import Pictures, open_data
 from resnet_demo.data.pixels import Pixels, load_pixels
 from resnet_demo.models.sources import is_pretrained, starting_weights
@@ -21,7 +28,7 @@ from resnet_demo.training.engine import (
     Training,
     Validating,
 )
-from resnet_demo.training.estimate import fitting_px, measure
+from resnet_demo.training.estimate import fitting_batch, fitting_px, speed_here
 from resnet_demo.training.norms import block_of
 
 if TYPE_CHECKING:
@@ -49,9 +56,8 @@ def open_training(worker: "Worker") -> Generator[None, None, Training]:
     if state is None:
         weights = starting_weights(worker.config, len(pictures.classes), worker.home)
         store.set(pretrained=is_pretrained(worker.config.init, worker.home))
-    training = Training(
-        worker.config, train, val, len(pictures.classes), weights=weights, changes=changes
-    )
+    config = fit_batch(worker, len(train))
+    training = Training(config, train, val, len(pictures.classes), weights=weights, changes=changes)
     go_on_from(worker, training, state)
     check_disk(worker, training)
     store.set(
@@ -89,7 +95,7 @@ def note_machine(worker: "Worker") -> None:
 def fit_to_budget(worker: "Worker", pictures: Pictures) -> Generator[None, None, list[Change]]:
     """Measure this machine; smaller pictures when the run would take longer than promised."""
     config, sizes = worker.config, (len(pictures.train), len(pictures.val))
-    speed = yield from worker.attend(measure(config, len(pictures.classes)))
+    speed = yield from worker.attend(speed_here(config, len(pictures.classes), worker.home))
     px = fitting_px(config, speed, *sizes)
     sized = replace(config, px=px, start_px=min(px, config.start_px))
     sentence = (
@@ -100,6 +106,19 @@ def fit_to_budget(worker: "Worker", pictures: Pictures) -> Generator[None, None,
     worker.store.set(estimate=sentence)
     worker.store.add_event(0, "set", json.dumps(["px", px]))
     return [Change(0, "px", px)]
+
+
+def fit_batch(worker: "Worker", num_train: int) -> TrainConfig:
+    """Smaller batches where there are fewer pictures; the same at each resume."""
+    config = worker.config
+    size = fitting_batch(config, num_train)
+    if size != config.batch_size and worker.store.fact("num_train") is None:
+        worker.say(
+            "data",
+            f"{num_train} training pictures are fewer than a batch of {config.batch_size}: trained "
+            f"in batches of {size}.",
+        )
+    return replace(config, batch_size=size)
 
 
 def tell_about_data(worker: "Worker", pictures: Pictures, train: Pixels, val: Pixels) -> None:

@@ -9,15 +9,16 @@ from resnet_demo.data.pixels import CROP_MARGIN, cached_pixels
 from resnet_demo.data.sources import count
 from resnet_demo.training import machine
 from resnet_demo.training.engine import Training
-from resnet_demo.training.estimate import fitting_px, measure
+from resnet_demo.training.estimate import fitting_batch, fitting_px, speed_here
 from resnet_demo.training.lr_finder import STEPS, suggest, sweep
 
 
 def estimate(config: TrainConfig, home: Home) -> Generator[Progress, None, dict[str, object]]:
     """Seconds from the first step to the last validation, and the side that keeps the budget."""
     num_classes, *sizes = count(config, home)
+    config = replace(config, batch_size=fitting_batch(config, sizes[0]))
     machine.prepare()
-    speed = yield from measure(config, num_classes)
+    speed = yield from speed_here(config, num_classes, home)
     px = fitting_px(config, speed, *sizes)
     sized = replace(config, px=px, start_px=min(px, config.start_px))
     seconds = speed.seconds(sized, *sizes)
@@ -38,7 +39,10 @@ def find_lr(config: TrainConfig, home: Home) -> Generator[Progress, None, dict[s
     px = config.start_px
     pixels = yield from cached_pixels(pictures.train, round(px * CROP_MARGIN), home.caches)
     machine.prepare()
-    training = Training(replace(config, px=px), pixels, pixels, len(pictures.classes))
+    batch_size = fitting_batch(config, len(pixels))
+    training = Training(
+        replace(config, px=px, batch_size=batch_size), pixels, pixels, len(pictures.classes)
+    )
     tried = []
     for point in sweep(training):
         tried.append(point)

@@ -1,19 +1,24 @@
 """How long a run will take here, and which side fits a time: a few seconds of measuring."""
 
+import math
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from resnet_demo.config import Progress, TrainConfig
+from resnet_demo.config import Home, Progress, TrainConfig
 from resnet_demo.data.pixels import Pixels
+from resnet_demo.files import read_json, write_json
+from resnet_demo.training import machine
 from resnet_demo.training.engine import VAL_BATCH, Training
 from resnet_demo.training.schedule import px_at
 
 SLACK = 1.15  # measurements vary; a preset keeps its size until it is this much too slow
-WARM_UP, STEPS = 2, 3  # at each side; the fastest counts
+WARM_UP, STEPS = 1, 2  # at each side; the fastest counts
+KNOWN_SECONDS = 86_400  # a measurement is used again for a day
 FLOOR_PX = 32
 
 
@@ -39,6 +44,22 @@ class Speed:
 
 def at(line: tuple[float, float], px: int) -> float:
     return line[0] + line[1] * px**2
+
+
+def speed_here(
+    config: TrainConfig, num_classes: int, home: Home
+) -> Generator[Progress, None, Speed]:
+    """As measured here within the last day, else measured now and kept."""
+    path = home.caches / "speeds.json"
+    kept = read_json(path) or {}
+    settings = (config.arch, config.optimizer, config.batch_size, config.px, num_classes)
+    key = " ".join(map(str, (machine.describe_machine(), *settings)))
+    with suppress(KeyError, TypeError, ValueError):
+        if 0 <= time.time() - kept[key]["time"] < KNOWN_SECONDS:
+            return Speed(tuple(map(float, kept[key]["step"])), tuple(map(float, kept[key]["val"])))
+    speed = yield from measure(config, num_classes)
+    write_json(path, kept | {key: {"time": time.time(), **asdict(speed)}})
+    return speed
 
 
 def measure(config: TrainConfig, num_classes: int) -> Generator[Progress, None, Speed]:
@@ -78,6 +99,16 @@ def line(sides: list[int], seconds: list[float]) -> tuple[float, float]:
     slope = (seconds[1] - seconds[0]) / (sides[1] ** 2 - sides[0] ** 2)
     slope = max(slope, 0.0)
     return max(0.0, seconds[1] - slope * sides[1] ** 2), slope
+
+
+def fitting_batch(config: TrainConfig, num_train: int) -> int:
+    """The batch size, or less where there are not as many pictures: then four batches an epoch.
+
+    A size that was chosen stays, to be refused when it is too large.
+    """
+    if config.batch_size != TrainConfig.batch_size or num_train >= config.batch_size:
+        return config.batch_size
+    return max(2, 2 ** int(math.log2(max(num_train // 4, 1))))
 
 
 def fitting_px(config: TrainConfig, speed: Speed, num_train: int, num_val: int) -> int:

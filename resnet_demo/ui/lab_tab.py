@@ -8,7 +8,7 @@ from gradio.components import Component
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.lab import labs, protocols
 from resnet_demo.lab.guess import NOT_A_DEPTH
-from resnet_demo.runs import measure
+from resnet_demo.runs.measure import Estimates
 from resnet_demo.ui.access import is_public, require_steering
 from resnet_demo.ui.friendly import friendly, quietly
 from resnet_demo.ui.inspector import Inspector
@@ -77,18 +77,20 @@ def wire(
         require_steering(request, values[token])
         return labs.start(home, values[form.protocol], form.configs(values, home)).lab
 
+    estimates = Estimates(home)
+
     @friendly
     def estimate(values: Values, request: gr.Request) -> str:
         require_steering(request, values[token])
         form.configs(values, home)  # refused here, not in a process
         words = [f"--protocol={values[form.protocol]}", f"--data={values[form.data]}"]
         words += [f"--depths={values[form.depths]}", f"--seeds={values[form.seeds] or 0}"]
-        found = measure.measured(home, "lab", "degradation", "--estimate", *words)
+        found = estimates.ask("lab", "degradation", "--estimate", *words)
         return found["sentence"]
 
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
     inputs = {*form.inputs, token}
-    shared = {"concurrency_id": "measure", "concurrency_limit": 1, "api_visibility": "private"}
+    shared = {"concurrency_limit": None, "api_visibility": "private"}
     form.protocol.input(form.fill_in, form.protocol, [form.depths, form.seeds], **quiet).then(
         quietly(estimate), inputs, here, show_progress="hidden", **shared
     )

@@ -23,7 +23,7 @@ from resnet_demo.config import (
 from resnet_demo.data.preview import preview
 from resnet_demo.data.sources import open_here
 from resnet_demo.runs import control
-from resnet_demo.runs import measure as measuring
+from resnet_demo.runs.measure import Estimates, options
 from resnet_demo.ui.access import check_shown, is_public, require_steering
 from resnet_demo.ui.friendly import friendly, quietly
 from resnet_demo.ui.live import Live
@@ -212,19 +212,21 @@ def wire(home: Home, form: Form, token: Component, start: Component, started: Co
 def wire_estimate(
     home: Home, form: Form, token: Component, here: Component, how_long: Component
 ) -> None:
+    estimates = Estimates(home)
+
     @friendly
     def measure(values: Values, request: gr.Request) -> str:
         require_steering(request, values[token])
-        return measuring.ask(home, "estimate", form.config(values))["sentence"]
+        return estimates.ask("estimate", *options(form.config(values)))["sentence"]
 
     @friendly
     def find(values: Values, request: gr.Request) -> tuple[float, str]:
         require_steering(request, values[token])
-        found = measuring.ask(home, "find-lr", form.config(values))
+        found = estimates.ask("find-lr", *options(form.config(values)))
         return found["lr"], found["sentence"]
 
     inputs = {*form.inputs, token}
-    shared = {"concurrency_id": "measure", "concurrency_limit": 1, "api_visibility": "private"}
+    shared = {"concurrency_limit": None, "api_visibility": "private"}
     how_long.click(measure, inputs, here, **shared)
     filled = [form.widgets[name] for name in PRESET_FIELDS]
     quiet = {"api_visibility": "private", "show_progress": "hidden"}

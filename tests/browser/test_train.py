@@ -139,7 +139,7 @@ def test_zoom_is_kept_and_shared_and_nothing_piles_up(serve, page, config, home:
         "async () => { const live = document.querySelector('#live .live');"
         "for (let i = 0; i < 200; i++) await live.tick(); }"
     )
-    assert points(page, run, "loss") > before_points
+    wait_for_points(page, run, before_points)
     assert page.evaluate(ranges) == zoomed
     assert page.evaluate(nodes) <= before_nodes + 5
 

@@ -12,8 +12,8 @@ from resnet_demo.data.augment import (
     train_batch,
     whole_batch,
 )
+from resnet_demo.data.folder import folder
 from resnet_demo.data.pixels import Pixels, cached_pixels
-from resnet_demo.data.sources import folder
 from tests.data.test_pixels import drained
 
 

@@ -5,7 +5,9 @@ import pytest
 from PIL import Image
 
 from resnet_demo.config import Home, UserError
-from resnet_demo.data.sources import Pictures, folder, open_data
+from resnet_demo.data.dataset import Pictures
+from resnet_demo.data.folder import folder
+from resnet_demo.data.sources import open_data
 
 
 def opened(name: str, home: Home) -> Pictures:

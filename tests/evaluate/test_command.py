@@ -9,7 +9,7 @@ import timm
 import torch
 
 from resnet_demo.config import Home, UserError
-from resnet_demo.data.sources import IMAGENETTE_CLASSES, IMAGENETTE_INDEXES
+from resnet_demo.data.imagenette import IMAGENETTE_CLASSES, IMAGENETTE_INDEXES
 from resnet_demo.evaluate.command import evaluate
 from resnet_demo.images.decode import square
 from resnet_demo.models import build, sources

@@ -30,6 +30,13 @@ def test_the_report_counts_what_is_there() -> None:
     }  # fmt: skip
 
 
+def test_classes_count_alike_in_the_balanced_accuracy() -> None:
+    labels = torch.tensor([0] * 8 + [1] * 2)
+    always_the_first = torch.tensor([[1.0, 0, 0]] * 10)
+    numbers = report(always_the_first, labels, ("many", "few", "none"))
+    assert (numbers["top1"], numbers["balanced_top1"]) == (80, 50)
+
+
 def test_calibration_error_against_numpy() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(500, 10, generator=generator) * 2

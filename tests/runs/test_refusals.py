@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.lab import labs
 from resnet_demo.runs import control
 from resnet_demo.runs.crew import train_here
 from resnet_demo.runs.store import Store
@@ -19,6 +20,38 @@ def test_a_missing_folder_fails_with_a_sentence(home: Home, config: TrainConfig)
     with pytest.raises(UserError, match="There is no folder /nowhere"):
         train_here(home, run)
     assert control.read_run(home, run).message.startswith("There is no folder")
+
+
+def test_pictures_are_looked_at_before_a_run_is_made(home: Home, config: TrainConfig) -> None:
+    nowhere = replace(config, data="folder:/nowhere")
+    for start in (lambda: control.start(home, nowhere), lambda: labs.create(home, "", [nowhere])):
+        with pytest.raises(UserError, match="There is no folder /nowhere"):
+            start()
+    assert not list(home.runs.iterdir()) and not list(home.labs.iterdir())
+
+
+def test_a_run_whose_pictures_were_moved_goes_on(home: Home, config, tmp_path: Path) -> None:
+    data = draw_folder(tmp_path / "data", 12, 4)
+    run = control.new_run(home, replace(config, data=f"folder:{data}"), save_every=0)
+    start_process(home, run, "step", 4).wait(60)
+    data.rename(tmp_path / "moved")
+    with pytest.raises(UserError, match="There is no folder"):
+        train_here(home, run)
+    other = draw_folder(tmp_path / "other", 12, 4, px=8)
+    with pytest.raises(UserError, match="does not hold the pictures that run"):
+        control.move_data(home, run, f"folder:{other}")
+    control.move_data(home, run, f"folder:'{tmp_path / 'moved'}'")
+    assert train_here(home, run) == "finished"
+    assert control.read_run(home, run).data == f"folder:{tmp_path / 'moved'}"
+
+
+def test_fewer_pictures_than_a_batch_make_smaller_batches(home: Home, config) -> None:
+    run = control.new_run(home, replace(config, batch_size=64, epochs=1))
+    assert train_here(home, run) == "finished"
+    with Store(control.run_dir(home, run)) as store:
+        said = [event["text"] for event in store.events() if event["kind"] == "data"]
+        assert store.fact("steps") == 5
+    assert said == ["36 training pictures are fewer than a batch of 64: trained in batches of 8."]
 
 
 def test_a_small_disk_is_refused_before_training(home: Home, config, monkeypatch) -> None:

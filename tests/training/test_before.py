@@ -42,6 +42,14 @@ def test_the_estimate_names_the_machine(config: TrainConfig, home: Home) -> None
     assert answer["machine"] in answer["sentence"]
 
 
+def test_what_was_measured_today_is_known(config: TrainConfig, home: Home) -> None:
+    measured, first = drained(before.estimate(config, home))
+    again, second = drained(before.estimate(config, home))
+    assert measured and not again and first == second
+    (home.caches / "speeds.json").write_text('{"damaged": [')
+    assert drained(before.estimate(config, home))[0]
+
+
 def test_an_estimate_downloads_nothing(config: TrainConfig, home: Home) -> None:
     _, answer = drained(before.estimate(replace(config, data="imagenette"), home))
     assert (answer["num_train"], answer["num_val"]) == (9469, 3925)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from resnet_demo.config import Home, TrainConfig, UserError, changed
+from resnet_demo.data.folder import folder
 from resnet_demo.data.pixels import Pixels, load_pixels
-from resnet_demo.data.sources import folder
 from resnet_demo.training.checkpoint import weights_digest
 from resnet_demo.training.engine import (
     Change,

@@ -1,0 +1,281 @@
+"""Folders as people have them -> Pictures, with a note that says what was found and left out.
+
+PATH/train/CLASS/*   PATH/val/CLASS/*      # or the usual other names of the two
+PATH/CLASS/*                               # one picture in five of each class is kept apart
+"""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from resnet_demo.config import UserError
+from resnet_demo.data.dataset import Pictures, Split
+from resnet_demo.data.imagenette import IMAGENETTE_CLASSES
+from resnet_demo.files import printable
+from resnet_demo.images.decode import decode
+
+SUFFIXES = {
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
+    ".avif", ".heic", ".heif",
+}  # fmt: skip
+# What folders are called in any case of letters, the first that is there counts.
+TRAIN_NAMES = ("train", "training")
+VAL_NAMES = ("val", "valid", "validation", "test", "testing")
+JUNK = {"__macosx", "@eadir", "thumbs.db", "desktop.ini", "lost+found", "$recycle.bin"}
+ONE_IN = 5  # pictures of a class that are kept apart where there is no validation folder
+UNEQUAL = 10  # times as many pictures in the largest class as in the smallest
+Item = tuple[Path, int]  # file, label
+
+
+@dataclass
+class LeftOut:
+    """What lies in the folder and is no picture, by its suffix."""
+
+    suffixes: Counter[str] = field(default_factory=Counter)
+
+    def sentence(self) -> str:
+        count = sum(self.suffixes.values())
+        kinds = ", ".join(sorted(self.suffixes)[:4])
+        return f"{count} files that are no pictures ({kinds}) were left out." if count else ""
+
+
+def folder_path(text: str) -> Path:
+    """As people paste it: with blanks or quotes around it, from home, relative to where they are.
+
+    Raises UserError when nothing is left.
+    """
+    bare = text.strip().strip("'\"").strip().removeprefix("file://")
+    if not bare:
+        raise UserError("folder: needs a path, as in folder:my/pictures.")
+    return Path(bare).expanduser().absolute()
+
+
+def folder(root: Path) -> Pictures:
+    """Raises UserError, before any picture is read, for a folder that cannot be trained on."""
+    check_is_folder(root)
+    root = unwrapped(root)
+    train_dir, val_dir, notes = splits_of(root)
+    left_out = LeftOut()
+    classes = class_folders(train_dir)
+    train = list(pictures_below(train_dir, classes, left_out))
+    if val_dir is None:
+        check_enough_for_both(classes, train, train_dir)
+        train, val = kept_apart(train, train_dir)
+        notes.append(
+            f"{root.name} has no val folder, so one picture in five of each class is kept for "
+            f"validation, chosen by a hash of its name: {len(train)} to train, {len(val)} to "
+            f"validate."
+        )
+        val_dir = train_dir
+    else:
+        check_same_classes(classes, class_folders(val_dir), val_dir)
+        val = list(pictures_below(val_dir, classes, left_out))
+    for items, place in ((train, train_dir), (val, val_dir)):
+        check_no_class_is_empty(classes, items, place)
+    shown = tuple(IMAGENETTE_CLASSES.get(name, printable(name)) for name in classes)
+    notes += [unequal_sentence(shown, train), left_out.sentence()]
+    note = " ".join(filter(None, notes))
+    return Pictures(shown, file_split(train, train_dir), file_split(val, val_dir), note)
+
+
+# --- which folder is what ------------------------------------------------------------------------
+
+
+def check_is_folder(root: Path) -> None:
+    if root.is_file():
+        raise UserError(f"{root} is a file. Give the folder that holds train/ and val/.")
+    if not root.is_dir():
+        raise UserError(f"There is no folder {root}. Give the folder that holds train/ and val/.")
+
+
+def is_junk(name: str) -> bool:
+    """Hidden, or left by a system: copies of pictures there would leak over the split."""
+    return name.startswith(".") or name.lower() in JUNK
+
+
+def folders_in(root: Path) -> list[Path]:
+    """Raises UserError for a folder that may not be read."""
+    try:
+        return sorted(path for path in root.iterdir() if path.is_dir() and not is_junk(path.name))
+    except OSError as error:
+        raise UserError(
+            f"The folder {root} cannot be read ({error.strerror}). Allow it, or give another."
+        ) from None
+
+
+def unwrapped(root: Path) -> Path:
+    """Inside of folders that hold nothing but one folder, as archives make them."""
+    inside = folders_in(root)
+    if len(inside) == 1 and not pictures_in(root) and not is_split_name(inside[0].name):
+        return unwrapped(inside[0]) if folders_in(inside[0]) else root
+    return root
+
+
+def pictures_in(root: Path) -> bool:
+    return any(path.suffix.lower() in SUFFIXES for path in root.iterdir() if path.is_file())
+
+
+def is_split_name(name: str) -> bool:
+    return name.lower() in (*TRAIN_NAMES, *VAL_NAMES)
+
+
+def splits_of(root: Path) -> tuple[Path, Path | None, list[str]]:
+    """Where to train, where to validate (None: nowhere yet), and what to say of it."""
+    by_name = {path.name.lower(): path for path in folders_in(root)}
+    train = next((by_name[name] for name in TRAIN_NAMES if name in by_name), None)
+    if train is None:
+        check_no_split_is_a_class(root, by_name)
+        return root, None, []
+    val = next((by_name[name] for name in VAL_NAMES if name in by_name), None)
+    notes = [f"Validated on the folder {val.name}."] if val and val.name != "val" else []
+    others = [path.name for path in by_name.values() if path not in (train, val)]
+    if others:
+        notes.append(f"Left alone beside {train.name}: {', '.join(others[:5])}.")
+    return train, val, notes
+
+
+def check_no_split_is_a_class(root: Path, by_name: dict[str, Path]) -> None:
+    """Folders named like splits hold classes, and are none themselves."""
+    if by_name and all(map(is_split_name, by_name)):
+        have = ", ".join(path.name for path in by_name.values())
+        raise UserError(
+            f"{root} holds {have}, and none of them is called train. Rename the folder to train on."
+        )
+
+
+def class_folders(root: Path) -> list[str]:
+    names = [path.name for path in folders_in(root)]
+    if len(names) < 2:
+        raise UserError(
+            f"{root} holds {len(names)} class folders; at least 2 are needed, "
+            f"each with the pictures of one class.{deeper_advice(root)}"
+        )
+    return names
+
+
+def deeper_advice(root: Path) -> str:
+    """When the folder given lies inside the one that was meant."""
+    if pictures_in(root) and len(folders_in(root.parent)) > 1:
+        return f" {root.name} looks like one class: give the folder that holds it, {root.parent}."
+    return ""
+
+
+# --- what is in them -----------------------------------------------------------------------------
+
+
+def pictures_below(root: Path, classes: list[str], left_out: LeftOut) -> Iterator[Item]:
+    """(file, label), sorted by path so that every machine agrees on the order."""
+    for label, name in enumerate(classes):
+        for path in sorted(files_below(root / name, frozenset())):
+            if path.suffix.lower() in SUFFIXES:
+                yield path, label
+            else:
+                left_out.suffixes[path.suffix.lower() or "no suffix"] += 1
+
+
+def files_below(root: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """Links are followed, but not in circles."""
+    real = root.resolve()
+    if real in above:
+        return
+    try:
+        inside = [path for path in root.iterdir() if not is_junk(path.name)]
+    except OSError as error:
+        raise UserError(
+            f"The folder {root} cannot be read ({error.strerror}). Allow it, or remove it."
+        ) from None
+    for path in inside:
+        if path.is_dir():
+            yield from files_below(path, above | {real})
+        elif path.is_file():
+            yield path
+
+
+def kept_apart(items: list[Item], root: Path) -> tuple[list[Item], list[Item]]:
+    """By a hash of the name, so that a picture keeps its side when others are added; in a class
+    where all would fall on one side, the one that comes nearest to the other goes there."""
+    of_class: dict[int, list[tuple[float, Path]]] = {}
+    for path, label in items:
+        of_class.setdefault(label, []).append((place_of(path.relative_to(root)), path))
+    val: set[Path] = set()
+    for same in of_class.values():
+        ordered = [path for _, path in sorted(same)]
+        count = sum(place < 1 / ONE_IN for place, _ in same)
+        val |= set(ordered[: min(max(count, 1), len(same) - 1)])
+    return [i for i in items if i[0] not in val], [i for i in items if i[0] in val]
+
+
+def place_of(name: Path) -> float:
+    """Of a picture, in 0..1, the same on every machine."""
+    return hashlib.sha256(os.fsencode(name.as_posix())).digest()[0] / 255
+
+
+def check_enough_for_both(classes: list[str], items: list[Item], root: Path) -> None:
+    counts = Counter(label for _, label in items)
+    single = [name for label, name in enumerate(classes) if counts[label] == 1]
+    if single:
+        raise UserError(
+            f"Class {', '.join(single[:3])} in {root} has one picture: two are needed, one to "
+            f"train and one to validate. Add some, or give a val folder."
+        )
+
+
+def check_same_classes(train: list[str], val: list[str], val_dir: Path) -> None:
+    if train != val:
+        odd = ", ".join(sorted(set(train) ^ set(val))[:3])
+        raise UserError(
+            f"train and {val_dir} name different classes ({odd}). Give both the same class folders."
+        )
+
+
+def check_no_class_is_empty(classes: list[str], items: list[Item], root: Path) -> None:
+    counts = Counter(label for _, label in items)
+    empty = [name for label, name in enumerate(classes) if not counts[label]]
+    if empty:
+        raise UserError(
+            f"No picture for class {', '.join(empty[:3])} in {root}. "
+            f"Add some ({', '.join(sorted(SUFFIXES))}) or remove the empty folder."
+        )
+
+
+def unequal_sentence(classes: tuple[str, ...], train: list[Item]) -> str:
+    counts = Counter(label for _, label in train)
+    (most, many), (least, few) = counts.most_common(1)[0], counts.most_common()[-1]
+    if many < UNEQUAL * few:
+        return ""
+    return (
+        f"Unequal classes: {many} pictures of {classes[most]}, {few} of {classes[least]}. Look at "
+        f"the accuracy of each class; that of all hides the small ones."
+    )
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def file_split(items: list[tuple[Path, int]], root: Path) -> Split:
+    """The fingerprint covers relative paths, sizes and modification times."""
+    digest = hashlib.sha256()
+    for path, _ in items:
+        stat = path.stat()
+        line = f"{path.relative_to(root).as_posix()}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
+        digest.update(os.fsencode(line))
+    paths = tuple(path for path, _ in items)
+    return Split(
+        names=tuple(printable(path.relative_to(root).as_posix()) for path in paths),
+        labels=tuple(label for _, label in items),
+        read=partial(read_file, paths),
+        fingerprint=digest.hexdigest(),
+    )
+
+
+def read_file(paths: tuple[Path, ...], index: int) -> np.ndarray:
+    try:
+        return decode(paths[index].read_bytes())
+    except OSError as error:
+        raise UserError(f"Cannot read {printable(paths[index].name)} ({error.strerror}).") from None
