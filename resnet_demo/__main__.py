@@ -14,9 +14,8 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 
 from resnet_demo.config import Home, TrainConfig, UserError, preset
-from resnet_demo.data.sources import checked
 from resnet_demo.lab_commands import EXPERIMENTS, lab
-from resnet_demo.network_commands import classify, compare, evaluate, inspect, lesion
+from resnet_demo.network_commands import classify, compare, convert, evaluate, inspect, lesion
 from resnet_demo.progress import ProgressBars
 from resnet_demo.runs import control
 from resnet_demo.sentences import Answer, run_sentence, say
@@ -27,7 +26,7 @@ INTERRUPTED = 130
 def train(args: argparse.Namespace) -> Answer:
     """train in this process; the run is listed before any other work is done"""
     home = Home.find(args.home)
-    run = control.new_run(home, checked(config_from(args), home), args.save_every)
+    run = control.new_run(home, control.ready(config_from(args), home), args.save_every)
     say(args, f"Run {run}: watch it with `python app.py`, or `python -m resnet_demo show {run}`.")
     return work(args, home, run)
 
@@ -241,6 +240,13 @@ def parser() -> argparse.ArgumentParser:
     sub = command("inspect", inspect, "model", "image")
     sub.add_argument("--target", help="class by name or index; the most probable when not given")
     sub.add_argument("--out", metavar="DIR", help="write maps, heat maps and numbers there")
+    sub = command("convert", convert, "file")
+    sub.add_argument("--arch", required=True, help="which network it is, as resnet20")
+    sub.add_argument("--out", required=True, metavar="NEW", help="the file to write")
+    sub.add_argument("--classes", default="", help="names in the order of the logits: a,b,c")
+    sub.add_argument("--px", type=int, default=0, help="side; 32 for CIFAR's depths, else 224")
+    sub.add_argument("--mean", default="", help="of pixels in 0..1, as 0.49,0.48,0.45")
+    sub.add_argument("--std", default="", help="likewise; both are ImageNet's when not given")
     sub = command("lesion", lesion, "model")
     sub.add_argument("--blocks", default="", help="these, each alone and all together")
     sub.add_argument("--unplug", default="", help="blocks whose shortcut is cut instead")

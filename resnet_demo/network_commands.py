@@ -56,8 +56,23 @@ def classify(args: argparse.Namespace) -> Answer:
     return answer
 
 
+def convert(args: argparse.Namespace) -> Answer:
+    """published weights (.pth, .pt, .safetensors) as a file that `file:` opens"""
+    from resnet_demo.models.convert import convert as make
+
+    classes = tuple(filter(None, args.classes.split(",")))
+    source, out = Path(args.file), Path(args.out)
+    answer = make(source, out, args.arch, classes, args.px, args.mean, args.std)
+    say(
+        args,
+        f"{answer['model']}: {answer['arch']}, {answer['classes']} classes, {answer['px']} px.",
+    )
+    return answer
+
+
 def inspect(args: argparse.Namespace) -> Answer:
     """what goes on inside a network, block by block, for one picture"""
+    from resnet_demo.classify.predictor import Predictor
     from resnet_demo.images.decoder import Decoders
     from resnet_demo.models import sources
     from resnet_demo.probe.files import write_inspection
@@ -66,7 +81,8 @@ def inspect(args: argparse.Namespace) -> Answer:
 
     machine.prepare()
     network = sources.load(args.model, Home.find(args.home))
-    found = measure(network, Decoders().decode(Path(args.image)), args.target)
+    predict = Predictor(network).logits
+    found = measure(network, Decoders().decode(Path(args.image)), args.target, predict)
     answer = {"model": args.model, "image": args.image, **found.record}
     for line in block_lines(answer):
         say(args, line)

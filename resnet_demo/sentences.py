@@ -47,8 +47,8 @@ def accuracy_lines(answer: Answer) -> Iterator[str]:
         yield f"Among the {len(answer['per_class'])} classes: {answer['top1_among']:.2f} %."
     yield (
         f"Calibration error {answer['ece']:.1f} %, {answer['ece_scaled']:.1f} % with temperature "
-        f"{answer['temperature']:.2f}. {answer['images_per_s']:.0f} images/s on "
-        f"{answer['machine']}."
+        f"{answer['temperature']:.2f}. {answer['images_per_s']:.0f} images/s at {answer['px']} px "
+        f"on {answer['machine']}."
     )
     if "unlike_share" in answer:
         yield f"{answer['unlike_share']:.1f} % of these would be called unlike all classes."

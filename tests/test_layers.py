@@ -23,8 +23,8 @@ LAYERS = [
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 LIBRARY_HOMES = {
     "gradio": ("ui/",),
-    "timm": ("models/sources.py", "training/optim.py", "hub/"),
-    "huggingface_hub": ("models/sources.py", "hub/"),
+    "timm": ("models/hub.py", "training/optim.py", "hub/"),
+    "huggingface_hub": ("models/hub.py", "models/fetching.py", "hub/"),
 }
 
 

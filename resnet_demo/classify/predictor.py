@@ -2,7 +2,6 @@
 
 import copy
 import threading
-import time
 import warnings
 from collections.abc import Callable
 
@@ -14,24 +13,24 @@ from torch.fx.experimental.optimization import fuse
 from resnet_demo.cache import Cache
 from resnet_demo.config import Home
 from resnet_demo.models import sources
-from resnet_demo.models.sources import Network
+from resnet_demo.models.network import Network
 from resnet_demo.training import machine
 
-WARM_UP, TRIES = 4, 5  # the fused graph is made in its first three passes
+WARM_UP = 3  # passes in which the fused graph is made
 KEPT_BYTES = 2**30  # of networks in memory
 Forward = Callable[[Tensor], Tensor]  # normalised float32 (B, 3, px, px) -> logits (B, classes)
 
 
 class Predictor:
-    """The form of a network that is fastest here, chosen by measuring some ten passes of each."""
+    """The form of a network that this machine's hardware is best at: the same in every process."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
         self.lock = threading.Lock()  # one picture at a time: they would only share the cores
         noise = network.normalise(np.zeros((1, *[network.px] * 2, 3), np.uint8))
-        self.format, self.forward = min(
-            forms(network.model, noise).items(), key=lambda form: fastest(form[1], noise)
-        )
+        self.forward = best_form(network.model, noise)
+        for _ in range(WARM_UP):
+            self.forward(noise)
 
     def logits(self, seen: np.ndarray) -> Tensor:
         """seen: what `network.crop` gave, uint8 (B, px, px, 3). Returns float32 (B, classes)."""
@@ -40,21 +39,17 @@ class Predictor:
             return self.forward(images)
 
 
-def forms(model: nn.Module, images: Tensor) -> dict[str, Forward]:
-    """Ways to compute the same logits: norms folded into convolutions, channels-last; the same in
-    bfloat16 where the hardware has it; that with additions and ReLUs fused into convolutions by
-    oneDNN (a CPU only)."""
+def best_form(model: nn.Module, images: Tensor) -> Forward:
+    """Norms folded into convolutions, channels-last, float32; where the hardware has bfloat16, in
+    that, on a CPU with additions and ReLUs fused into convolutions by oneDNN (`bench infer`)."""
     on = machine.device()
     folded = fuse(copy.deepcopy(model).eval()).requires_grad_(False)
     folded = folded.to(on, memory_format=torch.channels_last)
-    found = {"float32": inference(folded, on, torch.float32)}
-    if machine.fast_bf16(on):
-        half = copy.deepcopy(folded).to(torch.bfloat16)
-        found["bfloat16"] = inference(half, on, torch.bfloat16)
-        fused = fused_graph(half, images.to(torch.bfloat16)) if on.type == "cpu" else None
-        if fused is not None:
-            found["bfloat16, fused"] = inference(fused, on, torch.bfloat16)
-    return found
+    if not machine.fast_bf16(on):
+        return inference(folded, on, torch.float32)
+    half = folded.to(torch.bfloat16)
+    fused = fused_graph(half, images.to(torch.bfloat16)) if on.type == "cpu" else None
+    return inference(fused or half, on, torch.bfloat16)
 
 
 def inference(model: nn.Module, on: torch.device, dtype: torch.dtype) -> Forward:
@@ -78,16 +73,6 @@ def fused_graph(model: nn.Module, images: Tensor) -> nn.Module | None:
             return graph
         except (RuntimeError, AttributeError):
             return None
-
-
-def fastest(forward: Forward, images: Tensor) -> float:
-    """Seconds of the fastest of some tries."""
-    seconds = []
-    for _ in range(WARM_UP + TRIES):
-        started = time.perf_counter()
-        forward(images)
-        seconds.append(time.perf_counter() - started)
-    return min(seconds[WARM_UP:])
 
 
 class Predictors:

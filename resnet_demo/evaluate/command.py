@@ -18,7 +18,7 @@ from resnet_demo.data.dataset import Pictures, Split
 from resnet_demo.data.imagenette import IMAGENETTE_INDEXES
 from resnet_demo.evaluate.report import all_logits, report
 from resnet_demo.models import sources
-from resnet_demo.models.sources import Network
+from resnet_demo.models.network import Network
 from resnet_demo.training import machine
 
 SPLITS = ("val", "clean")
@@ -89,7 +89,7 @@ def evaluate(
     if network.unlike_below is not None:
         numbers["unlike_share"] = share_below(logits, network.unlike_below)
     leak = LEAK if network.pretrained and split == "val" and is_imagenette(pictures) else ""
-    about = {"model": model, "data": data, "split": split, "note": leak}
+    about = {"model": model, "data": data, "split": split, "px": network.px, "note": leak}
     return {**about, **numbers, **facts, "classes": list(pictures.classes)}
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from resnet_demo.config import Home, Progress
 from resnet_demo.evaluate.interval import wilson
 from resnet_demo.evaluate.sample import Sample, sample
-from resnet_demo.models.sources import Network
+from resnet_demo.models.network import Network
 from resnet_demo.probe.walk import Anatomy, anatomy, check_cuts, cut
 
 BATCH = 25  # the largest input of a block, resnet152 at 224 px: 80 MB

@@ -11,7 +11,7 @@ from resnet_demo.config import Home, Progress, UserError
 from resnet_demo.data import open_data
 from resnet_demo.data.dataset import Pictures
 from resnet_demo.evaluate.command import Reader, columns
-from resnet_demo.models.sources import Network
+from resnet_demo.models.network import Network
 
 MOST = 10_000
 

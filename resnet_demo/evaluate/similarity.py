@@ -7,7 +7,7 @@ from torch import Tensor
 
 from resnet_demo.config import Home, Progress, UserError
 from resnet_demo.evaluate.sample import sample
-from resnet_demo.models.sources import Network
+from resnet_demo.models.network import Network
 from resnet_demo.probe.walk import anatomy, walk
 
 MOST_PICTURES = 64  # together in one pass

@@ -3,19 +3,12 @@
 Weight files describe themselves, so nothing here needs a run's store.
 """
 
-import difflib
-import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from resnet_demo.config import (
     ARCHS,
@@ -27,56 +20,27 @@ from resnet_demo.config import (
     UserError,
 )
 from resnet_demo.images.decode import square
+from resnet_demo.models import hub
+from resnet_demo.models.hub import load_file
+from resnet_demo.models.network import Network, tried
 from resnet_demo.models.resnet import build
-from resnet_demo.models.weights import check_fit, check_sound, read_header, read_network
+from resnet_demo.models.weights import check_fit, read_header
 
 FORMS = (
     "bundled, run:ID, run:ID@last, run:ID@EPOCH, timm:NAME, hub:USER/REPO, file:PATH, scratch:ARCH"
 )
 BUNDLED = "resnet18"  # `bundled`; the others are `bundled:ARCH`
-T = TypeVar("T")
-Crop = Callable[[np.ndarray], np.ndarray]  # RGB (H, W, 3) -> what the network sees (px, px, 3)
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network with what it needs to be used: float32, in eval mode."""
-
-    model: nn.Module
-    arch: str
-    classes: tuple[str, ...]
-    px: int  # side of the pictures it sees
-    mean: tuple[float, ...]  # of pixels in 0..1
-    std: tuple[float, ...]
-    about: dict[str, str]  # what else the file says: run, scores, recipe
-    crop: Crop
-
-    def normalise(self, seen: np.ndarray) -> Tensor:
-        """uint8 (B, px, px, 3) -> float32 (B, 3, px, px) in channels-last memory."""
-        images = torch.from_numpy(np.array(seen)).permute(0, 3, 1, 2).float().div_(255)
-        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
-        return images.sub_(mean).div_(std)
-
-    @property
-    def pretrained(self) -> bool:
-        """Whether it has seen ImageNet's training pictures, itself or by what it started from."""
-        return self.arch.startswith("timm:") or self.about.get("pretrained") == "true"
-
-    @property
-    def unlike_below(self) -> float | None:
-        """The score (largest logit) that all but a few validation pictures reach; None when the
-        file does not say."""
-        text = self.about.get("unlike_below")
-        return None if text is None else float(text)
 
 
 def load(reference: str, home: Home) -> Network:
     """Raises UserError when there is no such network or its file is not one of ours."""
     kind, _, rest = reference.partition(":")
-    loaders = {"timm": load_timm, "hub": load_hub, "scratch": untrained}
+    loaders = {"timm": hub.load_timm, "hub": hub.load_hub, "scratch": untrained}
     if kind in loaders and rest:
-        return loaders[kind](rest)
-    return load_file(weights_path(reference, home))
+        return tried(loaders[kind](rest), reference)
+    path = weights_path(reference, home)
+    load_path = hub.load_folder if path.is_dir() else load_file
+    return tried(load_path(path), reference)
 
 
 def version(reference: str, home: Home) -> int:
@@ -121,12 +85,6 @@ def run_weights(folder: Path, run: str, which: str) -> Path:
     return folder / f"{name}.safetensors"
 
 
-def load_file(path: Path) -> Network:
-    model, told = read_network(path)
-    crop = partial(square, px=told.px)
-    return Network(model, told.arch, told.classes, told.px, told.mean, told.std, told.about, crop)
-
-
 def untrained(arch: str) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -135,136 +93,6 @@ def untrained(arch: str) -> Network:
     px = 32 if len(model.stages) == 3 else 224
     crop = partial(square, px=px)
     return Network(model.eval(), arch, classes, px, IMAGENET_MEAN, IMAGENET_STD, {}, crop)
-
-
-# --- timm and the Hub --------------------------------------------------------------------------
-
-
-def load_timm(name: str) -> Network:
-    """A timm ResNet with its own preprocessing and labels."""
-    return described_by_timm(create_timm(name), f"timm:{name}")
-
-
-def described_by_timm(
-    model: nn.Module, arch: str, classes: tuple[str, ...] | None = None
-) -> Network:
-    import timm
-
-    data = timm.data.resolve_model_data_config(model)
-    transform = timm.data.create_transform(**data, is_training=False, normalize=False)
-
-    def crop(pixels: np.ndarray) -> np.ndarray:
-        return transform(Image.fromarray(pixels)).permute(1, 2, 0).numpy()
-
-    return Network(
-        model=model.eval(),
-        arch=arch,
-        classes=classes or timm_classes(model),
-        px=data["input_size"][-1],
-        mean=data["mean"],
-        std=data["std"],
-        about={},
-        crop=crop,
-    )
-
-
-def timm_classes(model: nn.Module) -> tuple[str, ...]:
-    """Names from the model's configuration; the first of an ImageNet class's synonyms."""
-    import timm
-
-    given = model.pretrained_cfg.get("label_names")
-    if given and len(given) == model.num_classes:
-        return tuple(given)
-    subset = timm.data.infer_imagenet_subset(model)
-    if subset is None:
-        return tuple(f"class {index}" for index in range(model.num_classes))
-    info = timm.data.ImageNetInfo(subset)
-    names = (info.index_to_description(index) for index in range(model.num_classes))
-    return tuple(name.split(",")[0] for name in names)
-
-
-def create_timm(name: str) -> nn.Module:
-    import timm
-
-    known = timm.list_models(module="resnet")
-    if timm.models.get_arch_name(name) not in known:
-        near = difflib.get_close_matches(name, known, 3) or ["resnet18", "resnet50"]
-        hint = ", ".join(f"timm:{one}" for one in near)
-        raise UserError(f"timm has no ResNet '{name[:60]}'. Near names: {hint}.")
-    try:
-        return from_the_hub(f"timm:{name}", partial(timm.create_model, name, pretrained=True))
-    except RuntimeError as error:  # "No pretrained weights exist", "Invalid pretrained tag"
-        raise UserError(f"timm:{name} has no weights ({str(error)[:80]}).") from None
-
-
-def load_hub(repo: str) -> Network:
-    """Weights that this program or timm pushed. Nothing of the repository is run: from its
-    configuration only the network's name, labels and preprocessing are taken."""
-    from huggingface_hub import hf_hub_download
-
-    reference = f"hub:{repo}"
-    fetch = partial(hf_hub_download, repo)
-    weights = Path(from_the_hub(reference, partial(fetch, "model.safetensors")))
-    about, header = read_header(weights)
-    if "arch" in about:
-        return load_file(weights)
-    given = json.loads(Path(from_the_hub(reference, partial(fetch, "config.json"))).read_text())
-    return network_from_config(given, weights, header, reference)
-
-
-def network_from_config(
-    given: dict, weights: Path, header: dict[str, tuple[str, list[int]]], reference: str
-) -> Network:
-    """timm's format: config.json beside model.safetensors."""
-    import timm
-    from safetensors.torch import load_file as load_tensors
-
-    arch, count = given.get("architecture"), given.get("num_classes")
-    if arch not in timm.list_models(module="resnet") or not isinstance(count, int):
-        raise UserError(f"{reference} is not a ResNet of timm (architecture {str(arch)[:40]!r}).")
-    labels = given.get("label_names") or given.get("pretrained_cfg", {}).get("label_names")
-    shown = ("input_size", "mean", "std", "crop_pct", "interpolation", "crop_mode")
-    told = given.get("pretrained_cfg") or given
-    overlay = {key: told[key] for key in shown if key in told}
-    with torch.device("meta"):
-        wanted = timm.create_model(arch, num_classes=min(count, 10**5)).state_dict()
-    check_fit({key: tuple(shape) for key, (_, shape) in header.items()}, wanted, reference)
-    model = timm.create_model(arch, num_classes=count, pretrained_cfg_overlay=overlay)
-    tensors = load_tensors(weights)
-    check_sound(tensors.items(), reference)
-    model.load_state_dict({key: value.to(wanted[key].dtype) for key, value in tensors.items()})
-    named = isinstance(labels, list) and len(labels) == count
-    classes = tuple(str(label)[:200] for label in labels) if named else None
-    return described_by_timm(model, f"timm:{arch}", classes)
-
-
-def from_the_hub(reference: str, fetch: Callable[[], T]) -> T:
-    """Whatever can go wrong on the way, as a sentence."""
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-    )
-    from huggingface_hub.utils import httpx
-
-    try:
-        return fetch()
-    except HFValidationError:
-        raise UserError(f"'{reference[:80]}' is not of the form hub:USER/REPO.") from None
-    except RepositoryNotFoundError:
-        raise UserError(f"The Hub has no repository for {reference}, or it is private.") from None
-    except EntryNotFoundError as error:
-        if not isinstance(error, LocalEntryNotFoundError):
-            raise UserError(f"{reference} lacks model.safetensors or config.json.") from None
-    except (OfflineModeIsEnabled, HfHubHTTPError, httpx.HTTPError, OSError):
-        pass
-    raise UserError(
-        f"The weights of {reference} are not on this machine and the Hub cannot be reached. "
-        f"Go online once, or choose bundled or run:ID."
-    )
 
 
 # --- fine-tuning -------------------------------------------------------------------------------
@@ -293,4 +121,5 @@ def is_pretrained(reference: str, home: Home) -> bool:
         return False
     if reference.startswith(("timm:", "hub:")):
         return True
-    return read_header(weights_path(reference, home))[0].get("pretrained") == "true"
+    path = weights_path(reference, home)
+    return path.is_dir() or read_header(path)[0].get("pretrained") == "true"

@@ -14,7 +14,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from resnet_demo.config import ARCHS, LARGEST_PX, UserError
+from resnet_demo.config import (
+    ARCHS,
+    CIFAR_DEPTHS,
+    IMAGENET_DEPTHS,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    LARGEST_PX,
+    UserError,
+    depth_of,
+)
 from resnet_demo.models.resnet import build
 
 MOST_CLASSES = 100_000
@@ -35,15 +44,52 @@ class Description:
 
 
 def read_network(path: Path) -> tuple[nn.Module, Description]:
-    """A network in float32 and eval mode. Raises UserError when the file is not one of ours."""
+    """A network in float32 and eval mode, from a file that describes itself or that holds the
+    tensors of one of ours by torchvision's names. Raises UserError for any other."""
     about, header = read_header(path)
-    description = describe(about, path.name)
+    shapes = {name: tuple(shape) for name, (_, shape) in header.items()}
+    description = describe(about, path.name) if "arch" in about else recognised(shapes, path.name)
     with torch.device("meta"):
-        wanted = build(description.arch, len(description.classes)).state_dict()
-    check_fit({name: tuple(shape) for name, (_, shape) in header.items()}, wanted, path.name)
-    model = build(description.arch, len(description.classes))
-    model.load_state_dict(read_tensors(path))
+        num_classes = len(description.classes) or shapes["fc.weight"][0]
+        wanted = build(description.arch, num_classes).state_dict()
+    check_fit(shapes, wanted, path.name)
+    model = build(description.arch, num_classes)
+    model.load_state_dict(model.state_dict() | read_tensors(path))
     return model.eval(), description
+
+
+def recognised(shapes: dict[str, tuple[int, ...]], name: str) -> Description:
+    """Of weights without a description, as torchvision's: told by names and shapes. Classes stay
+    unnamed, preprocessing is ImageNet's.
+
+    Shortcuts without parameters leave no trace: the residual network is meant, not its twin.
+    """
+    count = shapes.get("fc.weight", (0,))[0]
+    depths = (*IMAGENET_DEPTHS, *CIFAR_DEPTHS)
+    for arch in (f"{kind}{depth}" for kind in ("resnet", "plain") for depth in depths):
+        with torch.device("meta"):
+            wanted = build(arch, max(1, min(count, MOST_CLASSES))).state_dict()
+        if all(name in shapes for name in wanted if not is_counter(name)):
+            px = 224 if depth_of(arch) in IMAGENET_DEPTHS else 32
+            if set(shapes) <= set(wanted):
+                return Description(arch, (), px, IMAGENET_MEAN, IMAGENET_STD, {})
+    missing = missing_names(shapes)
+    raise UserError(
+        f"{name} says no architecture in its metadata and is none of ResNet-18 to 152 or 8 to 110 "
+        f"by its tensors{missing}. `python -m resnet_demo convert` reads other layouts."
+    )
+
+
+def missing_names(shapes: dict[str, tuple[int, ...]]) -> str:
+    """What a ResNet always has and these weights do not."""
+    always = ("conv1.weight", "bn1.weight", "layer1.0.conv1.weight", "fc.weight", "fc.bias")
+    lacking = [name for name in always if name not in shapes]
+    return f": it lacks {', '.join(lacking)}" if lacking else ""
+
+
+def is_counter(name: str) -> bool:
+    """Batch norm's count of batches, which old files lack and nothing here uses."""
+    return name.endswith("num_batches_tracked")
 
 
 def read_header(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, list[int]]]]:
@@ -110,8 +156,10 @@ def describe(about: dict[str, str], name: str) -> Description:
 
 
 def check_fit(given: dict[str, tuple[int, ...]], wanted: dict[str, Tensor], name: str) -> None:
-    """Same tensors, same shapes."""
+    """Same tensors, same shapes; counts of batches may be missing."""
     for key in sorted(set(given) ^ set(wanted)):
+        if is_counter(key) and key in wanted:
+            continue
         raise UserError(f"{name} does not fit its architecture: tensor {key[:60]} is not in both.")
     for key, shape in given.items():
         if shape != tuple(wanted[key].shape):

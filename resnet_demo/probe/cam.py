@@ -6,7 +6,7 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor, nn
 
-from resnet_demo.models.sources import Network
+from resnet_demo.models.network import Network
 from resnet_demo.probe.walk import anatomy, walk
 
 # From cold to hot, for the heat map over a picture: (share of the largest value, RGB).

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from resnet_demo.config import UserError
-from resnet_demo.models.sources import Network
+from resnet_demo.models.network import Network
 from resnet_demo.probe.cam import overlay
 from resnet_demo.probe.inspect import Inspection
 from resnet_demo.probe.maps import columns_for, filters, grey, sheet

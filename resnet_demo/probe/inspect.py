@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from resnet_demo.config import UserError
-from resnet_demo.models.sources import Network
+from resnet_demo.models.network import Network
 from resnet_demo.probe.cam import cams, deletion
 from resnet_demo.probe.gradients import gradient_norms, input_gradients, receptive_field
 from resnet_demo.probe.maps import strongest
@@ -28,24 +29,40 @@ class Inspection:
     cams: dict[str, np.ndarray]  # float32 (h, w) in 0..1
 
 
-def inspect(network: Network, pixels: np.ndarray, target: str | int | None = None) -> Inspection:
+Predict = Callable[[np.ndarray], Tensor]  # uint8 (1, px, px, 3) -> logits (1, classes)
+
+
+def inspect(
+    network: Network,
+    pixels: np.ndarray,
+    target: str | int | None = None,
+    predict: Predict | None = None,
+) -> Inspection:
     """pixels: uint8 (H, W, 3). target: class by name or index; the most probable when not given.
+    predict: what gives Classify's answer, so that both say the same number; this walk's own when
+    not given.
 
     Raises UserError for a class that the network does not know.
     """
-    quick = look(network, pixels, target)
+    quick = look(network, pixels, target, predict)
     for row, more in zip(quick.record["blocks"], deeper(network, quick)):
         row.update(more)
     return quick
 
 
-def look(network: Network, pixels: np.ndarray, target: str | int | None = None) -> Inspection:
+def look(
+    network: Network,
+    pixels: np.ndarray,
+    target: str | int | None = None,
+    predict: Predict | None = None,
+) -> Inspection:
     """What one walk forward and two back can tell."""
     body, seen = anatomy(network.model), network.crop(pixels)
     with torch.enable_grad():
         steps = list(walk(body, network.normalise(seen[None])))
         logits = body.head(steps[-1].out)
-        chosen = class_index(network, target, logits.detach()[0])
+        answer = predict(seen[None])[0] if predict else logits.detach()[0]
+        chosen = class_index(network, target, answer)
         norms = gradient_norms(body, steps, logits, chosen)
         heat = cams([step.out for step in steps], logits[0, chosen])
     params = [sum(p.numel() for p in some) for some in body.parameters()]
@@ -53,7 +70,7 @@ def look(network: Network, pixels: np.ndarray, target: str | int | None = None) 
         described(body, i, step) | {"params": params[i]} | norms[i] for i, step in enumerate(steps)
     ]
     maps = {step.name: step.out.detach()[0].numpy() for step in steps}
-    record = prediction(network, logits.detach()[0], chosen) | {"blocks": blocks}
+    record = prediction(network, answer, chosen) | {"blocks": blocks}
     return Inspection(record, seen, maps, dict(zip(maps, heat)))
 
 

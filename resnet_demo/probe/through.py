@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from resnet_demo.config import Progress
-from resnet_demo.models.sources import Network
+from resnet_demo.models.network import Network
 from resnet_demo.probe.cam import overlay
 from resnet_demo.probe.inspect import Inspection, look
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from resnet_demo.config import Home, TrainConfig, UserError, changed
-from resnet_demo.data.sources import checked, open_here
+from resnet_demo.data.sources import checked, count, open_here
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.store import Store
 
@@ -119,12 +119,25 @@ def ahead_of(home: Home, run: str) -> list[str]:
     return waiting[: waiting.index(run)] if run in waiting else waiting
 
 
+def ready(config: TrainConfig, home: Home) -> TrainConfig:
+    """As `checked`, and what it starts from is read (only then torch is imported).
+
+    Raises UserError for pictures or weights that a run would fail on.
+    """
+    config = checked(config, home)
+    if config.init:
+        from resnet_demo.models.sources import starting_weights
+
+        starting_weights(config, count(config, home)[0], home)
+    return config
+
+
 def start(home: Home, config: TrainConfig) -> str:
     """Queue a run and wake its worker; returns the run's name.
 
     Raises UserError, before a run is made, for pictures that cannot be trained on.
     """
-    run = new_run(home, checked(config, home))
+    run = new_run(home, ready(config, home))
     wake(home, run)
     return run
 

@@ -23,7 +23,7 @@ from resnet_demo.ui.classifier import Classifier, data_url
 from resnet_demo.ui.jobs import Jobs
 
 if TYPE_CHECKING:
-    from resnet_demo.models.sources import Network
+    from resnet_demo.models.network import Network
     from resnet_demo.probe.inspect import Inspection
 
 KEPT_BYTES = 256 * 2**20  # of decoded pictures, and of inspections
@@ -71,7 +71,8 @@ class Inspector:
 
         picture, model, _, target = key
         with self.at_once:
-            return look(self.network(model), self.pixels.get(picture), target)
+            predict = self.classifier.predictors.get(model).logits
+            return look(self.network(model), self.pixels.get(picture), target, predict)
 
     def deeper_anew(self, key: tuple) -> list[dict[str, float | None]]:
         from resnet_demo.probe.inspect import deeper

@@ -13,7 +13,7 @@ from resnet_demo.data.imagenette import IMAGENETTE_CLASSES, IMAGENETTE_INDEXES
 from resnet_demo.evaluate.command import evaluate
 from resnet_demo.images.decode import square
 from resnet_demo.models import build, sources
-from resnet_demo.models.sources import Network
+from resnet_demo.models.network import Network
 from tests.classify.test_predictor import saved
 from tests.conftest import draw_folder
 from tests.data.test_pixels import drained

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -38,7 +39,8 @@ for name in names:
     network = sources.load(f"timm:{name}", Home(Path("nowhere")))
     images = network.normalise(network.crop(decode(Path(photo).read_bytes()))[None])
     plain = timm.create_model(name, pretrained=True).eval()
-    data = timm.data.resolve_model_data_config(plain)
+    data = timm.data.resolve_model_data_config(plain, use_test_size=True)
+    assert network.px == data["input_size"][-1]
     transform = timm.data.create_transform(**data, is_training=False)
     with torch.no_grad():
         expected = plain(transform(Image.open(photo).convert("RGB"))[None])
@@ -51,6 +53,8 @@ class Hub(BaseHTTPRequestHandler):
     """GET and HEAD of /USER/REPO/resolve/REVISION/FILE, as huggingface_hub asks for them."""
 
     root: Path
+    status = 200  # what every repository is answered with, when not this
+    error = ""
 
     def do_HEAD(self) -> None:
         self.answer()
@@ -59,6 +63,11 @@ class Hub(BaseHTTPRequestHandler):
         self.answer(send=True)
 
     def answer(self, send: bool = False) -> None:
+        if self.status != 200:
+            self.send_response(self.status)
+            self.send_header("X-Error-Code", self.error)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         user, repo, _, _, name = (self.path.split("?")[0].lstrip("/").split("/", 4) + [""] * 5)[:5]
         path = self.root / user / repo / name
         if not name or not path.is_file():
@@ -81,9 +90,13 @@ class Hub(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[dict[str, str]]:
+def handler(tmp_path: Path) -> type[Hub]:
+    return type("Handler", (Hub,), {"root": tmp_path / "hub"})
+
+
+@pytest.fixture
+def hub(tmp_path: Path, handler: type[Hub]) -> Iterator[dict[str, str]]:
     """The environment of a process that uses this Hub."""
-    handler = type("Handler", (Hub,), {"root": tmp_path / "hub"})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield {
@@ -162,10 +175,73 @@ def test_hub_references(hub, tmp_path: Path, photo: Path) -> None:
         assert {one["class"] for one in top} == names
     for reference, says in (
         ("hub:me/odd", "not a ResNet of timm"),
-        ("hub:me/wide", "does not fit"),
+        ("hub:me/wide", "not a ResNet of timm"),
         ("hub:me/nothing", "no repository"),
         ("hub:../etc", "not of the form"),
     ):
         done = classify(reference)
         assert (done.returncode, says in done.stderr) == (1, True), done.stderr
         assert "Traceback" not in done.stderr
+
+
+LOAD = """
+import sys
+from pathlib import Path
+from resnet_demo.config import Home, UserError
+from resnet_demo.models import sources
+for reference in sys.argv[1:]:
+    try:
+        print(len(sources.load(reference, Home(Path("nowhere"))).classes))
+    except UserError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "says"),
+    [
+        (401, "", "set HF_TOKEN"),
+        (401, "GatedRepo", "is gated: accept its terms"),
+        (403, "GatedRepo", "is gated: accept its terms"),
+        (403, "", "is gated: accept its terms"),
+        (404, "RepoNotFound", "has no repository for"),
+        (429, "", "asked too often"),
+        (503, "", "trouble of its own (status 503)"),
+    ],
+)
+def test_what_the_hub_answers_is_a_sentence(
+    status: int, error: str, says: str, hub, handler: type[Hub]
+) -> None:
+    handler.status, handler.error = status, error
+    at_once = "import time; time.sleep = lambda seconds: None\n" + LOAD
+    done = python("-c", at_once, "hub:me/net", "timm:resnet10t.c3_in1k", **hub)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    first, second = done.stdout.splitlines()
+    assert says in first and says in second, done.stdout
+
+
+def test_without_a_network_the_library_does_not_try_again(hub) -> None:
+    """It would for most of a minute."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    port = silent.getsockname()[1]
+    silent.close()
+    program = "import time; time.sleep = lambda seconds: print('waited')\n" + LOAD
+    away = {**hub, "HF_ENDPOINT": f"http://127.0.0.1:{port}"}
+    done = python("-c", program, "hub:me/net", "timm:resnet10t.c3_in1k", **away)
+    first, second = done.stdout.splitlines()
+    assert "the Hub cannot be reached" in first and "the Hub cannot be reached" in second
+
+
+def test_a_cut_file_in_the_cache_is_fetched_anew(hub, tmp_path: Path) -> None:
+    put(tmp_path / "hub", "me/ours", saved(tmp_path / "w"))
+    assert python("-c", LOAD, "hub:me/ours", **hub).stdout == "3\n"
+    (cached,) = (tmp_path / "hf").rglob("blobs/*")
+    os.truncate(cached, 100)
+    assert python("-c", LOAD, "hub:me/ours", **hub).stdout == "3\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_cache_that_cannot_be_written_is_named(hub, tmp_path: Path) -> None:
+    put(tmp_path / "hub", "me/ours", saved(tmp_path / "w"))
+    (tmp_path / "hf").mkdir(mode=0o500)
+    assert "cache cannot be written" in python("-c", LOAD, "hub:me/ours", **hub).stdout

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from resnet_demo.config import Home, TrainConfig, UserError
-from resnet_demo.models import build, sources
+from resnet_demo.models import build, hub, sources
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_timm_weights_fit_our_network(monkeypatch, home: Home) -> None:
     import timm
 
     theirs = timm.create_model("resnet18", pretrained=False)
-    monkeypatch.setattr(sources, "create_timm", lambda name: theirs)
+    monkeypatch.setattr(hub, "create_timm", lambda name: theirs)
     tensors = sources.starting_weights(TrainConfig(init="timm:resnet18"), 1000, home)
     ours = build("resnet18")
     ours.load_state_dict(tensors)

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from resnet_demo.config import Home, UserError
 from resnet_demo.models import sources
-from resnet_demo.models.sources import Network
+from resnet_demo.models.network import Network
 from resnet_demo.probe import cam
 from resnet_demo.probe.files import write_inspection
 from resnet_demo.probe.inspect import inspect

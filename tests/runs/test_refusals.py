@@ -30,6 +30,12 @@ def test_pictures_are_looked_at_before_a_run_is_made(home: Home, config: TrainCo
     assert not list(home.runs.iterdir()) and not list(home.labs.iterdir())
 
 
+def test_weights_to_start_from_are_read_before_a_run_is_made(home: Home, config) -> None:
+    with pytest.raises(UserError, match="Cannot start a resnet8 from scratch:resnet20"):
+        control.start(home, replace(config, init="scratch:resnet20"))
+    assert not list(home.runs.iterdir())
+
+
 def test_a_run_whose_pictures_were_moved_goes_on(home: Home, config, tmp_path: Path) -> None:
     data = draw_folder(tmp_path / "data", 12, 4)
     run = control.new_run(home, replace(config, data=f"folder:{data}"), save_every=0)

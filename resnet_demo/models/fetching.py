@@ -1,0 +1,106 @@
+"""Downloads from the Hub: short waits, and a sentence for whatever goes wrong."""
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from resnet_demo.config import UserError
+
+KNOCK_SECONDS = 3.0
+T = TypeVar("T")
+
+
+def from_the_hub(reference: str, fetch: Callable[[], T]) -> T:
+    """Whatever can go wrong on the way, as a sentence."""
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        with no_long_waits():
+            return fetch()
+    except HFValidationError:
+        raise UserError(f"'{reference[:80]}' is not of the form hub:USER/REPO.") from None
+    except Exception as error:
+        reason = why(error, reference)
+        if reason is None:
+            raise
+        raise UserError(reason) from None
+
+
+@contextmanager
+def no_long_waits() -> Iterator[None]:
+    """Where the Hub does not answer a knock, only what is on this machine is looked at: its
+    library would try five times before it gives up."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not answers(constants.ENDPOINT)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def answers(endpoint: str) -> bool:
+    from huggingface_hub.utils import httpx
+
+    try:
+        httpx.head(endpoint, timeout=KNOCK_SECONDS)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+STATUS = {
+    401: "The Hub has no repository for {}, or it is private: then set HF_TOKEN.",
+    403: "{} is gated: accept its terms on its page of the Hub, and set HF_TOKEN (status 403).",
+    404: "The Hub has no repository for {}, or it is private.",
+    429: "The Hub was asked too often (status 429). Ask for {} again in some minutes.",
+}  # fmt: skip
+DISK = {
+    errno.ENOSPC: "The disk is full: there is no room for the weights of {}. Make room.",
+    errno.EACCES: "The Hub's cache cannot be written to for {}. Allow it, or set HF_HOME.",
+    errno.EPERM: "The Hub's cache cannot be written to for {}. Allow it, or set HF_HOME.",
+    errno.EROFS: "The Hub's cache cannot be written to for {}. Allow it, or set HF_HOME.",
+}
+
+
+def why(error: BaseException, reference: str) -> str | None:
+    """One sentence; None for what did not come from the way to the Hub."""
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+    )
+    from huggingface_hub.utils import httpx
+
+    chain = list(causes(error))
+    statuses = [getattr(getattr(one, "response", None), "status_code", None) for one in chain]
+    status = next(filter(None, statuses), None)
+    if any(isinstance(one, GatedRepoError) for one in chain):
+        status = 403
+    missing = isinstance(error, EntryNotFoundError)
+    if missing and not isinstance(error, LocalEntryNotFoundError):
+        return f"{reference} lacks model.safetensors or config.json."
+    if status in STATUS:
+        return STATUS[status].format(reference)
+    if status and status >= 500:
+        return f"The Hub has trouble of its own (status {status}). Try {reference} again later."
+    disk = next((one.errno for one in chain if getattr(one, "errno", None) in DISK), None)
+    if disk is not None:
+        return DISK[disk].format(reference)
+    if "onsistency check" in str(error) or "IncompleteRead" in str(error):
+        return f"The download of {reference} broke off. Try again."
+    if isinstance(error, OfflineModeIsEnabled | httpx.HTTPError | OSError):
+        return (
+            f"The weights of {reference} are not on this machine and the Hub cannot be reached. "
+            f"Go online once, or choose bundled or run:ID."
+        )
+    return None
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
