@@ -9,18 +9,20 @@
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, fields
 
 from resnet_demo.config import Home, TrainConfig, UserError, preset
+from resnet_demo.files import plain
 from resnet_demo.lab_commands import EXPERIMENTS, lab
 from resnet_demo.network_commands import classify, compare, convert, evaluate, inspect, lesion
 from resnet_demo.progress import ProgressBars
 from resnet_demo.runs import control
 from resnet_demo.sentences import Answer, run_sentence, say
 
-INTERRUPTED = 130
+INTERRUPTED, BROKEN_PIPE = 130, 141
 
 
 def train(args: argparse.Namespace) -> Answer:
@@ -271,15 +273,20 @@ def main() -> int:
     package_log = logging.getLogger("resnet_demo")
     package_log.setLevel(logging.INFO)
     package_log.propagate = not args.json
+    for stream in (sys.stdout, sys.stderr):  # names that a terminal cannot show are spelled out
+        stream.reconfigure(errors="backslashreplace")
     try:
         answer = args.function(args)
+        if args.json:
+            print(json.dumps(plain(answer)), flush=True)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    if args.json:
-        print(json.dumps(answer), flush=True)
     return 0
 
 

@@ -42,6 +42,27 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in whole)
 
 
+def plain(value: object) -> object:
+    """JSON has no NaN, and UTF-8 no halves of characters (names on a disk can have them)."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        return mended(value)
+    except TypeError:  # a widget, not JSON
+        pass
+    return value
+
+
+def mended(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    if isinstance(value, dict):
+        return {mended(key): mended(part) for key, part in value.items()}
+    return [mended(part) for part in value] if isinstance(value, list | tuple) else value
+
+
 def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:

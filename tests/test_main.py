@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from resnet_demo.config import Home
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import is_held
 from tests.conftest import ROOT, draw_folder, small, wait_until
@@ -165,3 +165,20 @@ def test_lab_degradation_races_and_is_read_again(command: Callable, tmp_path: Pa
         refused = command(*lab, *words)
         assert refused.returncode == 1 and says in refused.stderr
     assert "Name the lab" in command("lab", "landscape", *lab[2:]).stderr
+
+
+def test_a_pipe_that_closes_and_a_narrow_terminal_end_quietly(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    for name in ("é", "日本"):
+        place = tmp_path / name
+        draw_folder(place, 3, 2)
+        control.new_run(home, TrainConfig(**small(place)))
+    words = f"{sys.executable} -m resnet_demo runs --home {home.path}"
+    done = subprocess.run(
+        f"set -o pipefail; {words} | true; {words} | head -c 1 > {tmp_path / 'out'}",
+        shell=True, executable="/bin/bash", cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr == "" and (tmp_path / "out").read_text() == "0"
+    narrow = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    done = subprocess.run(words, shell=True, cwd=ROOT, env=narrow, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "") and "\\u65e5" in done.stdout

@@ -3,7 +3,6 @@
 Imports no torch: the page starts and lists labs here.
 """
 
-import json
 import re
 import shutil
 import sqlite3
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from resnet_demo.config import Home, TrainConfig, UserError, depth_of
 from resnet_demo.data.sources import checked
-from resnet_demo.files import write_json
+from resnet_demo.files import read_json, write_json
 from resnet_demo.lab import kept
 from resnet_demo.runs import control
 from resnet_demo.runs.control import Run
@@ -71,8 +70,15 @@ def open_lab(home: Home, name: str) -> Lab:
     if not re.fullmatch(r"\d{4,9}", name) or not path.is_file():
         known = ", ".join(lab_names(home)[:5]) or "none yet"
         raise UserError(f"There is no lab '{name}' here. Labs: {known}.")
-    values = json.loads(path.read_text())
-    return Lab(**values | {"runs": tuple(values["runs"])})
+    values = read_json(path) or {}
+    try:
+        lab = Lab(**values | {"lab": name, "runs": tuple(map(str, values["runs"]))})
+        sound = (type(lab.protocol), type(lab.data), type(lab.created)) == (str, str, float)
+    except (KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise UserError(f"The file of lab {name} is damaged: put its lab.json back, or remove it.")
+    return lab
 
 
 def lab_names(home: Home) -> list[str]:

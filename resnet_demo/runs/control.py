@@ -21,6 +21,7 @@ from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.store import Store
 
 COMMANDS = ("pause", "resume", "stop", "cancel", "set")
+SILENT_SECONDS = 60
 GRACE_SECONDS = 10  # between a run's entry in the queue and its worker's lock
 UNDER_WAY = ("queued", "running", "paused", "stopping")
 
@@ -284,8 +285,20 @@ def read_run(home: Home, run: str) -> Run:
             seconds=facts.get("seconds", 0.0),
             created=facts["created"],
             params=facts.get("params"),
-            message=facts.get("message", ""),
+            message=silence(facts) if is_held(folder / "lock") else facts.get("message", ""),
         )
+
+
+def silence(facts: dict[str, object]) -> str:
+    """The stored message, or since when a process that holds the run's lock has done nothing."""
+    alive, state = facts.get("alive"), facts.get("state")
+    silent = time.time() - alive if alive else 0
+    if state not in ("running", "stopping") or silent < SILENT_SECONDS:
+        return facts.get("message", "")
+    return (
+        f"No sign of life for {silent:.0f} s: its process was stopped by the system, or a step "
+        f"takes that long."
+    )
 
 
 def unreadable(run: str, why: str) -> Run:
@@ -300,6 +313,8 @@ def unreadable(run: str, why: str) -> Run:
 def state_of(folder: Path, store: Store) -> str:
     """The stored state, corrected by the lock."""
     state = store.fact("state")
+    if not isinstance(state, str):
+        raise ValueError(f"state {state!r}")
     if state in UNDER_WAY and not is_held(folder / "lock"):
         woken = store.fact("woken") or store.fact("created")
         just_now = state == "queued" and time.time() - woken < GRACE_SECONDS

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import shutil
 from collections.abc import Generator
 from dataclasses import replace
@@ -148,9 +149,21 @@ def check_same_pictures(worker: "Worker", pictures: Pictures, train: Pixels, val
 
 
 def newest_state(worker: "Worker") -> dict[str, object] | None:
-    state, spoilt = checkpoint.load_state(worker.folder / "checkpoints")
+    """After a divergence the weights are spoilt long before a loss is not finite: then the state
+    at the end of the last epoch, or none, to begin anew."""
+    folder = worker.folder / "checkpoints"
+    diverged = worker.store.fact("diverged")
+    if diverged is not None:
+        for path in checkpoint.states(folder):
+            path.unlink()
+        folder = folder / checkpoint.EPOCHS
+    state, spoilt = checkpoint.load_state(folder)
     for name in spoilt:
         worker.say("spoilt", f"Checkpoint {name} is damaged and was removed.")
+    if diverged is not None:
+        whence = f"from the end of epoch {state['epoch']}, which was finite" if state else "anew"
+        worker.say("went-back", f"The run diverged at step {diverged}; it goes on {whence}.")
+        worker.store.set(diverged=None)
     return state
 
 
@@ -170,9 +183,9 @@ def go_on_from(worker: "Worker", training: Training, state: dict[str, object] | 
 
 
 def check_disk(worker: "Worker", training: Training) -> None:
-    """Room for three checkpoints and a bit, before anything is trained."""
+    """Room for all checkpoints that are kept and one more, before anything is trained."""
     values = sum(tensor.numel() for tensor in training.model.state_dict().values())
-    needed = values * 4 * 3 * (checkpoint.KEPT + 1)  # weights, momentum, average
+    needed = values * 4 * 3 * (checkpoint.KEPT * 2 + 1)  # weights, momentum, average
     free = shutil.disk_usage(worker.folder).free
     if free < needed:
         raise UserError(
@@ -221,6 +234,10 @@ def save_epoch(worker: "Worker", event: EpochDone) -> None:
     snapshot = folder / f"epoch-{event.epoch:03d}.safetensors"
     checkpoint.save_weights(snapshot, training.best_model, about, half=True)
     checkpoint.thin_out(folder)
+    if math.isfinite(event.metrics["train_loss"] + event.metrics["val_loss"]):
+        epochs = worker.folder / "checkpoints" / checkpoint.EPOCHS
+        epochs.mkdir(exist_ok=True)
+        checkpoint.save_state(epochs, training.state())
 
 
 def describe_weights(worker: "Worker", event: EpochDone) -> dict[str, str]:

@@ -5,6 +5,8 @@ only: WAL needs shared memory.
 """
 
 import json
+import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -13,7 +15,9 @@ from pathlib import Path
 
 from resnet_demo.config import TrainConfig, UserError
 
+log = logging.getLogger(__name__)
 VERSION = 1  # of the schema
+DAMAGE = (sqlite3.Error, ValueError, KeyError, TypeError, AttributeError)
 SCHEMA = """
 CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE metrics(step INTEGER, name TEXT, value REAL, PRIMARY KEY(step, name)) WITHOUT ROWID;
@@ -56,8 +60,17 @@ class Store:
     def __enter__(self) -> "Store":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """What a damaged file makes of reading it is told as a sentence: nothing on a disk is
+        trusted to be whole."""
         self.close()
+        if isinstance(error, DAMAGE):
+            log.warning("Run %s cannot be read.", self.path.parent.name, exc_info=error)
+            raise UserError(
+                f"The file of run {self.path.parent.name} is damaged ({str(error)[:80]}). Its "
+                f"weights may be whole: run:{self.path.parent.name}@last. Put {self.path.name} "
+                f"back, or delete the run."
+            ) from error
 
     def close(self) -> None:
         self.db.close()
@@ -126,9 +139,8 @@ class Store:
         return row[0] if row else None
 
     def best(self, name: str) -> float | None:
-        return self.db.execute("SELECT max(value) FROM metrics WHERE name = ?", (name,)).fetchone()[
-            0
-        ]
+        query = "SELECT max(value) FROM metrics WHERE name = ?"
+        return self.db.execute(query, (name,)).fetchone()[0]
 
     def rewind(self, step: int) -> None:
         """Forget what came after `step`: it is about to be done again."""
@@ -176,6 +188,10 @@ class Store:
 
 
 def connect(path: Path) -> sqlite3.Connection:
+    """On a disk that cannot be written to: what the file itself holds."""
+    if not os.access(path.parent, os.W_OK):
+        place = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        return sqlite3.connect(place, uri=True, check_same_thread=False)
     db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")

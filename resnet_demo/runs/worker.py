@@ -20,11 +20,11 @@ from resnet_demo.runs.store import Store
 from resnet_demo.runs.trackers import Tracker
 
 if TYPE_CHECKING:
-    from resnet_demo.training.engine import Training
+    from resnet_demo.training.engine import Event, Training
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
-POLL_SECONDS = 0.1
+POLL_SECONDS, ALIVE_SECONDS = 0.1, 5.0
 
 
 class Halt(Exception):
@@ -51,6 +51,7 @@ class Worker:
         self.cancelled = False  # its folder goes when the worker ends
         self.paused = False
         self.asked_at = 0.0  # when commands were last looked at
+        self.alive_at = 0.0  # when the store was last told
         self.saved_at = 0.0  # when the last resume state was written
         self.training: Training | None = None  # once it is this run's turn
         self.steps = self.train()
@@ -72,8 +73,15 @@ class Worker:
         if time.monotonic() - self.asked_at < POLL_SECONDS:
             return
         self.asked_at = time.monotonic()
+        self.give_sign_of_life()
         for number, name, value in self.store.pending():
             getattr(self, f"on_{name}")(number, value)
+
+    def give_sign_of_life(self) -> None:
+        """A process that the system has stopped keeps its lock, and is silent."""
+        if time.time() - self.alive_at > ALIVE_SECONDS:
+            self.alive_at = time.time()
+            self.store.set(alive=self.alive_at)
 
     @property
     def step(self) -> int:
@@ -145,7 +153,7 @@ class Worker:
         tracker = Tracker(self.config.tracker, identity, self.config.to_dict())
         self.asked_at, self.saved_at = 0.0, time.monotonic()
         self.look_up()  # settings that were left for this start
-        for event in self.training.run():
+        for event in self.until_it_diverges():
             session.record(self, event, tracker)
             if time.monotonic() - self.saved_at > self.store.fact("save_every", 30.0):
                 self.save()
@@ -155,6 +163,16 @@ class Worker:
         tracker.finish(numbers, self.step)
         self.store.set(state="finished", message="")
         self.say("finished", f"Finished: top-1 {numbers['top1']:.1f} %.")
+
+    def until_it_diverges(self) -> Iterator["Event"]:
+        """The training's events; a divergence is noted, for whoever resumes."""
+        from resnet_demo.training.engine import Diverged
+
+        try:
+            yield from self.training.run()
+        except Diverged:
+            self.store.set(diverged=self.training.step + 1)
+            raise
 
     def attend(self, work: Generator[Progress, None, Result]) -> Generator[None, None, Result]:
         """A long preparation step by step, showing its progress."""

@@ -199,8 +199,8 @@ class Training:
                 buffer.copy_(before)
             raise Diverged(
                 f"The {bad} stopped being a finite number at step {self.step + 1} "
-                f"(learning rate {lr:.3g}). The weights from before this step are kept; "
-                f"lower lr to {self.settings.lr / 4:.3g} and resume, or start again."
+                f"(learning rate {lr:.3g}). Choose a lower lr, {self.settings.lr / 4:.3g} say, and "
+                f"resume: the run goes back to the end of its last finite epoch."
             )
 
     def count(self, logits: Tensor, labels: Tensor) -> dict[str, float]:

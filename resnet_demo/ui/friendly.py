@@ -1,7 +1,6 @@
 """A mistake that a user can mend becomes a sentence, and a bug one that says where to look."""
 
 import functools
-import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from resnet_demo.config import UserError
+from resnet_demo.files import plain
 from resnet_demo.ui.asked import as_dict
 from resnet_demo.ui.feed import without_paths
 
@@ -56,27 +56,6 @@ def sentence(error: Exception) -> str:
         return plain(without_paths(str(error)))
     log.exception("A function of the page failed.", exc_info=error)
     return FAILED
-
-
-def plain(value: Any) -> Any:
-    """JSON has no NaN, and UTF-8 no halves of characters (names on a disk can have them)."""
-    try:
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except ValueError:
-        return mended(value)
-    except TypeError:  # a widget, not JSON
-        pass
-    return value
-
-
-def mended(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode(errors="replace").decode()
-    if isinstance(value, float):
-        return value if abs(value) < float("inf") else None
-    if isinstance(value, dict):
-        return {mended(key): mended(part) for key, part in value.items()}
-    return [mended(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def quietly(measure: Callable) -> Callable:

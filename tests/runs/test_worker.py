@@ -1,6 +1,7 @@
 """Real processes, really killed."""
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -181,6 +182,27 @@ def test_a_diverging_run_keeps_the_last_good_weights(home: Home, config: TrainCo
     row = control.read_run(home, run)
     assert row.state == "failed" and "lower lr" in row.message
     control.send(home, run, "set", "lr=0.001")
+    assert train_here(home, run) == "finished"
+    with Store(control.run_dir(home, run)) as store:
+        assert any("it goes on " in event["text"] for event in store.events())
+        assert math.isfinite(store.last("train_loss"))
+
+
+def test_a_run_that_diverges_late_goes_back_to_its_last_finite_epoch(home: Home, config) -> None:
+    run = control.new_run(home, replace(config, optimizer="sgd", epochs=20), save_every=0)
+    start_process(home, run, "step", 12).wait(60)
+    control.send(home, run, "set", "lr=100")
+    with pytest.raises(UserError, match="stopped being a finite number at step"):
+        train_here(home, run)
+    with pytest.raises(UserError, match="stopped being"):  # the rate is as it was: no help
+        train_here(home, run)
+    control.send(home, run, "set", "lr=0.001")
+    assert train_here(home, run) == "finished"
+    with Store(control.run_dir(home, run)) as store:
+        texts = [event["text"] for event in store.events() if event["kind"] == "went-back"]
+        losses = [value for _, value in store.metrics(["loss"])["loss"]]
+    assert len(texts) == 2 and all("from the end of epoch" in text for text in texts)
+    assert len(losses) == 100 and all(map(math.isfinite, losses))
 
 
 def test_weights_and_report_stay_after_the_end(home: Home, config: TrainConfig) -> None:
