@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 EARLY_STEPS = 20
 DIVERGED = 1.5  # recent loss over the lowest it has been
 RATIO = 1000.0  # between the relative gradients of the first and the last block
+NOTHING_LEARNT = 0.97  # of the loss of guessing
 PATIENCE = 2  # epochs that val_loss must have risen
 
 
@@ -30,12 +31,22 @@ def diagnose(signs: Signs) -> str:
         sentence = finding(signs)
         if sentence:
             return sentence
-    return f"Learning: the loss fell from {signs.losses[0]:.2f} to {recent(signs.losses):.2f}." + (
+    return learning(signs) + (
         f" The first block receives {signs.first_gradient / signs.last_gradient:.2g} times the "
         f"last block's gradient, relative to its weights."
         if signs.first_gradient and signs.last_gradient
         else ""
     )
+
+
+def learning(signs: Signs) -> str:
+    """Only what the numbers carry: below guessing, and below where it began."""
+    first, now, chance = signs.losses[0], recent(signs.losses), math.log(signs.num_classes)
+    if now > NOTHING_LEARNT * chance:
+        return f"Nothing learnt yet: the loss is {now:.2f}, that of guessing is {chance:.2f}."
+    if now > NOTHING_LEARNT * first:
+        return f"The loss is {now:.2f}, {first:.2f} at first; that of guessing is {chance:.2f}."
+    return f"Learning: the loss fell from {first:.2f} to {now:.2f}."
 
 
 def recent(losses: list[float]) -> float:
@@ -60,7 +71,7 @@ def diverging(signs: Signs) -> str:
 
 def not_learning(signs: Signs) -> str:
     chance = math.log(signs.num_classes)
-    if len(signs.train_losses) >= 1 and recent(signs.losses) > 0.97 * chance:
+    if len(signs.train_losses) >= 1 and recent(signs.losses) > NOTHING_LEARNT * chance:
         return (
             f"Not learning: after {len(signs.train_losses)} epochs the loss is "
             f"{recent(signs.losses):.2f}, that of guessing is {chance:.2f}. "

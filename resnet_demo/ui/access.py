@@ -24,6 +24,7 @@ MAX_UPLOAD_BYTES = {"public": 128 * 2**20, "own": 4 * 2**30}
 UPLOAD = "/gradio_api/upload"
 MOST_WRONG, WRONG_SECONDS, MOST_ADDRESSES = 5, 60.0, 1000  # tokens that are tried
 PUBLIC_TIMM = tuple(f"timm:resnet{depth}" for depth in IMAGENET_DEPTHS)
+OWNER = "owner"  # as a visitor
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 

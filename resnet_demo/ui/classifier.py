@@ -51,16 +51,18 @@ class Classifier:
         for name, _ in pictures[MOST_PICTURES:]:
             yield {"path": name, "error": f"At most {MOST_PICTURES} pictures at a time."}
 
-    def seen(self, path: Path, reference: str, target: int | None) -> np.ndarray:
-        """What the network sees of a picture: uint8 (px, px, 3); with a `target`, the Grad-CAM of
-        that class lies over it."""
+    def seen(self, path: Path, reference: str, target: int | None) -> tuple[np.ndarray, int | None]:
+        """What the network sees of a picture: uint8 (px, px, 3), and None; with a `target`, the
+        Grad-CAM of that class lies over it, and the side of that map in cells. A map of one cell
+        shows nothing and is left out."""
         from resnet_demo.probe.cam import grad_cam, overlay
 
         network = self.predictors.network(check_model(reference.strip()))
         seen = network.crop(self.decoders.decode(path))
         if target is None:
-            return seen
-        return overlay(seen, grad_cam(network.model, network.normalise(seen[None]), target))
+            return seen, None
+        heat = grad_cam(network.model, network.normalise(seen[None]), target)
+        return overlay(seen, heat) if heat.size > 1 else seen, max(heat.shape)
 
 
 def data_url(pixels: np.ndarray, kind: str = "PNG") -> str:

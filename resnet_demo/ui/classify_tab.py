@@ -17,7 +17,7 @@ from resnet_demo.config import Home, UserError
 from resnet_demo.ui.access import is_public
 from resnet_demo.ui.classifier import MOST_PICTURES, Classifier, data_url, thumbnail
 from resnet_demo.ui.examples import example_files
-from resnet_demo.ui.friendly import friendly
+from resnet_demo.ui.friendly import friendly, sentence
 from resnet_demo.ui.upload import Upload
 
 TOP = 5
@@ -91,7 +91,10 @@ def thinking(classifier: Classifier) -> Callable[..., str]:
         look: bool,
         progress=gr.Progress(track_tqdm=True),  # noqa: B008 - shows huggingface_hub's downloads
     ) -> str:
-        return opinion(classifier, path, reference, look)
+        try:
+            return opinion(classifier, path, reference, look)
+        except UserError as error:  # in place of the last picture's answer
+            return f'<p class="refusal" role="alert">{html.escape(sentence(error))}</p>'
 
     return think
 
@@ -107,9 +110,9 @@ def opinion(classifier: Classifier, path: Path | None, reference: str | None, lo
         raise UserError(answer["error"])
     network = classifier.predictors.get(reference.strip()).network
     target = answer["top"][0]["index"] if look else None
-    seen = data_url(classifier.seen(path, reference, target))
-    best = answer["top"][0]["class"]
-    caption = f"where it looks for {best}: red most" if look else "what the network sees"
+    seen, side = classifier.seen(path, reference, target)
+    seen = data_url(seen)
+    caption = caption_of(answer["top"][0]["class"], side)
     return (
         f'<div class="opinion">{bars(answer["top"])}'
         f"<p>{sentences(answer, len(network.classes))}</p>"
@@ -117,6 +120,18 @@ def opinion(classifier: Classifier, path: Path | None, reference: str | None, lo
         f"<figcaption>{network.px} × {network.px} px, {html.escape(caption)}</figcaption></figure>"
         f"</div>"
     )
+
+
+def caption_of(best: str, side: int | None) -> str:
+    """side: of the heat map over the picture; None when there is none."""
+    if side is None:
+        return "what the network sees"
+    if side == 1:
+        return (
+            "no heat map: the last block's map is 1 x 1, the whole picture in one place. Larger "
+            "pictures leave it places to look at"
+        )
+    return f"where it looks for {best}: red most"
 
 
 def bars(top: list[dict[str, Any]]) -> str:

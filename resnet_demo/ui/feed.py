@@ -104,6 +104,8 @@ class Feed:
             "digest": digest,
             "pace": self.pace(asked.get("viewer")),
         }
+        if asked.get("main") and asked["main"] != main:
+            answer["missing"] = str(asked["main"])[:64]
         if asked.get("digest") != digest:
             answer["runs"] = rows
         if main:

@@ -9,6 +9,7 @@ import gradio as gr
 
 from resnet_demo.config import UserError
 from resnet_demo.files import plain
+from resnet_demo.ui.access import OWNER, address_of, may_steer
 from resnet_demo.ui.asked import as_dict
 from resnet_demo.ui.feed import without_paths
 
@@ -42,11 +43,19 @@ def json_or_error(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def answering(name: str, action: Callable[[dict], dict]) -> Callable[[dict], dict]:
     """As one of Gradio's server functions, which are known by their names."""
 
-    def answer(asked: dict) -> dict:
-        return json_or_error(lambda: action(as_dict(asked)))
+    def answer(asked: dict, request: gr.Request) -> dict:
+        given = as_dict(asked)
+        return json_or_error(lambda: action(given | {"visitor": visitor_of(request, given)}))
 
     answer.__name__ = name
     return answer
+
+
+def visitor_of(request: gr.Request | None, asked: dict) -> str:
+    """Who has places of his own among those who measure: the owner, or an address."""
+    if may_steer(request, str(asked.get("token") or "")):
+        return OWNER
+    return address_of(request)
 
 
 def sentence(error: Exception) -> str:

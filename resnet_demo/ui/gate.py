@@ -123,9 +123,11 @@ class CheckedJson:
             return await self.guarded(scope, receive, send)
         body = await read_body(receive)
         try:
-            check_body(body)
+            value = check_body(body)
         except UserError as error:
             return await refuse(400, str(error))(scope, receive, send)
+        if isinstance(value, dict):
+            scope["panel_function"] = value.get("fn_name")
         await self.guarded(scope, replay(body, receive), send)
 
     async def guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -170,8 +172,8 @@ def replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def check_body(body: bytes) -> None:
-    """Raises UserError. What is no JSON at all is left to the page, which refuses it itself."""
+def check_body(body: bytes) -> object:
+    """The value. Raises UserError. What is no JSON is left to the page, which refuses it itself."""
     try:
         value = json.loads(
             body, parse_constant=no_number, parse_float=finite, parse_int=whole_number
@@ -182,10 +184,11 @@ def check_body(body: bytes) -> None:
     except UnicodeEncodeError:
         raise UserError("This request holds half a character (a lone surrogate).") from None
     except ValueError:
-        return
+        return None
     for part in dicts_in(value):
         if "path" in part:
             check_uploaded(part["path"])
+    return value
 
 
 def no_number(text: str) -> None:

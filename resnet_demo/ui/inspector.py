@@ -202,7 +202,7 @@ class Inspector:
         }
         kind = text(asked, "kind")
         require_one_of("measurement", kind, tuple(kinds))
-        return {"job": self.jobs.start(partial(kinds[kind], asked))}
+        return {"job": self.jobs.start(partial(kinds[kind], asked), text(asked, "visitor"))}
 
     def lesion(self, asked: Asked) -> Generator:
         from resnet_demo.evaluate.lesion import lesion

@@ -8,8 +8,10 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 from resnet_demo.config import Progress, UserError
+from resnet_demo.ui.access import OWNER
 
-KEPT, WAITING = 20, 6
+KEPT = 20
+WAITING, OF_ONE, OF_OWNER = 6, 2, 6  # measurements of all visitors, of one, of the owner
 ASK_SECONDS = 0.1
 FORGOTTEN_SECONDS = 90  # work that nobody asks for any more ends; a hidden page asks once a minute
 Work = Callable[[], Generator[Progress, None, dict[str, object]]]
@@ -19,6 +21,7 @@ Work = Callable[[], Generator[Progress, None, dict[str, object]]]
 class Job:
     """What became of one piece of work so far."""
 
+    visitor: str = ""
     told: dict[str, object] = field(default_factory=lambda: {"what": "Waiting its turn"})
     stopping: threading.Event = field(default_factory=threading.Event)
     over: bool = False
@@ -28,22 +31,30 @@ class Job:
 class Jobs:
     def __init__(self) -> None:
         self.jobs: OrderedDict[str, Job] = OrderedDict()
-        self.turn, self.lock = threading.Lock(), threading.Lock()
+        self.lock = threading.Lock()
+        self.turns = {True: threading.Lock(), False: threading.Lock()}  # the owner's, visitors'
 
-    def start(self, work: Work) -> str:
-        """Raises UserError when too many wait."""
+    def start(self, work: Work, visitor: str = "") -> str:
+        """Raises UserError when too many wait. The owner never waits for visitors."""
         with self.lock:
-            if sum(not job.over for job in self.jobs.values()) >= WAITING:
-                raise UserError(f"{WAITING} measurements are waiting here; ask again in a minute.")
+            self.check_place(visitor)
             name = secrets.token_hex(8)  # nobody stops or reads another's
-            job = self.jobs[name] = Job()
+            job = self.jobs[name] = Job(visitor)
             for old in [one for one, job in self.jobs.items() if job.over][:-KEPT]:
                 del self.jobs[old]
         threading.Thread(target=self.run, args=(job, work), daemon=True).start()
         return name
 
+    def check_place(self, visitor: str) -> None:
+        waiting = [job.visitor for job in self.jobs.values() if not job.over]
+        mine = waiting.count(visitor)
+        if mine >= (OF_OWNER if visitor == OWNER else OF_ONE):
+            raise UserError(f"{mine} of your measurements are waiting here; stop one, or wait.")
+        if visitor != OWNER and len(waiting) - waiting.count(OWNER) >= WAITING:
+            raise UserError(f"{WAITING} measurements are waiting here; ask again in a minute.")
+
     def run(self, job: Job, work: Work) -> None:
-        with self.turn:
+        with self.turns[job.visitor == OWNER]:
             try:
                 job.told = follow(job, work())
             except UserError as error:

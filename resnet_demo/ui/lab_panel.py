@@ -158,7 +158,7 @@ class LabPanel:
         require_one_of("measurement", kind, tuple(kinds))
         if kind == "landscape":
             require_steering(request, text(asked, "token"))
-        return {"job": self.jobs.start(partial(kinds[kind], asked))}
+        return {"job": self.jobs.start(partial(kinds[kind], asked), text(asked, "visitor"))}
 
     def landscape(self, asked: Asked) -> Generator:
         runs = labs.deepest_pair(self.home, self.lab_of(asked))

@@ -2,7 +2,7 @@
 
 const STEP_LINES = ["loss", "lr", "images_per_s"];
 const EPOCH_LINES = ["train_loss", "val_loss", "top1", "train_error"];
-const RESIDUAL = ["#2b6cb0", "#63a4e8", "#1e3a8a"], PLAIN = ["#c05621", "#ed8936", "#7b341e"];
+const RESIDUAL = ["#2b6cb0", "#0f8a72", "#7c4dbd"], PLAIN = ["#c05621", "#b8900b", "#b83280"];  // blues and oranges first, then told apart
 const MOST_POINTS = 8000;  // a line in the browser; over it the server thins all of it again
 const series = new Map();  // run -> {generation, step, epoch, lines, strip}
 const compared = new Set();
@@ -37,6 +37,10 @@ async function poll() {
 }
 
 function take(answer) {
+  if (answer.missing) {
+    find(".answer").textContent = answer.main ? `There is no run ${answer.missing} here (any more). This is run ${answer.main}.` : `There is no run ${answer.missing} here (any more).`;
+    followed = true;
+  }
   const other = answer.main !== main;
   main = answer.main;
   if (answer.runs) { rows = answer.runs; digest = answer.digest; }
@@ -45,9 +49,9 @@ function take(answer) {
   pace = answer.pace;
   let fresh = other || !drawn;
   for (const [run, news] of Object.entries(answer.series)) fresh = receive(run, news) || fresh;
-  if (answer.runs || other) drawRuns();
   drawHead();
   if (fresh) build(); else refresh(answer.series);
+  if (answer.runs || other || fresh) drawRuns();
   captions();
 }
 
@@ -271,7 +275,7 @@ function captions() {
 function drawHead() {
   const idle = !main;
   element.querySelector(".live").classList.toggle("empty", idle);
-  if (idle) { find(".state").textContent = "No run yet. Press Start, or open the network that ships with the app in the README's commands."; return; }
+  if (idle) { find(".state").textContent = "No run yet. Press Start; or try the network that ships with the app in Classify."; return; }
   find(".title").textContent = `Run ${head.run} · ${head.arch || ""} on ${head.data || ""}`;
   find(".state").textContent = head.state + (head.message ? `: ${head.message}` : "");
   find(".state").dataset.state = head.state;
@@ -282,7 +286,7 @@ function drawHead() {
     head.eta ? `${minutes(head.eta)} left` : null, head.machine ? `on ${head.machine}` : null,
   ].filter(Boolean).join("  ·  ");
   find("progress").value = head.steps ? head.step / head.steps : 0;
-  find(".diagnosis").textContent = head.state === "failed" ? head.message : [head.diagnosis, head.estimate].filter(Boolean).join(" ");
+  find(".diagnosis").textContent = head.state === "failed" ? "" : [head.diagnosis, head.estimate].filter(Boolean).join(" ");
   const alive = UNDER_WAY.includes(head.state), may = (name, on) => {
     const button = find(`[data-do=${name}]`);
     button.disabled = !on || !allowed;
@@ -310,7 +314,8 @@ function drawRuns() {
     line.classList.toggle("chosen", row.run === main);
     const cell = (text, name) => { const td = document.createElement("td"); td.textContent = text; if (name) td.className = name; line.append(td); return td; };
     const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: compared.has(row.run) || row.run === main, ariaLabel: `Compare run ${row.run}` });
-    box.onchange = () => { box.checked ? compared.add(row.run) : compared.delete(row.run); build(); poll(); };
+    box.onchange = () => { box.checked ? compared.add(row.run) : compared.delete(row.run); build(); drawRuns(); poll(); };
+    if (box.checked) box.style.accentColor = colour(row.run);  // the legend of the charts
     cell("").append(box);
     const open = Object.assign(document.createElement("button"), { textContent: row.run, type: "button", className: "open" });
     open.onclick = () => choose(row.run);
@@ -332,7 +337,7 @@ function choose(run) {
   followed = run === null;
   const url = new URL(location.href);
   run ? url.searchParams.set("run", run) : url.searchParams.delete("run");
-  history.replaceState(history.state, "", url);
+  if (url.href !== location.href) history.pushState(history.state, "", url);
   find(".log-text").textContent = "";
   find(".details").open = false;
   poll();
@@ -383,6 +388,10 @@ find(".details").ontoggle = async () => {
   find(".log-text").textContent = told.log;
 };
 window.addEventListener("resnet-run", (event) => choose(event.detail));
+window.addEventListener("popstate", () => {
+  const run = new URLSearchParams(location.search).get("run");
+  if (run !== (followed ? null : main)) choose(run);
+});
 
 // --- beginning ---------------------------------------------------------------------------------
 

@@ -16,9 +16,12 @@ from resnet_demo.ui.access import LOOPBACK, MAX_UPLOAD_BYTES, BodyLimit, is_publ
 from resnet_demo.ui.classifier import Classifier
 from resnet_demo.ui.gate import CheckedJson, OwnPages
 from resnet_demo.ui.live import bokeh_files
+from resnet_demo.ui.places import THREADS, Places
 
+SESSIONS = 100  # whose widgets are remembered; an API call is one too
 TABS = ("train", "classify", "inspect", "lab")
-CSS = (Path(__file__).parent / "page.css").read_text()
+HERE = Path(__file__).parent
+CSS, TABS_JS = (HERE / "page.css").read_text(), (HERE / "tabs.js").read_text()
 THEME = gr.themes.Default(
     primary_hue="blue",
     font=["system-ui", "sans-serif"],
@@ -44,6 +47,7 @@ def build(home: Home) -> gr.Blocks:
                 inspected = inspect_tab.build(home, classifier, inspect)
             with gr.Tab("Lab", id="lab"):
                 lab_tab.build(home, inspected.inspector, token)
+        page.load(None, None, None, js=TABS_JS, api_visibility="private")
         page.load(reopen, None, [tabs, classified.model, inspected.model], api_visibility="private")
         classified.inside.click(
             lambda picture, model: (gr.Tabs(selected="inspect"), picture and str(picture), model),
@@ -98,6 +102,8 @@ def settings(home: Home, host: str | None, port: int | None) -> dict[str, object
         quiet=True,
         show_error=False,
         max_file_size="20mb",
+        max_threads=THREADS,
+        state_session_capacity=SESSIONS,
         blocked_paths=[str(home.path)],
         run_history=False,
         enable_monitoring=False,
@@ -105,7 +111,12 @@ def settings(home: Home, host: str | None, port: int | None) -> dict[str, object
         ssr_mode=False,
         app_kwargs={
             "routes": [bokeh_files()],
-            "middleware": [Middleware(OwnPages), body_limit(), Middleware(CheckedJson)],
+            "middleware": [
+                Middleware(OwnPages),
+                body_limit(),
+                Middleware(CheckedJson),
+                Middleware(Places),
+            ],
         },
     )
 

@@ -84,6 +84,7 @@ find(".worst").onclick = async () => {
 
 function behind(pictures, title, classes) {
   find(".behind-title").textContent = title;
+  if (title) find(".behind-title").scrollIntoView({ block: "nearest" });
   find(".behind").replaceChildren(...pictures.map((one) => {
     const figure = document.createElement("figure"), text = document.createElement("figcaption");
     const image = one.src ? Object.assign(document.createElement("img"), { src: one.src, alt: one.name }) : document.createElement("p");

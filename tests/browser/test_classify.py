@@ -122,9 +122,22 @@ def test_wrong_files_and_wrong_networks_are_told(serve, page, run: str, tmp_path
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"this is not a picture")
     drop(page, bad)
-    toast = page.locator("[data-testid=toast-body]")
-    expect(toast.first).to_contain_text("not a picture", timeout=60_000)
-    assert str(tmp_path) not in toast.first.inner_text()
+    refusal = opinion(page).get_by_role("alert")
+    expect(refusal).to_contain_text("not a picture", timeout=60_000)
+    assert str(tmp_path) not in refusal.inner_text()
+    assert page.locator("[data-testid=toast-body]").count() == 0
+
+
+def test_an_answer_belongs_to_the_picture_that_is_shown(serve, page, run, red: Path) -> None:
+    from playwright.sync_api import expect
+
+    open_tab(page, serve().url, run)
+    drop(page, red)
+    expect(opinion(page)).to_contain_text("It knows 3 things", timeout=60_000)
+    page.locator("#model-first input").fill("run:0999")
+    page.locator("#model-first input").press("Enter")
+    expect(opinion(page).get_by_role("alert")).to_contain_text("no run '0999'", timeout=60_000)
+    assert opinion(page).locator(".bars").count() == 0
 
 
 def test_many_at_once(serve, page, run: str, pictures: Path, tmp_path: Path) -> None:

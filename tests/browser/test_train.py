@@ -211,6 +211,20 @@ def test_a_killed_worker_is_offered_for_resume(serve, page, config, home: Home) 
     wait_for_state(page, "^running")
 
 
+def test_tabs_and_runs_have_addresses_and_back_leads_back(serve, page) -> None:
+    from playwright.sync_api import expect
+
+    open_page(page, serve().url, "?run=0777")
+    expect(page.locator("#live .answer")).to_contain_text("There is no run 0777")
+    for name in ("Classify", "Lab"):
+        page.get_by_role("tab", name=name).click()
+        assert f"tab={name.lower()}" in page.url
+    page.go_back()
+    expect(page.get_by_role("tab", name="Classify")).to_have_attribute("aria-selected", "true")
+    page.go_back()
+    expect(page.get_by_role("tab", name="Train")).to_have_attribute("aria-selected", "true")
+
+
 def test_mistakes_are_told_in_a_sentence(serve, page) -> None:
     from playwright.sync_api import expect
 

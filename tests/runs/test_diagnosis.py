@@ -75,3 +75,11 @@ def noise(root: Path, count: int) -> Path:
                 pixels = random.integers(0, 256, (20, 20, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(place / f"{index}.png")
     return root / "noise"
+
+
+def test_only_what_the_numbers_carry_is_claimed() -> None:
+    """Guessing among ten classes is 2.30."""
+    said = diagnose(Signs(losses=[2.33] * 10 + [2.32] * 20))
+    assert said == "Nothing learnt yet: the loss is 2.32, that of guessing is 2.30."
+    assert diagnose(Signs(losses=[0.5] * 30)).startswith("The loss is 0.50, 0.50 at first")
+    assert diagnose(Signs(losses=[2.33] * 10 + [1.5] * 20)).startswith("Learning: the loss fell")

@@ -64,7 +64,7 @@ def test_three_kills_leave_no_trace(home: Home, hard: TrainConfig) -> None:
     run = control.new_run(home, hard, save_every=0)
     with Store(control.run_dir(home, run)) as store:
         store.add_event(2, "set", json.dumps(["lr", 0.004]))
-    for point, count in (("step", 4), ("validation", 1), ("checkpoint", 5)):
+    for point, count in (("step", 4), ("validation", 1), ("checkpoint", 6)):
         assert start_process(home, run, point, count).wait(60) == -signal.SIGKILL
         assert control.read_run(home, run).state == "interrupted"
     assert start_process(home, run).wait(60) == 0

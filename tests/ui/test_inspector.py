@@ -96,7 +96,7 @@ def test_long_work_is_watched_stopped_and_limited() -> None:
         while True:
             yield "Counting", 1, 2
 
-    names = [jobs.start(endless) for _ in range(WAITING)]
+    names = [jobs.start(endless, str(number)) for number in range(WAITING)]
     with pytest.raises(UserError, match="waiting here"):
         jobs.start(endless)
     wait_until(lambda: jobs.progress(names[0]).get("done") or jobs.progress(names[-1]).get("done"))
