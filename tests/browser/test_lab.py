@@ -1,12 +1,13 @@
-"""Guess, race, verdict, why: as a person does it, on `shapes`."""
+"""Guess, race, verdict, why: as a person does it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from resnet_demo.config import Home
 from resnet_demo.lab import degradation, labs
-from tests.conftest import wait_until
+from tests.conftest import draw_folder, wait_until
 
 pytestmark = pytest.mark.browser
 PANEL = "#lab .lab"
@@ -16,11 +17,11 @@ def points(page, name: str) -> list[list[float]]:
     return page.evaluate(f"name => document.querySelector('{PANEL}').drawnPoints(name)", name)
 
 
-def start(page, url: str) -> None:
+def start(page, url: str, data: str) -> None:
     page.goto(url)
     page.get_by_role("tab", name="Lab").click()
     page.get_by_text("No lab yet").wait_for()
-    page.locator("#lab-data input").fill("shapes")
+    page.locator("#lab-data input").fill(data)
     page.keyboard.press("Enter")
     layers = page.locator("#lab-layers").locator("input, textarea")
     layers.fill("20, 35")
@@ -30,12 +31,13 @@ def start(page, url: str) -> None:
     page.locator("#start-lab").click()
 
 
-def test_a_lab_from_the_guess_to_the_report(serve, page) -> None:
+def test_a_lab_from_the_guess_to_the_report(serve, page, tmp_path: Path) -> None:
     from playwright.sync_api import expect
 
     server = serve()
     home = Home(server.home)
-    start(page, server.url)
+    data = draw_folder(tmp_path / "data", 500, 30, px=32)  # 60 iterations
+    start(page, server.url, f"folder:{data}")
     panel = page.locator(PANEL)
     panel.get_by_text("Guess first").wait_for(timeout=60_000)
     assert "lab=0001" in page.url
