@@ -4,6 +4,7 @@ On a public page visitors watch; the owner (OAuth name) or whoever has the admin
 Checked inside each function, since hiding a button protects nothing.
 """
 
+import asyncio
 import hashlib
 import hmac
 import logging
@@ -16,12 +17,17 @@ from urllib.parse import urlsplit
 import gradio as gr
 
 from resnet_demo.config import IMAGENET_DEPTHS, UserError
+from resnet_demo.ui.janitor import has_room
 
 log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 4 * 2**20  # of JSON; files go to the upload path
 # Files of one upload together; a batch of photographs comes in one request, straight to disk.
 MAX_UPLOAD_BYTES = {"public": 128 * 2**20, "own": 4 * 2**30}
 UPLOAD = "/gradio_api/upload"
+BODY_SECONDS = 30.0  # of silence in the middle of a request
+TOO_LARGE = "A request may hold at most {} MB."
+FULL = "The disk is nearly full: nothing can be uploaded now. Remove runs, or ask the owner to."
+SILENT = "The rest of this request did not come. Send it again."
 MOST_WRONG, WRONG_SECONDS, MOST_ADDRESSES = 5, 60.0, 1000  # tokens that are tried
 PUBLIC_TIMM = tuple(f"timm:resnet{depth}" for depth in IMAGENET_DEPTHS)
 OWNER = "owner"  # as a visitor
@@ -144,14 +150,18 @@ class BodyLimit:
         most = self.max_upload_bytes if is_upload(scope["path"]) else self.max_bytes
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length[:20]) > most:
-            return await refuse(send, most)
+            return await refuse(send, 413, TOO_LARGE.format(most // 2**20))
+        if is_upload(scope["path"]) and not has_room(int(length)):
+            return await refuse(send, 507, FULL)
         seen = 0
-        started = False
+        started = whole = False
 
         async def counting_receive() -> dict:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, whole
+            wait = None if whole else BODY_SECONDS  # then it is the end of the connection
+            message = await asyncio.wait_for(receive(), wait)
             seen += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
             if seen > most:
                 raise TooLarge
             return message
@@ -165,7 +175,11 @@ class BodyLimit:
             await self.app(scope, counting_receive, watching_send)
         except TooLarge:
             if not started:
-                await refuse(send, most)
+                await refuse(send, 413, TOO_LARGE.format(most // 2**20))
+        except TimeoutError:
+            if whole or started:
+                raise
+            await refuse(send, 408, SILENT)
 
 
 def is_upload(path: str) -> bool:
@@ -178,8 +192,8 @@ class TooLarge(Exception):
     """The body went over the limit."""
 
 
-async def refuse(send, most: int) -> None:
-    text = f"A request may hold at most {most // 2**20} MB.".encode()
+async def refuse(send, status: int, sentence: str) -> None:
+    text = sentence.encode()
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode())]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text})

@@ -18,6 +18,7 @@ from resnet_demo.ui.access import is_public
 from resnet_demo.ui.classifier import MOST_PICTURES, Classifier, data_url, thumbnail
 from resnet_demo.ui.examples import example_files
 from resnet_demo.ui.friendly import friendly, sentence
+from resnet_demo.ui.janitor import upload_folder
 from resnet_demo.ui.upload import Upload
 
 TOP = 5
@@ -231,7 +232,7 @@ def line(classifier: Classifier, row: dict[str, Any], path: Path) -> str:
 
 def csv_file(rows: list[dict[str, Any]]) -> str:
     """One line a picture; the five best classes with their probabilities."""
-    folder = Path(tempfile.mkdtemp())
+    folder = Path(tempfile.mkdtemp(dir=upload_folder()))  # swept with the uploads
     path = folder / "pictures.csv"
     path.write_text(csv_text(rows))
     return str(path)

@@ -271,7 +271,7 @@ async function work(question) {
 element.querySelector(".lab").drawnPoints = (name) => { const data = sources.get(name)?.data; return data ? [[...data.x], [...data.mean]] : [[], []]; };
 
 (async () => {
-  await bokeh();
+  await bokeh().catch(() => {});  // without charts there are still states and numbers
   new MutationObserver(() => now.lab && poll()).observe(document.body, { attributeFilter: ["class"] });
   const timer = setInterval(() => {
     if (!document.contains(element)) return clearInterval(timer);

@@ -47,7 +47,7 @@ function take(answer) {
   head = answer.head || {};
   allowed = answer.may_steer;
   pace = answer.pace;
-  let fresh = other || !drawn;
+  let fresh = other || (!drawn && Boolean(window.Bokeh));
   for (const [run, news] of Object.entries(answer.series)) fresh = receive(run, news) || fresh;
   drawHead();
   if (fresh) build(); else refresh(answer.series);
@@ -105,6 +105,7 @@ function theme(figure) {
 
 // All charts from the kept points. Ticks only stream; this runs when runs or options change.
 function build() {
+  if (!window.Bokeh) return;
   const view = drawn?.range && drawn.zoomed() ? [drawn.range.start, drawn.range.end] : null;
   drawn?.remove();
   const plotting = Bokeh.Plotting, sources = {}, glyphs = new Map();
@@ -222,6 +223,7 @@ function fillStrip() {
 
 // Only what came with this tick.
 function refresh(news) {
+  if (!drawn) return;
   for (const [run, fresh] of Object.entries(news)) {
     if (fresh.error || !series.has(run)) continue;
     const stream = (key, [x, y]) => drawn.glyphs.get(`${run} ${key}`)?.stream({ x, y }, MOST_POINTS);
@@ -404,7 +406,7 @@ Object.assign(find(".live"), {
 });
 
 (async () => {
-  await bokeh();
+  await bokeh().catch(() => { find(".answer").textContent = "The charts' script did not come: runs are listed without charts. Reload to try again."; });
   new MutationObserver(() => drawn && build()).observe(document.body, { attributeFilter: ["class"] });
   document.addEventListener("visibilitychange", poll);
   const timer = setInterval(() => {

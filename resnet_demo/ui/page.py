@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from resnet_demo.config import Home, UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
-from resnet_demo.ui import api, classify_tab, inspect_tab, lab_tab, train_tab
+from resnet_demo.ui import api, classify_tab, inspect_tab, janitor, lab_tab, train_tab
 from resnet_demo.ui.access import LOOPBACK, MAX_UPLOAD_BYTES, BodyLimit, is_public
 from resnet_demo.ui.classifier import Classifier
 from resnet_demo.ui.gate import CheckedJson, OwnPages
@@ -82,6 +82,7 @@ def launch(home: Home, host: str | None = None, port: int | None = None) -> None
             f"Cannot listen on port {port or os.environ.get('GRADIO_SERVER_PORT')} ({error}). "
             f"Choose another with --port."
         ) from None
+    janitor.begin(is_public())
     write_address(lock, url)
     print(f"ResNet Demo is at {url} (runs in {home.path}).", flush=True)
     wait(home)

@@ -6,9 +6,9 @@ const LATE = { error: "The server did not answer. Try again." };
 const find = (selector) => element.querySelector(selector);
 const make = (tag, properties = {}, ...children) => { const made = Object.assign(document.createElement(tag), properties); made.append(...children); return made; };
 
-// BokehJS, loaded once a page.
+// BokehJS, loaded once a page, from beside it: a proxy may serve the page under a prefix.
 const bokeh = () => (window.resnetBokeh ||= (async () => {
-  const root = (window.gradio_config?.root || "").replace(/\/$/, "");
+  const root = location.pathname.replace(/\/$/, "");
   const load = (file) => new Promise((resolve, reject) => document.head.append(make("script", { src: `${root}/bokeh/${file}`, onload: resolve, onerror: reject })));
   await load("bokeh.min.js");
   await load("bokeh-api.min.js");

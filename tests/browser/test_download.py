@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.models.test_hub import Hub, hub, put, random_weights  # noqa: F401 - a fixture
+from tests.models.test_hub import Hub, handler, hub, put, random_weights  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.browser
 
