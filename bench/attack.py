@@ -48,7 +48,10 @@ def attacked(home: Home, port: int) -> dict[str, object]:
             answer = client.request(method, path, **options)
             counts["answered 5xx"] += answer.status_code >= 500
             told = answer.text if "image" not in answer.headers.get("content-type", "") else ""
-            counts["traces or paths"] += any(word in told for word in (*TRACES, str(home.path)))
+            told_back = told.replace(path.partition("file=")[2], "")  # what the probe said itself
+            counts["traces or paths"] += any(
+                word in told_back for word in (*TRACES, str(home.path))
+            )
             counts["files read"] += secret.read_bytes() in answer.content or "root:" in told
             counts["foreign origins obeyed"] += kind == "foreign" and answer.status_code != 403
         if os.environ["RESNET_DEMO_PUBLIC"] == "1":
