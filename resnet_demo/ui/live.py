@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 import gradio as gr
-from starlette.responses import Response
-from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from resnet_demo.config import Home, TrainConfig, UserError, with_changes
 from resnet_demo.runs import control
@@ -24,21 +24,22 @@ from resnet_demo.ui.friendly import answering, json_or_error
 HERE = Path(__file__).parent
 LOG_CHARACTERS = 20_000
 DAY_SECONDS = 86_400
+BOKEH_FILES = ("bokeh.min.js", "bokeh-api.min.js")  # what panel.js loads
 
 
-class CachedFiles(StaticFiles):
-    """Static files that a browser may keep: Gradio's own answers carry no Cache-Control."""
-
-    def file_response(self, *args: object, **kwargs: object) -> Response:
-        response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = f"max-age={DAY_SECONDS}"
-        return response
-
-
-def bokeh_files() -> Mount:
-    """BokehJS out of the bokeh package, without importing it."""
+def bokeh_files() -> Route:
+    """BokehJS out of the bokeh package, without importing it. A route and no mount: a mount looks
+    for its files in the wrong place where a proxy serves the page under a prefix."""
     (package,) = importlib.util.find_spec("bokeh").submodule_search_locations
-    return Mount("/bokeh", CachedFiles(directory=Path(package) / "server" / "static" / "js"))
+    folder = Path(package) / "server" / "static" / "js"
+
+    def send(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in BOKEH_FILES:
+            return PlainTextResponse("There is no such script.", 404)
+        return FileResponse(folder / name, headers={"Cache-Control": f"max-age={DAY_SECONDS}"})
+
+    return Route("/bokeh/{name}", send)
 
 
 class Live:
