@@ -109,7 +109,7 @@ function drawSide(side) {
   const { record } = side, here = make("section", { className: "side" });
   here.style.setProperty("--side", colour(side));
   const row = record.blocks.find((one) => one.name === block) || record.blocks[record.blocks.length - 1];
-  here.append(make("h4", { textContent: `${record.model}: ${side.arch}, ${side.params.toLocaleString("en")} parameters, sees ${side.px} × ${side.px} px` }));
+  here.append(make("h3", { textContent: `${record.model}: ${side.arch}, ${side.params.toLocaleString("en")} parameters, sees ${side.px} × ${side.px} px` }));
   here.append(drawMap(side, row), drawPicture(side, row), drawNow(side), drawBlock(side, row));
   return here;
 }

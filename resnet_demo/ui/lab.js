@@ -200,7 +200,7 @@ async function drawGuessed() {
   const lab = now.lab, told = await server.guess({ lab, guess }).catch(() => LATE);
   if (now.lab !== lab) return;
   const rows = (told.answers || []).map((one) => make("p", { textContent: `${one.question}: you said ${one.guessed}, it was ${one.found ?? "not measured"}${one.right === null ? "" : one.right ? " ✓ right" : " ✗ otherwise"}${one.note ? ` (${one.note})` : ""}.` }));
-  place.replaceChildren(make("h4", { textContent: "Your guess" }), ...(told.error ? [make("p", { textContent: told.error })] : rows));
+  place.replaceChildren(make("h3", { textContent: "Your guess" }), ...(told.error ? [make("p", { textContent: told.error })] : rows));
 }
 
 // --- doing -------------------------------------------------------------------------------------------

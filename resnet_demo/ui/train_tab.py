@@ -3,7 +3,8 @@
 import base64
 import html
 import io
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -19,11 +20,13 @@ from resnet_demo.config import (
     Home,
     TrainConfig,
     UserError,
+    shown_data,
 )
 from resnet_demo.data.preview import preview
 from resnet_demo.data.sources import open_here
 from resnet_demo.runs import control
 from resnet_demo.runs.measure import Estimates, options
+from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_shown, is_public, require_steering
 from resnet_demo.ui.friendly import friendly, quietly
 from resnet_demo.ui.live import Live
@@ -86,6 +89,19 @@ class Form:
         given["budget_seconds"] = chosen.get("budget_seconds", 0)
         types = {field.name: field.type for field in fields(TrainConfig)}
         return TrainConfig(**{name: types[name](value) for name, value in given.items()})
+
+
+def at_work(home: Home, names: list[str]) -> list[Any]:
+    """The form's values as the run under way has them, preset first; nothing without such a run."""
+    run = next((r.run for r in control.list_runs(home) if r.state in control.UNDER_WAY), None)
+    if run is None:
+        return [gr.skip()] * (1 + len(names))
+    with Store(control.run_dir(home, run)) as store:
+        config = store.config
+    values = config.to_dict() | {"depth": config.depth, "shortcuts": config.residual}
+    values["data"] = shown_data(config.data) if is_public() else config.data
+    meant = [name for name, preset in PRESETS.items() if replace(config, **preset) == config]
+    return [meant[0] if meant else OWN, *(values[name] for name in names)]
 
 
 def advanced() -> dict[str, Component]:
@@ -185,6 +201,11 @@ def build(home: Home) -> Component:
             with gr.Accordion("The networks: the paper's Table 1, counted here", open=False) as acc:
                 table = gr.HTML("")
     wire(home, form, token, start, started)
+    names = list(form.widgets)
+    gr.on(
+        None, partial(at_work, home, names), None, [form.preset, *form.widgets.values()],
+        api_visibility="private", show_progress="hidden",
+    )  # fmt: skip
     wire_estimate(home, form, token, here, how_long)
     draw = friendly(lambda values: tiles(form.config(values), home))
     show.click(draw, form.inputs, pictures, api_visibility="private")

@@ -62,6 +62,8 @@ def start_long(home: Home, config: TrainConfig, **changes: object) -> str:
 
 
 def test_start_watch_reload_stop_resume(serve, page, config: TrainConfig) -> None:
+    from playwright.sync_api import expect
+
     server = serve()
     home = Home(server.home)
     open_page(page, server.url)
@@ -84,6 +86,8 @@ def test_start_watch_reload_stop_resume(serve, page, config: TrainConfig) -> Non
     wait_for_state(page, "^paused")
     page.reload()
     wait_for_state(page, "^paused")
+    expect(page.get_by_label("Epochs", exact=True)).to_have_value(str(LONG))  # what runs
+    expect(page.get_by_label("Side in px", exact=True)).to_have_value("16")
     seen = control.read_run(home, "0001").step
     wait_for_points(page, "0001", min(seen, 600) - 1)
     page.get_by_role("button", name="Resume").click()
