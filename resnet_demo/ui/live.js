@@ -47,9 +47,9 @@ function take(answer) {
   head = answer.head || {};
   allowed = answer.may_steer;
   pace = answer.pace;
-  let fresh = other || (!drawn && Boolean(window.Bokeh));
+  let fresh = other || (!drawn && main && Boolean(window.Bokeh));
   for (const [run, news] of Object.entries(answer.series)) fresh = receive(run, news) || fresh;
-  drawHead();
+  drawHead();  // first: charts take the width that they are shown at
   if (fresh) build(); else refresh(answer.series);
   if (answer.runs || other || fresh) drawRuns();
   captions();
@@ -105,7 +105,7 @@ function theme(figure) {
 
 // All charts from the kept points. Ticks only stream; this runs when runs or options change.
 function build() {
-  if (!window.Bokeh) return;
+  if (!window.Bokeh || !main) return;
   const view = drawn?.range && drawn.zoomed() ? [drawn.range.start, drawn.range.end] : null;
   drawn?.remove();
   const plotting = Bokeh.Plotting, sources = {}, glyphs = new Map();

@@ -52,9 +52,13 @@ class Form:
     `shortcuts`, which make `arch`."""
 
     def __init__(self) -> None:
-        coffee = PRESETS["coffee"]
         self.preset = gr.Radio(list(CHOICES.items()), value="coffee", label="What have you got?")
-        self.widgets: dict[str, Component] = {
+        self.widgets: dict[str, Component] = {}
+
+    def lay_out(self) -> None:
+        """Below what most people need: a preset and Start."""
+        coffee = PRESETS["coffee"]
+        self.widgets |= {
             "data": gr.Dropdown(
                 DATA,
                 value="imagenette",
@@ -185,12 +189,13 @@ def build(home: Home) -> Component:
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             form = Form()
+            start = gr.Button("Start training", variant="primary", elem_id="start")
+            here = gr.Markdown("", elem_id="estimate")
             token = gr.Textbox(
                 label="Admin token", type="password", elem_id="admin-token", visible=is_public(),
                 info="Kept in this browser only.",
             )  # fmt: skip
-            here = gr.Markdown("", elem_id="estimate")
-            start = gr.Button("Start training", variant="primary", elem_id="start")
+            form.lay_out()
             with gr.Row():
                 how_long = gr.Button("How long here?", size="sm")
                 show = gr.Button("Show the pictures", size="sm")
