@@ -33,7 +33,9 @@ def form(home: Home):
     import gradio as gr
 
     with gr.Blocks():
-        return train_tab.Form()
+        form = train_tab.Form()
+        form.lay_out()
+        return form
 
 
 def values(form, **changes: object) -> dict:
