@@ -16,8 +16,16 @@ from dataclasses import asdict, fields
 
 from resnet_demo.config import Home, TrainConfig, UserError, preset
 from resnet_demo.files import plain
-from resnet_demo.lab_commands import EXPERIMENTS, lab
-from resnet_demo.network_commands import classify, compare, convert, evaluate, inspect, lesion
+from resnet_demo.lab_commands import add_lab_options, lab
+from resnet_demo.network_commands import (
+    add_convert_options,
+    classify,
+    compare,
+    convert,
+    evaluate,
+    inspect,
+    lesion,
+)
 from resnet_demo.progress import ProgressBars
 from resnet_demo.runs import control
 from resnet_demo.sentences import Answer, run_sentence, say
@@ -242,26 +250,13 @@ def parser() -> argparse.ArgumentParser:
     sub = command("inspect", inspect, "model", "image")
     sub.add_argument("--target", help="class by name or index; the most probable when not given")
     sub.add_argument("--out", metavar="DIR", help="write maps, heat maps and numbers there")
-    sub = command("convert", convert, "file")
-    sub.add_argument("--arch", required=True, help="which network it is, as resnet20")
-    sub.add_argument("--out", required=True, metavar="NEW", help="the file to write")
-    sub.add_argument("--classes", default="", help="names in the order of the logits: a,b,c")
-    sub.add_argument("--px", type=int, default=0, help="side; 32 for CIFAR's depths, else 224")
-    sub.add_argument("--mean", default="", help="of pixels in 0..1, as 0.49,0.48,0.45")
-    sub.add_argument("--std", default="", help="likewise; both are ImageNet's when not given")
+    add_convert_options(command("convert", convert, "file"))
     sub = command("lesion", lesion, "model")
     sub.add_argument("--blocks", default="", help="these, each alone and all together")
     sub.add_argument("--unplug", default="", help="blocks whose shortcut is cut instead")
     add_sample_options(sub, 500)
     add_sample_options(command("compare", compare, "model", "other"), 64)
-    sub = command("lab", lab)
-    sub.add_argument("experiment", choices=tuple(EXPERIMENTS))
-    sub.add_argument("--data", help="DATA; degradation: cifar10, else shapes, when not given")
-    sub.add_argument("--protocol", default="quick", help="degradation: quick, short or paper")
-    sub.add_argument("--depths", default="", help="degradation: as in 20,56; 6n + 2 each")
-    sub.add_argument("--seeds", type=int, default=0, help="degradation: networks of each kind")
-    sub.add_argument("--estimate", action="store_true", help="degradation: say how long, and end")
-    sub.add_argument("--lab", default="", metavar="ID", help="go on with this lab")
+    add_lab_options(command("lab", lab))
     add_train_options(command("estimate", estimate))
     add_train_options(command("find-lr", find_lr))
     return top

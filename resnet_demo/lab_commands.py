@@ -104,3 +104,15 @@ EXPERIMENTS = {
     "initialisation": initialisation,
     "landscape": landscape,
 }
+
+
+def add_lab_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("experiment", choices=tuple(EXPERIMENTS))
+    parser.add_argument("--data", help="DATA; degradation: cifar10, else shapes, when not given")
+    parser.add_argument("--protocol", default="quick", help="degradation: quick, short or paper")
+    parser.add_argument("--depths", default="", help="degradation: as in 20,56; 6n + 2 each")
+    parser.add_argument("--seeds", type=int, default=0, help="degradation: networks of each kind")
+    parser.add_argument(
+        "--estimate", action="store_true", help="degradation: say how long, and end"
+    )
+    parser.add_argument("--lab", default="", metavar="ID", help="go on with this lab")

@@ -132,3 +132,12 @@ def compare(args: argparse.Namespace) -> Answer:
     for name, row in zip(answer["rows"], answer["cka"]):
         say(args, f"{name:10}" + " ".join(f"{value:9.2f}" for value in row))
     return answer
+
+
+def add_convert_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--arch", required=True, help="which network it is, as resnet20")
+    parser.add_argument("--out", required=True, metavar="NEW", help="the file to write")
+    parser.add_argument("--classes", default="", help="names in the order of the logits: a,b,c")
+    parser.add_argument("--px", type=int, default=0, help="side; 32 for CIFAR's depths, else 224")
+    parser.add_argument("--mean", default="", help="of pixels in 0..1, as 0.49,0.48,0.45")
+    parser.add_argument("--std", default="", help="likewise; both are ImageNet's when not given")

@@ -18,11 +18,11 @@ from pathlib import Path
 from resnet_demo.config import Home, TrainConfig, UserError, changed
 from resnet_demo.data.sources import checked, count, open_here
 from resnet_demo.runs.locks import is_held
+from resnet_demo.runs.queue import GRACE_SECONDS, dequeue, enqueue
 from resnet_demo.runs.store import Store
 
 COMMANDS = ("pause", "resume", "stop", "cancel", "set")
 SILENT_SECONDS = 60
-GRACE_SECONDS = 10  # between a run's entry in the queue and its worker's lock
 UNDER_WAY = ("queued", "running", "paused", "stopping")
 
 
@@ -83,41 +83,6 @@ def new_run(home: Home, config: TrainConfig, save_every: float = 30.0) -> str:
         shutil.rmtree(home.runs / name, ignore_errors=True)
         raise UserError(f"Cannot write a run to {home.path} ({error}). Make room there.") from None
     return name
-
-
-def enqueue(home: Home, run: str) -> None:
-    """Put the run at the end of the line, unless it stands in it."""
-    queue = home.path / "queue"
-    queue.mkdir(exist_ok=True)
-    if not list(queue.glob(f"*-{run}")):
-        (queue / f"{time.time_ns():020d}-{run}").touch()
-
-
-def dequeue(home: Home, run: str) -> None:
-    for entry in (home.path / "queue").glob(f"*-{run}"):
-        entry.unlink(missing_ok=True)
-
-
-def line(home: Home) -> list[str]:
-    """Runs that wait for their turn, in their order: those whose workers are alive, or about to
-    be."""
-    waiting = []
-    for entry in sorted((home.path / "queue").glob("*-*")):
-        stamp, run = entry.name.split("-", 1)
-        if not stamp.isdecimal():
-            continue  # a stray file
-        age = (time.time_ns() - int(stamp)) / 1e9
-        if 0 <= age < GRACE_SECONDS or is_held(home.runs / run / "lock"):
-            waiting.append(run)
-        else:  # dead, or of a clock that was set back
-            entry.unlink(missing_ok=True)
-    return waiting
-
-
-def ahead_of(home: Home, run: str) -> list[str]:
-    """Runs that stand before this one in the line."""
-    waiting = line(home)
-    return waiting[: waiting.index(run)] if run in waiting else waiting
 
 
 def ready(config: TrainConfig, home: Home) -> TrainConfig:

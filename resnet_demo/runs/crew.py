@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from resnet_demo.config import Home, UserError
-from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
+from resnet_demo.runs.queue import ahead_of, dequeue, enqueue
 from resnet_demo.runs.worker import POLL_SECONDS, Halt, Worker
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Crew:
             with self.signals_kept():
                 for worker in self.workers:
                     worker.drop_stale_commands()
-                    control.enqueue(self.home, worker.run)
+                    enqueue(self.home, worker.run)
                 with self.turn():
                     os.nice(10)  # the page and everything else go first
                     while self.workers:
@@ -110,12 +110,12 @@ class Crew:
     def ahead(self) -> str | None:
         """A run of others that stands before these in the line."""
         mine = {worker.run for worker in self.workers}
-        line = control.ahead_of(self.home, self.workers[0].run)
+        line = ahead_of(self.home, self.workers[0].run)
         return next((run for run in line if run not in mine), None)
 
     def begin(self) -> None:
         for worker in self.workers:
-            control.dequeue(self.home, worker.run)
+            dequeue(self.home, worker.run)
             runs = [each.run for each in self.workers]
             worker.store.set(state="running", message="", together=runs)
 

@@ -13,8 +13,9 @@ from itertools import count
 from typing import IO
 
 from resnet_demo.config import Home, Progress, TrainConfig, UserError
-from resnet_demo.runs.control import child_environment, line
+from resnet_demo.runs.control import child_environment
 from resnet_demo.runs.locks import try_lock
+from resnet_demo.runs.queue import line
 
 POLL_SECONDS = 0.1
 GAVE_WAY = "Measured no further: a run starts here, or another choice was made."

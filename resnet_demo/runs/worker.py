@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from resnet_demo.config import Home, Progress, UserError, changed
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
+from resnet_demo.runs.queue import dequeue
 from resnet_demo.runs.store import Store
 from resnet_demo.runs.trackers import Tracker
 
@@ -209,7 +210,7 @@ class Worker:
 
     def close(self) -> None:
         self.steps.close()
-        control.dequeue(self.home, self.run)
+        dequeue(self.home, self.run)
         self.store.close()
         if self.cancelled:
             control.remove(self.home, self.folder)
