@@ -5,6 +5,8 @@ import os
 import time
 from pathlib import Path
 
+from anyio.from_thread import start_blocking_portal
+
 from resnet_demo.ui import access, janitor
 from resnet_demo.ui.access import UPLOAD, BodyLimit
 from resnet_demo.ui.janitor import sweep
@@ -63,7 +65,8 @@ def answered(messages: list[dict | None], path: str = UPLOAD) -> list[int]:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     scope = {"type": "http", "path": path, "headers": []}
-    asyncio.run(BodyLimit(page, 1000, 1000)(scope, receive, send))
+    with start_blocking_portal() as own_loop:  # pytest's thread may hold Playwright's
+        own_loop.call(BodyLimit(page, 1000, 1000), scope, receive, send)
     return statuses
 
 

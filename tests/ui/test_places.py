@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from resnet_demo.config import UserError
 from resnet_demo.ui.access import OWNER
@@ -43,7 +44,8 @@ def inside(scopes: list[dict]) -> tuple[int, list[bytes]]:
         through += 1
         await asyncio.Event().wait()
 
-    bodies = asyncio.run(answered(Places(page), scopes))
+    with start_blocking_portal() as own_loop:  # pytest's thread may hold Playwright's
+        bodies = own_loop.call(answered, Places(page), scopes)
     return through, bodies
 
 
@@ -69,7 +71,8 @@ def test_places_are_given_back() -> None:
                 await places(asked("a"), None, None)
         return places
 
-    assert not asyncio.run(twice()).inside
+    with start_blocking_portal() as own_loop:
+        assert not own_loop.call(twice).inside
 
 
 def test_a_stranger_cannot_fill_the_queue(monkeypatch) -> None:
