@@ -1,11 +1,15 @@
-"""Eight people classify while a run trains; and one picture through the page's API, alone."""
+"""People classify on a public page while a run trains there: eight, thirty-two, eight and a greedy
+one; and one picture through the page's API, alone. Everybody has an address of their own.
+"""
 
 import http.client
 import io
 import json
+import os
 import threading
 import time
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -17,53 +21,91 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
 
-PEOPLE, EVERY_SECONDS, PAIRS = 8, 2.0, 5
+PEOPLE, CROWD, EVERY_SECONDS, PAIRS = 8, 32, 2.0, 5
+HANDS = 40  # requests that the greedy visitor has open at all times
 SINGLE, SIDE = 40, 500  # requests one after the other; a typical photograph's side
 BOUNDARY = "picture-boundary"
-Ask = tuple[float, float, bool]  # seconds until the answer, of these the bare prediction, well?
+WELL, WAIT, WRONG = "answered", "told to wait", "errors"
+Ask = tuple[float, float, str]  # seconds until the answer, of these the bare prediction, which
 
 
 def measure(data: str, place: Path) -> dict[str, object]:
+    os.environ["RESNET_DEMO_PUBLIC"] = "1"
     home = Home(place)
     home.make()
     with served(home) as port:
         person = Person(port)
         person.ask()  # loads the network
-        alone = [person.ask() for _ in range(SINGLE)]
-        return {"one_picture": over_bare(alone), "load": loaded(home, port, data)}
+        alone = [person.ask() for _ in range(SINGLE) if not time.sleep(0.5)]
+        return {"one_picture": over_bare(alone), **loaded(home, port, data)}
 
 
 def loaded(home: Home, port: int, data: str) -> dict[str, object]:
-    """Training alone and with eight people at the page, window by window."""
     run = control.start(home, TrainConfig(data=data, px=128, start_px=128, epochs=1000))
-    answers: list[Ask] = []
-    pairs = []
-    with Store(control.run_dir(home, run)) as store:
-        while store.fact("step", 0) < 10:
-            time.sleep(0.1)
-        for _ in range(PAIRS):
-            alone = window(store)
-            with people(port, answers):
-                pairs.append((round(window(store), 1), round(alone, 1)))
-    control.cancel(home, run)
-    seconds = [taken for taken, _, _ in answers]
-    return {
-        "answers": len(answers),
-        "errors": sum(not well for _, _, well in answers),
-        "p50_s": round(median(seconds), 3),
-        "p95_s": round(quantiles(seconds, n=20)[-1], 3),
-        "training_ratio": round(median(a / b for a, b in pairs), 3),
-        "pairs_images_per_s": pairs,
-    }
+    try:
+        with Store(control.run_dir(home, run)) as store:
+            while store.fact("step", 0) < 10:
+                time.sleep(0.1)
+            return {
+                "load": beside_training(store, port, PEOPLE),
+                "crowd": beside_training(store, port, CROWD),
+                "beside_a_greedy_one": beside_training(store, port, PEOPLE, HANDS),
+            }
+    finally:
+        control.cancel(home, run)
+
+
+def beside_training(store: Store, port: int, number: int, hands: int = 0) -> dict[str, object]:
+    """Training alone and with these people at the page, window by window."""
+    pairs, answers, taken = [], [], []
+    for _ in range(PAIRS):
+        alone = window(store)
+        with people(port, number, answers), greedy(port, hands, taken):
+            pairs.append((round(window(store), 1), round(alone, 1)))
+    ratio = round(median(a / b for a, b in pairs), 3)
+    found = {**summary(answers), "training_ratio": ratio, "pairs_images_per_s": pairs}
+    return {**found, "the_greedy_one": summary(taken)} if hands else found
+
+
+def summary(answers: list[Ask]) -> dict[str, object]:
+    seconds = [taken for taken, _, which in answers if which == WELL]
+    counts = {which: sum(row[2] == which for row in answers) for which in (WELL, WAIT, WRONG)}
+    p50, p95 = median(seconds), quantiles(seconds, n=20)[-1]
+    return {**counts, "p50_s": round(p50, 3), "p95_s": round(p95, 3)}
 
 
 @contextmanager
-def people(port: int, answers: list[Ask]):
+def people(port: int, number: int, answers: list[Ask]) -> Iterator[None]:
+    """One picture every two seconds each; a late answer makes the next question late."""
+
+    def visit(index: int, done: threading.Event) -> None:
+        person = Person(port, f"127.0.1.{index + 1}")
+        done.wait(index * EVERY_SECONDS / number)
+        while not done.is_set():
+            answers.append(person.ask())
+            done.wait(max(0.0, EVERY_SECONDS - answers[-1][0]))
+
+    with at_once(visit, number):
+        yield
+
+
+@contextmanager
+def greedy(port: int, hands: int, answers: list[Ask]) -> Iterator[None]:
+    """One visitor who asks with many hands and never waits."""
+
+    def grab(index: int, done: threading.Event) -> None:
+        person = Person(port, "127.0.2.1")
+        while not done.is_set():
+            answers.append(person.ask())
+
+    with at_once(grab, hands):
+        yield
+
+
+@contextmanager
+def at_once(work: Callable[[int, threading.Event], None], number: int) -> Iterator[None]:
     done = threading.Event()
-    threads = [
-        threading.Thread(target=visit, args=(port, done, index * EVERY_SECONDS / PEOPLE, answers))
-        for index in range(PEOPLE)
-    ]
+    threads = [threading.Thread(target=work, args=(index, done)) for index in range(number)]
     for thread in threads:
         thread.start()
     yield
@@ -72,20 +114,11 @@ def people(port: int, answers: list[Ask]):
         thread.join()
 
 
-def visit(port: int, done: threading.Event, offset: float, answers: list[Ask]) -> None:
-    """One picture every two seconds; a late answer makes the next question late."""
-    person = Person(port)
-    done.wait(offset)
-    while not done.is_set():
-        answers.append(person.ask())
-        done.wait(max(0.0, EVERY_SECONDS - answers[-1][0]))
-
-
 class Person:
     """Uploads a photograph of their own and asks what it is, as curl would."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, address: str = "127.0.0.1") -> None:
+        self.port, self.address = port, address
         noise = np.random.default_rng(id(self)).integers(0, 255, (20, 20, 3), np.uint8)
         data = io.BytesIO()
         Image.fromarray(noise).resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(data, "JPEG")
@@ -95,33 +128,50 @@ class Person:
 
     def ask(self) -> Ask:
         started = time.perf_counter()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            bare, which = self.answered()
+        except OSError:
+            bare, which = 0.0, WRONG
+        return time.perf_counter() - started, bare, which
+
+    def answered(self) -> tuple[float, str]:
         form = f"multipart/form-data; boundary={BOUNDARY}"
-        (path,) = post(connection, "upload", self.body, form)
-        picture = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        question = json.dumps({"data": [picture, "bundled", 5]}).encode()
-        event = post(connection, "call/classify", question, "application/json")["event_id"]
-        connection.request("GET", f"/gradio_api/call/classify/{event}")
-        answer = connection.getresponse().read().decode()
-        connection.close()
-        seconds = time.perf_counter() - started
-        if "event: complete" not in answer:
-            return seconds, 0.0, False
-        (said,) = json.loads(answer.split("data: ")[-1])
+        with closing(self.connection()) as connection:
+            status, paths = post(connection, "upload", self.body, form)
+            if status == 429:
+                return 0.0, WAIT
+            picture = {"path": paths[0], "meta": {"_type": "gradio.FileData"}}
+            question = json.dumps({"data": [picture, "bundled", 5]}).encode()
+            status, event = post(connection, "call/classify", question, "application/json")
+            if status == 429:
+                return 0.0, WAIT
+            connection.request("GET", f"/gradio_api/call/classify/{event['event_id']}")
+            told = connection.getresponse().read().decode()
+        if "event: complete" not in told:
+            return 0.0, WRONG
+        (said,) = json.loads(told.split("data: ")[-1])
         (row,) = said["images"]
-        return seconds, row.get("ms", 0) / 1000, "top" in row
+        which = WELL if "top" in row else WAIT if "Busy" in row.get("error", "") else WRONG
+        return row.get("ms", 0) / 1000, which
+
+    def connection(self) -> http.client.HTTPConnection:
+        here = (self.address, 0)
+        return http.client.HTTPConnection("127.0.0.1", self.port, 60, source_address=here)
 
 
-def post(connection: http.client.HTTPConnection, path: str, body: bytes, kind: str) -> object:
+def post(
+    connection: http.client.HTTPConnection, path: str, body: bytes, kind: str
+) -> tuple[int, object]:
     connection.request("POST", f"/gradio_api/{path}", body, {"Content-Type": kind})
-    return json.load(connection.getresponse())
+    answer = connection.getresponse()
+    return answer.status, json.load(answer)
 
 
 def over_bare(answers: list[Ask]) -> dict[str, object]:
     over = [1000 * (taken - bare) for taken, bare, _ in answers]
     return {
         "n": len(answers),
-        "errors": sum(not well for _, _, well in answers),
+        "errors": sum(which != WELL for _, _, which in answers),
         "bare_p50_ms": round(1000 * median(bare for _, bare, _ in answers), 1),
         "over_bare_p50_ms": round(median(over), 1),
         "over_bare_p95_ms": round(quantiles(over, n=20)[-1], 1),

@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from resnet_demo.config import Home, UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
-from resnet_demo.ui import api, classify_tab, inspect_tab, janitor, lab_tab, train_tab
+from resnet_demo.ui import access, api, classify_tab, inspect_tab, janitor, lab_tab, train_tab
 from resnet_demo.ui.access import LOOPBACK, MAX_UPLOAD_BYTES, BodyLimit, is_public
 from resnet_demo.ui.classifier import Classifier
 from resnet_demo.ui.gate import CheckedJson, OwnPages
@@ -80,6 +80,7 @@ def launch(home: Home, host: str | None = None, port: int | None = None) -> None
     host = host or os.environ.get("GRADIO_SERVER_NAME")
     if (host and host not in LOOPBACK) or shared():
         os.environ["RESNET_DEMO_PUBLIC"] = "1"
+    access.know_visitors_by_address()
     home.make()
     lock = claim(home)
     try:

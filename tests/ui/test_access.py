@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from resnet_demo.ui.access import (
     BodyLimit,
     Tokens,
     is_public,
+    know_visitors_by_address,
     may_steer,
     require_steering,
 )
@@ -55,6 +57,25 @@ def test_at_home_everybody_steers(monkeypatch) -> None:
 )
 def test_on_a_space_only_the_owner_or_the_token(space, request_, token, allowed) -> None:
     assert may_steer(request_, token) is allowed
+
+
+def seen_address(forwarded: str) -> str:
+    """Which address the server takes a request from a Space's proxy to come from."""
+    shown = Route("/", lambda request: PlainTextResponse(request.client.host))
+    config = uvicorn.Config(Starlette(routes=[shown]))
+    config.load()
+    proxy = TestClient(config.loaded_app, client=("10.0.7.1", 5000))
+    return proxy.get("/", headers={"X-Forwarded-For": forwarded}).text
+
+
+def test_visitors_of_a_space_have_an_address_each_and_cannot_make_one_up(space, monkeypatch):
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
+    assert seen_address("203.0.113.5") == "10.0.7.1"
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "")  # put back at the end
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS")
+    know_visitors_by_address()
+    assert seen_address("203.0.113.5") == "203.0.113.5"
+    assert seen_address("198.51.100.1, 203.0.113.5, 10.0.3.4") == "203.0.113.5"
 
 
 def test_without_a_token_set_no_token_opens(monkeypatch) -> None:
