@@ -20,7 +20,7 @@ def main() -> None:
         home = Path(args.home or place).resolve()
         measured = importlib.import_module(f"bench.{args.name}").measure(args.data, home)
     from resnet_demo.config import shown_data
-    from resnet_demo.training.machine import describe_machine
+    from resnet_demo.device import describe_machine
 
     about = {"data": shown_data(args.data), "machine": describe_machine()}
     text = json.dumps({**measured, **about}, indent=1)

@@ -17,9 +17,9 @@ WARM_UP = 5
 
 
 def measure(data: str, place: Path) -> dict[str, object]:
-    from resnet_demo.training import machine
+    from resnet_demo import device
 
-    machine.prepare()
+    device.prepare()
     return {f"{arch}, batch {count}": compare(arch, count) for arch in ARCHS for count in BATCHES}
 
 

@@ -1,20 +1,20 @@
 """Inspect: seconds to the first and to the last of one picture's views; lesion; initialisation."""
 
 import time
-from collections.abc import Generator
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 from PIL import Image
 
+from resnet_demo import device
 from resnet_demo.config import Home
 from resnet_demo.evaluate.lesion import lesion
 from resnet_demo.lab import initialisation
-from resnet_demo.models import sources
-from resnet_demo.training import machine
-from resnet_demo.ui.classifier import Classifier
-from resnet_demo.ui.inspector import Inspector
+from resnet_demo.models import reference
+from resnet_demo.progress import finish
+from resnet_demo.ui.inspect.panel import Inspector
+from resnet_demo.ui.serving import Classifier
 
 PICTURES, PICTURE_SIDE = 9, 500
 MODELS = ("scratch:resnet18", "scratch:resnet50")  # 224 px
@@ -25,9 +25,9 @@ def measure(data: str, place: Path) -> dict[str, object]:
     home = Home(place)
     home.make()
     views = {model: seconds_of_views(home, place, model) for model in MODELS}
-    machine.prepare()  # as the command line: all cores
+    device.prepare()  # as the command line: all cores
     started = time.perf_counter()
-    network = sources.load(LESION_MODEL, home)
+    network = reference.load(LESION_MODEL, home)
     cut = finish(lesion(network, LESION_MODEL, data, home, LESION_PICTURES))
     middle = time.perf_counter()
     finish(initialisation.run(data, home))
@@ -58,11 +58,3 @@ def seconds_of_views(home: Home, place: Path, model: str) -> dict[str, float]:
         inspector.cut({**asked, "off": ["layer2.1"]})
         lasts.append(time.perf_counter() - started)
     return {"first": round(median(firsts[1:]), 3), "last": round(median(lasts[1:]), 3)}
-
-
-def finish(work: Generator) -> dict[str, object]:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value

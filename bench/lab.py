@@ -8,10 +8,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench.inspect import finish
 from resnet_demo.config import Home
-from resnet_demo.lab import labs, protocols
+from resnet_demo.lab import protocols
+from resnet_demo.lab import store as labs
 from resnet_demo.lab.landscape import PICTURES, SIDE, landscape
+from resnet_demo.progress import finish
 
 SEEDS = range(5)
 MARGIN = 10.0  # points of training error

@@ -18,7 +18,7 @@ import torch
 from bench.faults import rows, weights
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
-from resnet_demo.runs.crew import train_here
+from resnet_demo.runs.scheduler import train_here
 
 CONFIG = TrainConfig(
     data="shapes", arch="resnet8", px=16, start_px=16, epochs=2, batch_size=32, num_train=96,

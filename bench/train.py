@@ -14,13 +14,14 @@ from statistics import median
 
 import torch
 
+from resnet_demo import device
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data import open_data
-from resnet_demo.data.pixels import load_pixels
+from resnet_demo.data.pixel_cache import load_pixels
+from resnet_demo.progress import finish
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
-from resnet_demo.training import machine
-from resnet_demo.training.engine import Training
+from resnet_demo.training.loop import Training
 
 ROUNDS, STEPS = 7, 6
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,23 +31,15 @@ def measure(data: str, place: Path) -> dict[str, object]:
     home = Home(place)
     home.make()
     config = TrainConfig(data=data, px=128, start_px=128, epochs=100, probe_every=10**9)
-    pictures = end_of(open_data(data, home))
-    train, val = end_of(load_pixels(pictures, config, home))
-    machine.prepare()
+    pictures = finish(open_data(data, home))
+    train, val = finish(load_pixels(pictures, config, home))
+    device.prepare()
     training = Training(config, train, val, len(pictures.classes))
     return {
         "real_over_ready": ratio(training, ready_batch(training), real_first=True),
         "with_probe_over_without": probe_ratio(training),
         "second_start_first_step_s": first_step_seconds(home, config),
     }
-
-
-def end_of(work) -> object:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 def ready_batch(training: Training) -> Callable:

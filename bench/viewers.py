@@ -89,7 +89,7 @@ def live_component(url: str) -> int:
 
 
 def watch(url: str, component: int, run: str, done: threading.Event, offset: float) -> None:
-    """What live.js asks, at the pace that the server wishes, over one connection."""
+    """What train/panel.js asks, at the pace that the server wishes, over one connection."""
     done.wait(offset)
     cursor, digest, pace = {}, "", 1.0
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)

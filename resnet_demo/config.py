@@ -29,9 +29,6 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels in 0..1; what pretrained weig
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-Progress = tuple[str, int, int]  # what long work yields as it goes: (what, done, total)
-
-
 class UserError(Exception):
     """Something the user can mend: one sentence with what is wrong, the value seen, what to do."""
 

@@ -1,34 +1,21 @@
-"""Long work shown on the command line."""
+"""Long work tells how far it is: a generator of (what, done, total) that returns its result."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
-from resnet_demo.config import Progress
+Progress = tuple[str, int, int]  # what is done; how much of it; of how much (0: not known)
+ReportProgress = Callable[[str, int, int], None]
+Result = TypeVar("Result")
 
 
-class ProgressBars:
-    """One tqdm bar at a time on standard error, when that is a terminal."""
+def be_silent(what: str, done: int, total: int) -> None:
+    """Nobody watches."""
 
-    def __enter__(self) -> "ProgressBars":
-        self.bar, self.what = None, ""
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def show(self, what: str, done: int, total: int) -> None:
-        from tqdm import tqdm
-
-        if what != self.what:
-            self.__exit__()
-            self.bar, self.what = tqdm(total=total, desc=what, disable=None, leave=False), what
-        self.bar.total = total
-        self.bar.update(done - self.bar.n)
-
-    def follow(self, work: Generator[Progress, None, object]) -> object:
-        """Run a generator of (what, done, total) to its end and return its value."""
-        while True:
-            try:
-                self.show(*next(work))
-            except StopIteration as end:
-                return end.value
+def finish(work: Generator[Progress, None, Result], report: ReportProgress = be_silent) -> Result:
+    """Run long work to its end, telling `report` how far it is."""
+    while True:
+        try:
+            report(*next(work))
+        except StopIteration as end:
+            return end.value

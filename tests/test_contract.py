@@ -16,11 +16,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from resnet_demo.__main__ import main
+from resnet_demo.cli.main import main
 from tests.conftest import ROOT, Server, draw_folder
 
 GOLDEN = ROOT / "tests/golden/contract.json"
-TRAINED = "--arch resnet8 --epochs 1 --px 16 --start-px 16 --batch-size 64 --lr 0.01 --probe-every 1"
+TRAINED = (
+    "--arch resnet8 --epochs 1 --px 16 --start-px 16 --batch-size 64 --lr 0.01 --probe-every 1"
+)
 COMMANDS = {
     "train": f"train --data DATA {TRAINED}",
     "runs": "runs",

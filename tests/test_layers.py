@@ -3,29 +3,35 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "resnet_demo"
-LAYERS = [
-    {"ui"},
-    {"lab", "hub"},
+LAYERS = [  # from the roof to the ground; a room, or a file that stands alone
+    {"__main__"},
+    {"ui", "cli"},
+    {"charts"},
+    {"lab"},
     {"runs"},
     {"evaluate"},
     {"probe", "classify"},
     {"training"},
     {"models", "data"},
     {"images"},
-    {"config", "files", "cache"},
+    {"device", "cache", "files", "progress", "config", "__init__"},
 ]
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
+NAMES = [path.relative_to(PACKAGE).as_posix() for path in FILES]
 LIBRARY_HOMES = {
     "gradio": ("ui/",),
-    "timm": ("models/hub.py", "training/optim.py", "hub/"),
-    "huggingface_hub": ("models/hub.py", "models/fetching.py", "hub/"),
+    "bokeh": ("charts/",),
+    "timm": ("models/hub.py", "training/optim.py"),
+    "huggingface_hub": ("models/hub.py", "models/fetching.py"),
 }
+PANELS = ("train", "classify", "inspect", "lab")  # of the page
 
 
 def imports(path: Path) -> set[str]:
@@ -39,33 +45,58 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def layer(room: str) -> int | None:
-    return next((index for index, rooms in enumerate(LAYERS) if room in rooms), None)
+def layer(name: str) -> int:
+    """Of a file's path in the package. An unknown room has none, and fails."""
+    room = name.split("/")[0].removesuffix(".py")
+    (found,) = [index for index, rooms in enumerate(LAYERS) if room in rooms]
+    return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_imports_go_down_only(path: Path) -> None:
-    here = layer(path.relative_to(PACKAGE).parts[0].removesuffix(".py"))
-    if here is None:  # __init__ and __main__ stand above all
-        return
+def own_imports(path: Path) -> set[str]:
+    """Files of the package that a file imports."""
+    found = set()
     for module in imports(path):
-        if module.startswith("resnet_demo."):
-            there = layer(module.split(".")[1])
-            assert there is None or there >= here, f"{path} imports {module}"
+        place = "/".join(module.split(".")[1:])
+        candidates = {f"{place}.py", f"{place}/__init__.py"} if module.startswith("resnet_") else ()
+        found |= {name for name in NAMES if name in candidates}
+    return found - {path.relative_to(PACKAGE).as_posix()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_imports_go_down_only(name: str) -> None:
+    for other in own_imports(PACKAGE / name):
+        assert layer(other) >= layer(name), f"{name} imports {other}"
+
+
+def test_every_room_that_has_a_layer_exists() -> None:
+    rooms = {name.split("/")[0].removesuffix(".py") for name in NAMES}
+    assert rooms == set().union(*LAYERS)
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    arrows = {name: own_imports(PACKAGE / name) for name in NAMES}
+    for name in NAMES:  # a room's __init__ is there for those outside of it
+        room = f"{name.rpartition('/')[0]}/__init__.py"
+        arrows[name].discard(room)
+    list(TopologicalSorter(arrows).static_order())  # raises CycleError, with the circle
 
 
 @pytest.mark.parametrize("library", LIBRARY_HOMES)
 def test_a_library_stays_in_its_rooms(library: str) -> None:
-    for path in FILES:
-        name = path.relative_to(PACKAGE).as_posix()
+    for path, name in zip(FILES, NAMES):
         if any(module.split(".")[0] == library for module in imports(path)):
             assert name.startswith(LIBRARY_HOMES[library]), name
 
 
-def test_tabs_never_import_each_other() -> None:
-    tabs = {path.stem for path in (PACKAGE / "ui").glob("*_tab.py")}
-    for path in (PACKAGE / "ui").glob("*_tab.py"):
-        assert not {f"resnet_demo.ui.{tab}" for tab in tabs - {path.stem}} & imports(path), path
+def test_panels_never_import_each_other() -> None:
+    for name in NAMES:
+        if (panel := panel_of(name)) is not None:
+            others = {panel_of(other) for other in own_imports(PACKAGE / name)}
+            assert others <= {None, panel}, name
+
+
+def panel_of(name: str) -> str | None:
+    return next((panel for panel in PANELS if name.startswith(f"ui/{panel}")), None)
 
 
 def test_the_page_is_built_without_torch() -> None:

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from resnet_demo.__main__ import parser
+from resnet_demo.cli.main import parser
 from resnet_demo.config import PRESETS
 from tests.conftest import ROOT
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
+from resnet_demo import device
 from resnet_demo.cache import Cache
 from resnet_demo.config import Home
-from resnet_demo.models import sources
+from resnet_demo.models import reference
 from resnet_demo.models.network import Network
-from resnet_demo.training import machine
 
 WARM_UP = 3  # passes in which the fused graph is made
 KEPT_BYTES = 2**30  # of networks in memory
@@ -42,10 +42,10 @@ class Predictor:
 def best_form(model: nn.Module, images: Tensor) -> Forward:
     """Norms folded into convolutions, channels-last, float32; where the hardware has bfloat16, in
     that, on a CPU with additions and ReLUs fused into convolutions by oneDNN (`bench infer`)."""
-    on = machine.device()
+    on = device.device()
     folded = fuse(copy.deepcopy(model).eval()).requires_grad_(False)
     folded = folded.to(on, memory_format=torch.channels_last)
-    if not machine.fast_bf16(on):
+    if not device.fast_bf16(on):
         return inference(folded, on, torch.float32)
     half = folded.to(torch.bfloat16)
     fused = fused_graph(half, images.to(torch.bfloat16)) if on.type == "cpu" else None
@@ -83,7 +83,7 @@ class Predictors:
         self.home = home
         torch.set_num_threads(threads)
         self.networks: Cache[Network] = Cache(
-            lambda key: sources.load(key[0], home), size_bytes, KEPT_BYTES
+            lambda key: reference.load(key[0], home), size_bytes, KEPT_BYTES
         )
         self.cache: Cache[Predictor] = Cache(
             lambda key: Predictor(self.networks.get(key)),
@@ -91,13 +91,13 @@ class Predictors:
             KEPT_BYTES,
         )
 
-    def get(self, reference: str) -> Predictor:
-        """Raises UserError as `sources.load`; a run's or file's new weights are loaded anew."""
-        return self.cache.get((reference, sources.version(reference, self.home)))
+    def get(self, model: str) -> Predictor:
+        """Raises UserError as `reference.load`; a run's or file's new weights are loaded anew."""
+        return self.cache.get((model, reference.version(model, self.home)))
 
-    def network(self, reference: str) -> Network:
+    def network(self, model: str) -> Network:
         """As `get`, for looking inside: nothing is folded or measured."""
-        return self.networks.get((reference, sources.version(reference, self.home)))
+        return self.networks.get((model, reference.version(model, self.home)))
 
 
 def size_bytes(network: Network) -> int:

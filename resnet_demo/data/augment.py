@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD
-from resnet_demo.data.pixels import Pixels
+from resnet_demo.data.pixel_cache import Pixels
 
 ASPECT = 4 / 3  # crops are at most this much wider than high, or the other way round
 

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_demo.config import Home, Progress, UserError
+from resnet_demo.config import Home, UserError
 from resnet_demo.data.dataset import Pictures, array_split
+from resnet_demo.progress import Progress
 
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 20

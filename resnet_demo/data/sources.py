@@ -6,11 +6,12 @@ Opening a source lists what there is and reads no picture; `data.pixels` decodes
 from collections.abc import Generator
 from dataclasses import replace
 
-from resnet_demo.config import Home, Progress, TrainConfig, check_data_name
+from resnet_demo.config import Home, TrainConfig, check_data_name
 from resnet_demo.data.dataset import Pictures
 from resnet_demo.data.download import cifar10, imagenette_folder
 from resnet_demo.data.folder import folder, folder_path
 from resnet_demo.data.shapes import shapes
+from resnet_demo.progress import Progress
 
 # (classes, pictures to train, pictures to validate) of what would have to be downloaded first
 PUBLISHED = {"imagenette": (10, 9469, 3925), "cifar10": (10, 50_000, 10_000)}

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from resnet_demo.config import Home, Progress
-from resnet_demo.evaluate.interval import wilson
+from resnet_demo.config import Home
 from resnet_demo.evaluate.sample import Sample, sample
+from resnet_demo.evaluate.statistics import wilson
 from resnet_demo.models.network import Network
-from resnet_demo.probe.walk import Anatomy, anatomy, check_cuts, cut
+from resnet_demo.probe.anatomy import Anatomy, anatomy, check_cuts, cut
+from resnet_demo.progress import Progress
 
 BATCH = 25  # the largest input of a block, resnet152 at 224 px: 80 MB
 WHOLE, TOGETHER = "", "together"

@@ -5,11 +5,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 
-from resnet_demo.config import Home, Progress, TrainConfig, shown_data
-from resnet_demo.lab.labs import Lab, runs_of, state_of
+from resnet_demo.config import Home, TrainConfig, shown_data
 from resnet_demo.lab.protocols import PROTOCOLS
+from resnet_demo.lab.store import Lab, runs_of, state_of
 from resnet_demo.lab.summary import rows_of, table
 from resnet_demo.lab.verdict import verdict
+from resnet_demo.progress import Progress
 from resnet_demo.runs import control
 from resnet_demo.runs.control import Run
 from resnet_demo.runs.store import Store
@@ -75,18 +76,18 @@ def shown(config: TrainConfig) -> dict[str, object]:
 
 def estimate(configs: list[TrainConfig], home: Home) -> Generator[Progress, None, dict]:
     """How long the networks would take here, one measured for each depth and kind."""
+    from resnet_demo import device
     from resnet_demo.data.sources import count
-    from resnet_demo.training import machine
     from resnet_demo.training.estimate import speed_here
 
     num_classes, *sizes = count(configs[0], home)
-    machine.prepare()
+    device.prepare()
     seconds, by_arch = 0.0, {}
     for config in configs:
         if config.arch not in by_arch:
             by_arch[config.arch] = yield from speed_here(config, num_classes, home)
         seconds += by_arch[config.arch].seconds(config, *sizes)
-    where = machine.describe_machine()
+    where = device.describe_machine()
     sentence = f"{len(configs)} networks take about {spoken(seconds)} here ({where})."
     return {"seconds": seconds, "networks": len(configs), "machine": where, "sentence": sentence}
 

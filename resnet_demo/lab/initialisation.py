@@ -5,11 +5,12 @@ from collections.abc import Generator
 import numpy as np
 import torch
 
-from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, Home, Progress
+from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, Home
 from resnet_demo.data import open_data
 from resnet_demo.evaluate.sample import spread
 from resnet_demo.images.decode import square
 from resnet_demo.probe.initialisation import BATCH, initialisation
+from resnet_demo.progress import Progress
 
 PX = 32
 

@@ -13,15 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_demo.config import Home, Progress, TrainConfig, UserError
+from resnet_demo import device
+from resnet_demo.config import Home, TrainConfig, UserError
 from resnet_demo.data import open_data
 from resnet_demo.data.augment import normalise
-from resnet_demo.data.pixels import load_pixels
-from resnet_demo.lab import kept
-from resnet_demo.models import sources
-from resnet_demo.runs import control
+from resnet_demo.data.pixel_cache import load_pixels
+from resnet_demo.models import reference
+from resnet_demo.progress import Progress
+from resnet_demo.runs import control, measurements
 from resnet_demo.runs.store import Store
-from resnet_demo.training import machine
 
 SIDE = 21  # points along each direction; odd, so that the network itself is one of them
 REACH = 1.0  # how far they go, in norms of the filters
@@ -41,13 +41,13 @@ def landscape(home: Home, run: str) -> Generator[Progress, None, dict[str, objec
         config: TrainConfig = store.config
     if control.read_run(home, run).state != "finished":
         raise UserError(f"Run {run} has not finished; its slice is taken from its last weights.")
-    known = kept.read(home, run, kept.LANDSCAPE)
+    known = measurements.read(home, run, measurements.LANDSCAPE)
     losses = known["losses"] if known else []
     if len(losses) < SIDE:
-        machine.prepare()
-        on = machine.device()
+        device.prepare()
+        on = device.device()
         images, labels = (part.to(on) for part in (yield from pictures(config, home)))
-        model = sources.load(f"run:{run}@last", home).model
+        model = reference.load(f"run:{run}@last", home).model
         model = model.to(on, memory_format=torch.channels_last)
         about = {"run": run, "arch": config.arch, "n": len(labels), "side": SIDE, "reach": REACH}
         for done, loss in enumerate(slices(model, images, labels, len(losses)), 1):
@@ -55,9 +55,9 @@ def landscape(home: Home, run: str) -> Generator[Progress, None, dict[str, objec
                 losses.append([])
             losses[-1].append(loss if math.isfinite(loss) else None)
             if done % SIDE == 0:
-                kept.write(home, run, kept.LANDSCAPE, {**about, "losses": losses})
+                measurements.write(home, run, measurements.LANDSCAPE, {**about, "losses": losses})
             yield f"Loss around {config.arch}", len(losses[:-1]) * SIDE + len(losses[-1]), SIDE**2
-    return kept.read(home, run, kept.LANDSCAPE)
+    return measurements.read(home, run, measurements.LANDSCAPE)
 
 
 def pictures(config: TrainConfig, home: Home) -> Generator[Progress, None, tuple[Tensor, Tensor]]:
@@ -113,7 +113,7 @@ def move(
 def mean_loss(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """In eval mode: batch norm as it was trained."""
     total = 0.0
-    with torch.inference_mode(), machine.autocast(images.device):
+    with torch.inference_mode(), device.autocast(images.device):
         for start in range(0, len(labels), BATCH):
             part = slice(start, start + BATCH)
             logits = model.eval()(images[part]).float()

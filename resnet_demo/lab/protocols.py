@@ -4,14 +4,7 @@ import itertools
 import math
 from dataclasses import dataclass, field, replace
 
-from resnet_demo.config import (
-    CIFAR_DEPTHS,
-    LIMITS,
-    Home,
-    TrainConfig,
-    UserError,
-    require_one_of,
-)
+from resnet_demo.config import CIFAR_DEPTHS, LIMITS, Home, TrainConfig, UserError, require_one_of
 from resnet_demo.data.sources import count
 
 MOST_SEEDS = 10

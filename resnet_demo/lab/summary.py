@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from statistics import mean, stdev
 
 from resnet_demo.config import Home
-from resnet_demo.evaluate.interval import wilson
+from resnet_demo.evaluate.statistics import wilson
 from resnet_demo.runs import control
 from resnet_demo.runs.control import Run
 from resnet_demo.runs.store import Store

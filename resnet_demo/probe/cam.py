@@ -7,7 +7,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor, nn
 
 from resnet_demo.models.network import Network
-from resnet_demo.probe.walk import anatomy, walk
+from resnet_demo.probe.anatomy import anatomy, walk
 
 # From cold to hot, for the heat map over a picture: (share of the largest value, RGB).
 HEAT = ((0.0, (0, 0, 130)), (0.35, (0, 200, 255)), (0.65, (255, 230, 0)), (1.0, (200, 0, 0)))

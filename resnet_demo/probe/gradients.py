@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet_demo.probe.walk import Anatomy, Step
+from resnet_demo.probe.anatomy import Anatomy, Step
 
 ERF_SHARE = 1 - 0.9545  # of the largest gradient: Luo et al. 2016 (arXiv 1701.04128), section 3
 

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet_demo.config import Progress
 from resnet_demo.models import build
 from resnet_demo.probe.gradients import norm
+from resnet_demo.progress import Progress
 
 DEPTHS = (20, 56, 110)
 SEEDS = (0, 1, 2)

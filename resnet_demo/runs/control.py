@@ -92,7 +92,7 @@ def ready(config: TrainConfig, home: Home) -> TrainConfig:
     """
     config = checked(config, home)
     if config.init:
-        from resnet_demo.models.sources import starting_weights
+        from resnet_demo.models.reference import starting_weights
 
         starting_weights(config, count(config, home)[0], home)
     return config

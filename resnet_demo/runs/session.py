@@ -6,8 +6,8 @@ import math
 import shutil
 from collections.abc import Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from resnet_demo import device
 from resnet_demo.config import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -17,50 +17,41 @@ from resnet_demo.config import (
     with_changes,
 )
 from resnet_demo.data import Pictures, open_data
-from resnet_demo.data.pixels import Pixels, load_pixels
-from resnet_demo.models.sources import is_pretrained, starting_weights
+from resnet_demo.data.pixel_cache import Pixels, load_pixels
+from resnet_demo.models.reference import is_pretrained, starting_weights
+from resnet_demo.runs.context import RunContext
 from resnet_demo.runs.trackers import Tracker
-from resnet_demo.training import checkpoint, machine
-from resnet_demo.training.engine import (
-    Change,
-    EpochDone,
-    Event,
-    StepDone,
-    Training,
-    Validating,
-)
+from resnet_demo.training import checkpoint
 from resnet_demo.training.estimate import fitting_batch, fitting_px, speed_here
-from resnet_demo.training.norms import block_of
-
-if TYPE_CHECKING:
-    from resnet_demo.runs.worker import Worker
+from resnet_demo.training.gradient_norms import block_of
+from resnet_demo.training.loop import Change, EpochDone, Event, StepDone, Training, Validating
 
 log = logging.getLogger(__name__)
 
 
-def open_training(worker: "Worker") -> Generator[None, None, Training]:
+def open_training(context: RunContext) -> Generator[None, None, Training]:
     """Data, network and the newest checkpoint, ready to go on; yields while it decodes."""
-    store = worker.store
-    note_machine(worker)
-    config = worker.config
-    everything: Pictures = yield from worker.attend(open_data(config.data, worker.home))
+    store = context.store
+    note_machine(context)
+    config = context.config
+    everything: Pictures = yield from context.attend(open_data(config.data, context.home))
     pictures = everything.some(config.num_train, config.num_val)
     changes = [Change(*row) for row in store.changes()]
-    if worker.config.budget_seconds and not any(change.name == "px" for change in changes):
-        changes += yield from fit_to_budget(worker, pictures)
-    settings = with_changes(worker.config, changes)
-    train, val = yield from worker.attend(load_pixels(pictures, settings, worker.home))
-    tell_about_data(worker, pictures, train, val)
-    check_same_pictures(worker, pictures, train, val)
-    state = newest_state(worker)
+    if context.config.budget_seconds and not any(change.name == "px" for change in changes):
+        changes += yield from fit_to_budget(context, pictures)
+    settings = with_changes(context.config, changes)
+    train, val = yield from context.attend(load_pixels(pictures, settings, context.home))
+    tell_about_data(context, pictures, train, val)
+    check_same_pictures(context, pictures, train, val)
+    state = newest_state(context)
     weights = None  # a checkpoint needs no start
     if state is None:
-        weights = starting_weights(worker.config, len(pictures.classes), worker.home)
-        store.set(pretrained=is_pretrained(worker.config.init, worker.home))
-    config = fit_batch(worker, len(train))
+        weights = starting_weights(context.config, len(pictures.classes), context.home)
+        store.set(pretrained=is_pretrained(context.config.init, context.home))
+    config = fit_batch(context, len(train))
     training = Training(config, train, val, len(pictures.classes), weights=weights, changes=changes)
-    go_on_from(worker, training, state)
-    check_disk(worker, training)
+    go_on_from(context, training, state)
+    check_disk(context, training)
     store.set(
         state="running",
         message="",
@@ -79,42 +70,42 @@ def open_training(worker: "Worker") -> Generator[None, None, Training]:
     return training
 
 
-def note_machine(worker: "Worker") -> None:
+def note_machine(context: RunContext) -> None:
     """Use the number of threads that the run began with; say so when something else differs."""
-    now = machine.describe_machine()
-    threads, before = worker.store.fact("threads"), worker.store.fact("machine")
-    used = machine.prepare(threads if threads and threads <= machine.num_cores() else None)
+    now = device.describe_machine()
+    threads, before = context.store.fact("threads"), context.store.fact("machine")
+    used = device.prepare(threads if threads and threads <= device.num_cores() else None)
     if before and (before != now or threads != used):
-        worker.say(
+        context.say(
             "not-exact",
             f"Continued on {now}, {used} threads; begun on {before}, {threads} threads. "
             f"From here on numbers differ in their last digits from an uninterrupted run's.",
         )
-    worker.store.set(threads=used, machine=now)
+    context.store.set(threads=used, machine=now)
 
 
-def fit_to_budget(worker: "Worker", pictures: Pictures) -> Generator[None, None, list[Change]]:
+def fit_to_budget(context: RunContext, pictures: Pictures) -> Generator[None, None, list[Change]]:
     """Measure this machine; smaller pictures when the run would take longer than promised."""
-    config, sizes = worker.config, (len(pictures.train), len(pictures.val))
-    speed = yield from worker.attend(speed_here(config, len(pictures.classes), worker.home))
+    config, sizes = context.config, (len(pictures.train), len(pictures.val))
+    speed = yield from context.attend(speed_here(config, len(pictures.classes), context.home))
     px = fitting_px(config, speed, *sizes)
     sized = replace(config, px=px, start_px=min(px, config.start_px))
     sentence = (
         f"This machine will take about {speed.seconds(sized, *sizes) / 60:.1f} minutes "
         f"with pictures of {px} px."
     )
-    worker.say("estimate", sentence)
-    worker.store.set(estimate=sentence)
-    worker.store.add_event(0, "set", json.dumps(["px", px]))
+    context.say("estimate", sentence)
+    context.store.set(estimate=sentence)
+    context.store.add_event(0, "set", json.dumps(["px", px]))
     return [Change(0, "px", px)]
 
 
-def fit_batch(worker: "Worker", num_train: int) -> TrainConfig:
+def fit_batch(context: RunContext, num_train: int) -> TrainConfig:
     """Smaller batches where there are fewer pictures; the same at each resume."""
-    config = worker.config
+    config = context.config
     size = fitting_batch(config, num_train)
-    if size != config.batch_size and worker.store.fact("num_train") is None:
-        worker.say(
+    if size != config.batch_size and context.store.fact("num_train") is None:
+        context.say(
             "data",
             f"{num_train} training pictures are fewer than a batch of {config.batch_size}: trained "
             f"in batches of {size}.",
@@ -122,80 +113,84 @@ def fit_batch(worker: "Worker", num_train: int) -> TrainConfig:
     return replace(config, batch_size=size)
 
 
-def tell_about_data(worker: "Worker", pictures: Pictures, train: Pixels, val: Pixels) -> None:
-    if worker.store.fact("num_train") is not None:
+def tell_about_data(context: RunContext, pictures: Pictures, train: Pixels, val: Pixels) -> None:
+    if context.store.fact("num_train") is not None:
         return  # said when the run began
     if pictures.note:
-        worker.say("data", pictures.note)
+        context.say("data", pictures.note)
     for pixels in (train, val):
         if pixels.broken:
             first = "; ".join(pixels.broken[:3])
-            worker.say("data", f"{len(pixels.broken)} pictures left out, e.g. {first}")
+            context.say("data", f"{len(pixels.broken)} pictures left out, e.g. {first}")
 
 
-def check_same_pictures(worker: "Worker", pictures: Pictures, train: Pixels, val: Pixels) -> None:
+def check_same_pictures(
+    context: RunContext, pictures: Pictures, train: Pixels, val: Pixels
+) -> None:
     """Other pictures than at the start: refused when their number changed, else said."""
     sizes = [len(pictures.classes), len(train), len(val)]
     prints = [pictures.train.fingerprint, pictures.val.fingerprint]
-    before = worker.store.fact("sizes", sizes)
+    before = context.store.fact("sizes", sizes)
     if before != sizes:
         raise UserError(
-            f"The pictures changed since run {worker.run} began (classes, train, val: {before} "
+            f"The pictures changed since run {context.run} began (classes, train, val: {before} "
             f"then, {sizes} now). Put them back, or start a new run."
         )
-    if worker.store.fact("prints", prints) != prints:
-        worker.say("not-exact", "Some pictures changed since the run began; it goes on with these.")
-    worker.store.set(sizes=sizes, prints=prints)
+    if context.store.fact("prints", prints) != prints:
+        context.say(
+            "not-exact", "Some pictures changed since the run began; it goes on with these."
+        )
+    context.store.set(sizes=sizes, prints=prints)
 
 
-def newest_state(worker: "Worker") -> dict[str, object] | None:
+def newest_state(context: RunContext) -> dict[str, object] | None:
     """After a divergence the weights are spoilt long before a loss is not finite: then the state
     at the end of the last epoch, or none, to begin anew."""
-    folder = worker.folder / "checkpoints"
-    diverged = worker.store.fact("diverged")
+    folder = context.folder / "checkpoints"
+    diverged = context.store.fact("diverged")
     if diverged is not None:
         for path in checkpoint.states(folder):
             path.unlink()
         folder = folder / checkpoint.EPOCHS
     state, spoilt = checkpoint.load_state(folder)
     for name in spoilt:
-        worker.say("spoilt", f"Checkpoint {name} is damaged and was removed.")
+        context.say("spoilt", f"Checkpoint {name} is damaged and was removed.")
     if diverged is not None:
         whence = f"from the end of epoch {state['epoch']}, which was finite" if state else "anew"
-        worker.say("went-back", f"The run diverged at step {diverged}; it goes on {whence}.")
-        worker.store.set(diverged=None)
+        context.say("went-back", f"The run diverged at step {diverged}; it goes on {whence}.")
+        context.store.set(diverged=None)
     return state
 
 
-def go_on_from(worker: "Worker", training: Training, state: dict[str, object] | None) -> None:
+def go_on_from(context: RunContext, training: Training, state: dict[str, object] | None) -> None:
     if state is None:
-        worker.store.rewind(-1)
+        context.store.rewind(-1)
         return
     try:
         training.load(state)
     except (KeyError, ValueError) as error:
         raise UserError(
-            f"The checkpoint of run {worker.run} was written by another version ({error}). "
+            f"The checkpoint of run {context.run} was written by another version ({error}). "
             f"Go on with that version, or start a new run."
         ) from error
-    worker.store.rewind(training.step)
-    worker.say("resumed", f"Resumed at step {training.step} of {training.total_steps}.")
+    context.store.rewind(training.step)
+    context.say("resumed", f"Resumed at step {training.step} of {training.total_steps}.")
 
 
-def check_disk(worker: "Worker", training: Training) -> None:
+def check_disk(context: RunContext, training: Training) -> None:
     """Room for all checkpoints that are kept and one more, before anything is trained."""
     values = sum(tensor.numel() for tensor in training.model.state_dict().values())
     needed = values * 4 * 3 * (checkpoint.KEPT * 2 + 1)  # weights, momentum, average
-    free = shutil.disk_usage(worker.folder).free
+    free = shutil.disk_usage(context.folder).free
     if free < needed:
         raise UserError(
-            f"The disk of {worker.home.path} has {free / 1e6:.0f} MB left; the run needs "
+            f"The disk of {context.home.path} has {free / 1e6:.0f} MB left; the run needs "
             f"{needed / 1e6:.0f} MB for its checkpoints. Make room or choose another --home."
         )
 
 
-def record(worker: "Worker", event: Event, tracker: Tracker) -> None:
-    training, store = worker.training, worker.store
+def record(context: RunContext, training: Training, event: Event, tracker: Tracker) -> None:
+    store = context.store
     if isinstance(event, StepDone):
         store.add_metrics(
             event.step,
@@ -205,14 +200,14 @@ def record(worker: "Worker", event: Event, tracker: Tracker) -> None:
             seconds=training.seconds,
         )
         tracker.log(event.metrics, event.step)
-        worker.progress("Training", event.step, training.total_steps)
+        context.report_progress("Training", event.step, training.total_steps)
     elif isinstance(event, Validating):
-        worker.progress("Validating", event.done, event.total)
+        context.report_progress("Validating", event.done, event.total)
     elif isinstance(event, EpochDone):
-        save_epoch(worker, event)
+        save_epoch(context, training, event)
         store.add_metrics(event.step, event.metrics, epoch=event.epoch, seconds=training.seconds)
         tracker.log(event.metrics, event.step)
-        worker.say("epoch", epoch_sentence(event, training.settings.epochs))
+        context.say("epoch", epoch_sentence(event, training.settings.epochs))
 
 
 def epoch_sentence(event: EpochDone, epochs: int) -> str:
@@ -223,11 +218,11 @@ def epoch_sentence(event: EpochDone, epochs: int) -> str:
     )
 
 
-def save_epoch(worker: "Worker", event: EpochDone) -> None:
+def save_epoch(context: RunContext, training: Training, event: EpochDone) -> None:
     """Weights before rows: a kill in between costs nothing, the epoch is done again."""
-    training, folder = worker.training, worker.folder / "weights"
-    best = worker.store.best("top1")
-    about = describe_weights(worker, event)
+    folder = context.folder / "weights"
+    best = context.store.best("top1")
+    about = describe_weights(context, training.settings, event)
     checkpoint.save_weights(folder / "last.safetensors", training.best_model, about)
     if best is None or event.metrics["top1"] > best:
         checkpoint.save_weights(folder / "best.safetensors", training.best_model, about)
@@ -235,27 +230,28 @@ def save_epoch(worker: "Worker", event: EpochDone) -> None:
     checkpoint.save_weights(snapshot, training.best_model, about, half=True)
     checkpoint.thin_out(folder)
     if math.isfinite(event.metrics["train_loss"] + event.metrics["val_loss"]):
-        epochs = worker.folder / "checkpoints" / checkpoint.EPOCHS
+        epochs = context.folder / "checkpoints" / checkpoint.EPOCHS
         epochs.mkdir(exist_ok=True)
         checkpoint.save_state(epochs, training.state())
 
 
-def describe_weights(worker: "Worker", event: EpochDone) -> dict[str, str]:
+def describe_weights(
+    context: RunContext, settings: TrainConfig, event: EpochDone
+) -> dict[str, str]:
     """The safetensors metadata that `models.sources` reads."""
-    settings = worker.training.settings
     return {
         "format": "resnet_demo 1",
         "arch": settings.arch,
-        "classes": json.dumps(worker.store.fact("classes")),
+        "classes": json.dumps(context.store.fact("classes")),
         "px": str(settings.val_px),
         "mean": json.dumps(IMAGENET_MEAN),
         "std": json.dumps(IMAGENET_STD),
         "data": shown_data(settings.data),
-        "run": worker.run,
+        "run": context.run,
         "seed": str(settings.seed),
         "epoch": str(event.epoch),
         "top1": f"{event.metrics['top1']:.4f}",
         "unlike_below": f"{event.metrics['unlike_below']:.6f}",
-        "pretrained": json.dumps(worker.store.fact("pretrained", False)),
+        "pretrained": json.dumps(context.store.fact("pretrained", False)),
         "recipe": json.dumps(settings.to_dict() | {"data": shown_data(settings.data)}),
     }

@@ -8,23 +8,22 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from resnet_demo.config import Home, Progress, UserError, changed
+from resnet_demo.config import Home, UserError, changed
 from resnet_demo.runs import control
+from resnet_demo.runs.context import RunContext
 from resnet_demo.runs.locks import try_lock
 from resnet_demo.runs.queue import dequeue
 from resnet_demo.runs.store import Store
 from resnet_demo.runs.trackers import Tracker
 
 if TYPE_CHECKING:
-    from resnet_demo.training.engine import Event, Training
+    from resnet_demo.training.loop import Event, Training
 
-log = logging.getLogger(__name__)
-Result = TypeVar("Result")
 POLL_SECONDS, ALIVE_SECONDS = 0.1, 5.0
 
 
@@ -46,8 +45,7 @@ class Worker:
         if self.lock is None:
             raise UserError(f"Run {run} is at work in another process. Watch it, or stop it.")
         self.store = Store(self.folder)
-        self.config = self.store.config
-        self.progress: Callable[[str, int, int], None] = lambda what, done, total: None
+        self.context = RunContext(home, run, self.folder, self.store, self.store.config)
         self.signalled = ""  # "terminate" or "interrupt"
         self.cancelled = False  # its folder goes when the worker ends
         self.paused = False
@@ -69,7 +67,7 @@ class Worker:
         """Obey what was asked since the last look. Raises Halt."""
         if self.signalled:
             self.save()
-            self.say("interrupted", f"The process was asked to end ({self.signalled}).")
+            self.context.say("interrupted", f"The process was asked to end ({self.signalled}).")
             raise Halt("interrupted")
         if time.monotonic() - self.asked_at < POLL_SECONDS:
             return
@@ -94,7 +92,7 @@ class Worker:
         kept = f"Stopped at step {self.step}; everything is kept, resume it whenever you like."
         self.store.set(state="stopped")
         self.store.answer(number, kept)
-        self.say("stopped", kept)
+        self.context.say("stopped", kept)
         raise Halt("stopped")
 
     def on_cancel(self, number: int, _: str) -> None:
@@ -108,7 +106,7 @@ class Worker:
         self.save()
         self.store.set(state="paused")
         self.store.answer(number, f"Paused at step {self.step}.")
-        self.say("paused", f"Paused at step {self.step}.")
+        self.context.say("paused", f"Paused at step {self.step}.")
         self.paused = True
 
     def on_resume(self, number: int, _: str) -> None:
@@ -116,7 +114,7 @@ class Worker:
             return self.store.answer(number, f"Run {self.run} is at work.")
         self.paused = False
         self.store.set(state="running")
-        self.say("resumed", f"Going on at step {self.step}.")
+        self.context.say("resumed", f"Going on at step {self.step}.")
         self.store.answer(number, f"Going on at step {self.step}.")
 
     def on_set(self, number: int, value: str) -> None:
@@ -135,7 +133,7 @@ class Worker:
 
     def make_change(self, number: int, name: str, value: float) -> None:
         """Event and answer in one transaction: a kill in between would make the change twice."""
-        from resnet_demo.training.engine import Change
+        from resnet_demo.training.loop import Change
 
         with self.store.transaction():
             self.store.add_event(self.step, "set", json.dumps([name, value]))
@@ -147,44 +145,34 @@ class Worker:
     def train(self) -> Iterator[None]:
         """From the newest checkpoint to the final report; yields where it may be left alone."""
         from resnet_demo.runs import session
-        from resnet_demo.runs.final import final_report
+        from resnet_demo.runs.report import final_report
 
-        self.training = yield from session.open_training(self)
+        context = self.context
+        training = self.training = yield from session.open_training(context)
         identity = f"{self.run}-{self.store.fact('created'):.0f}"  # the same after a resume
-        tracker = Tracker(self.config.tracker, identity, self.config.to_dict())
+        tracker = Tracker(context.config.tracker, identity, context.config.to_dict())
         self.asked_at, self.saved_at = 0.0, time.monotonic()
         self.look_up()  # settings that were left for this start
         for event in self.until_it_diverges():
-            session.record(self, event, tracker)
+            session.record(context, training, event, tracker)
             if time.monotonic() - self.saved_at > self.store.fact("save_every", 30.0):
                 self.save()
             yield
         self.save()
-        numbers = yield from final_report(self)
-        tracker.finish(numbers, self.step)
+        numbers = yield from final_report(context, training)
+        tracker.finish(numbers, training.step)
         self.store.set(state="finished", message="")
-        self.say("finished", f"Finished: top-1 {numbers['top1']:.1f} %.")
+        self.context.say("finished", f"Finished: top-1 {numbers['top1']:.1f} %.")
 
     def until_it_diverges(self) -> Iterator["Event"]:
         """The training's events; a divergence is noted, for whoever resumes."""
-        from resnet_demo.training.engine import Diverged
+        from resnet_demo.training.loop import Diverged
 
         try:
             yield from self.training.run()
         except Diverged:
             self.store.set(diverged=self.training.step + 1)
             raise
-
-    def attend(self, work: Generator[Progress, None, Result]) -> Generator[None, None, Result]:
-        """A long preparation step by step, showing its progress."""
-        while True:
-            try:
-                what, done, total = next(work)
-            except StopIteration as end:
-                return end.value
-            self.progress(what, done, total)
-            self.store.set(message=f"{what}: {done}" + (f" of {total}" if total else ""))
-            yield
 
     def save(self) -> None:
         """A resume state of this very step, if training has begun."""
@@ -197,10 +185,6 @@ class Worker:
         self.saved_at = time.monotonic()
 
     # --- the end --------------------------------------------------------------------------------
-
-    def say(self, kind: str, text: str) -> None:
-        self.store.add_event(self.step, kind, text)
-        log.info("%s", text)
 
     def fail(self, why: str) -> None:
         """Whoever catches the error prints it; a full disk may not even take the sentence."""

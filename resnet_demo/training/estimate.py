@@ -9,11 +9,12 @@ from functools import partial
 
 import numpy as np
 
-from resnet_demo.config import Home, Progress, TrainConfig
-from resnet_demo.data.pixels import Pixels
+from resnet_demo import device
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data.pixel_cache import Pixels
 from resnet_demo.files import read_json, write_json
-from resnet_demo.training import machine
-from resnet_demo.training.engine import VAL_BATCH, Training
+from resnet_demo.progress import Progress
+from resnet_demo.training.loop import VAL_BATCH, Training
 from resnet_demo.training.schedule import px_at
 
 SLACK = 1.15  # measurements vary; a preset keeps its size until it is this much too slow
@@ -53,7 +54,7 @@ def speed_here(
     path = home.caches / "speeds.json"
     kept = read_json(path) or {}
     settings = (config.arch, config.optimizer, config.batch_size, config.px, num_classes)
-    key = " ".join(map(str, (machine.describe_machine(), *settings)))
+    key = " ".join(map(str, (device.describe_machine(), *settings)))
     with suppress(KeyError, TypeError, ValueError):
         if 0 <= time.time() - kept[key]["time"] < KNOWN_SECONDS:
             return Speed(tuple(map(float, kept[key]["step"])), tuple(map(float, kept[key]["val"])))

@@ -6,15 +6,16 @@ from pathlib import Path
 import gradio as gr
 
 from resnet_demo.config import Home, TrainConfig, UserError, shown_data
-from resnet_demo.lab import degradation, labs, protocols
-from resnet_demo.runs import control, measure
+from resnet_demo.lab import degradation, protocols
+from resnet_demo.lab import store as labs
+from resnet_demo.runs import control, subprocess_measurement
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_model, require_steering
-from resnet_demo.ui.classifier import Classifier
-from resnet_demo.ui.feed import Cursor, without_paths
-from resnet_demo.ui.friendly import friendly
-from resnet_demo.ui.inspector import Inspector
-from resnet_demo.ui.live import Live
+from resnet_demo.ui.errors import friendly
+from resnet_demo.ui.inspect.panel import Inspector
+from resnet_demo.ui.polling import Cursor, without_paths
+from resnet_demo.ui.serving import Classifier
+from resnet_demo.ui.train.panel import Live
 
 
 def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
@@ -72,7 +73,7 @@ def build_classify(home: Home, classifier: Classifier) -> None:
     @friendly
     def evaluate(model: str, data: str, split: str, token: str, request: gr.Request) -> dict:
         require_steering(request, token)  # a minute of all cores
-        return measure.evaluate(home, check_model(model), data, split)
+        return subprocess_measurement.evaluate(home, check_model(model), data, split)
 
     for name, function in (("classify", classify), ("classify_batch", classify_batch)):
         gr.api(function, api_name=name)

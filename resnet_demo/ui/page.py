@@ -2,7 +2,6 @@
 
 import os
 import threading
-from pathlib import Path
 from typing import IO
 
 import gradio as gr
@@ -11,17 +10,18 @@ from starlette.middleware import Middleware
 from resnet_demo.config import Home, UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
-from resnet_demo.ui import access, api, classify_tab, inspect_tab, janitor, lab_tab, train_tab
+from resnet_demo.ui import access, api, assets, janitor
 from resnet_demo.ui.access import LOOPBACK, MAX_UPLOAD_BYTES, BodyLimit, is_public
-from resnet_demo.ui.classifier import Classifier
+from resnet_demo.ui.classify import tab as classify_tab
 from resnet_demo.ui.gate import CheckedJson, OwnPages
-from resnet_demo.ui.live import bokeh_files
+from resnet_demo.ui.inspect import tab as inspect_tab
+from resnet_demo.ui.lab import tab as lab_tab
 from resnet_demo.ui.places import THREADS, Places
+from resnet_demo.ui.serving import Classifier
+from resnet_demo.ui.train import tab as train_tab
 
 SESSIONS = 100  # whose widgets are remembered; an API call is one too
 TABS = ("train", "classify", "inspect", "lab")
-HERE = Path(__file__).parent
-CSS, TABS_JS = (HERE / "page.css").read_text(), (HERE / "tabs.js").read_text()
 THEME = gr.themes.Default(
     primary_hue="blue",
     font=["system-ui", "sans-serif"],
@@ -53,8 +53,8 @@ def build(home: Home) -> gr.Blocks:
             with gr.Tab("Inspect", id="inspect") as inspect:
                 inspected = inspect_tab.build(home, classifier, inspect)
             with gr.Tab("Lab", id="lab"):
-                lab_tab.build(home, inspected.inspector, token)
-        page.load(None, None, None, js=TABS_JS, api_visibility="private")
+                lab_tab.build(home, inspected.inspector.initialisation, token)
+        page.load(None, None, None, js=assets.read("static/tabs.js"), api_visibility="private")
         page.load(reopen, None, [tabs, classified.model, inspected.model], api_visibility="private")
         classified.inside.click(
             lambda picture, model: (gr.Tabs(selected="inspect"), picture and str(picture), model),
@@ -106,7 +106,7 @@ def settings(home: Home, host: str | None, port: int | None) -> dict[str, object
         server_name=host,
         server_port=port,
         theme=THEME,
-        css=CSS,
+        css=assets.read("static/page.css"),
         share=shared(),  # never by itself, as Gradio does on some notebooks
         quiet=True,
         show_error=False,
@@ -119,7 +119,7 @@ def settings(home: Home, host: str | None, port: int | None) -> dict[str, object
         footer_links=["api", "settings"],
         ssr_mode=False,
         app_kwargs={
-            "routes": [bokeh_files()],
+            "routes": [assets.bokeh_files()],
             "middleware": [
                 Middleware(OwnPages),
                 body_limit(),

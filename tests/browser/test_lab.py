@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from resnet_demo.config import Home
-from resnet_demo.lab import degradation, labs
+from resnet_demo.lab import degradation
+from resnet_demo.lab import store as labs
 from tests.conftest import draw_folder, wait_until
 
 pytestmark = pytest.mark.browser

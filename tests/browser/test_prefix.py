@@ -9,7 +9,7 @@ import pytest
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
-from resnet_demo.runs.crew import train_here
+from resnet_demo.runs.scheduler import train_here
 from tests.browser.test_train import open_page, wait_for_points
 from tests.conftest import free_port
 

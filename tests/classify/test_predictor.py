@@ -6,12 +6,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from resnet_demo import device
 from resnet_demo.classify import predictor as rooms
-from resnet_demo.classify.command import classify
+from resnet_demo.classify.prediction import classify
 from resnet_demo.classify.predictor import Predictor, Predictors, best_form
 from resnet_demo.config import Home, UserError
-from resnet_demo.models import build, sources
-from resnet_demo.training import machine
+from resnet_demo.models import build, reference
 
 
 def saved(path: Path, seed: int = 0, **about: str) -> Path:
@@ -35,8 +35,8 @@ def saved(path: Path, seed: int = 0, **about: str) -> Path:
 def test_the_form_that_is_used_computes_the_same_logits(
     arch: str, bf16: bool, home: Home, monkeypatch
 ) -> None:
-    monkeypatch.setattr(machine, "fast_bf16", lambda on: bf16)
-    model = sources.load(f"scratch:{arch}", home).model
+    monkeypatch.setattr(device, "fast_bf16", lambda on: bf16)
+    model = reference.load(f"scratch:{arch}", home).model
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         expected = model(images)
@@ -45,7 +45,7 @@ def test_the_form_that_is_used_computes_the_same_logits(
 
 
 def test_the_network_itself_is_left_alone(home: Home, tmp_path: Path) -> None:
-    network = sources.load(f"file:{saved(tmp_path / 'net.safetensors')}", home)
+    network = reference.load(f"file:{saved(tmp_path / 'net.safetensors')}", home)
     before = {name: tensor.clone() for name, tensor in network.model.state_dict().items()}
     Predictor(network).logits(np.zeros((1, 16, 16, 3), np.uint8))
     assert all(torch.equal(before[n], t) for n, t in network.model.state_dict().items())
@@ -77,7 +77,7 @@ def test_answers_name_the_classes_and_refusals_go_on(home: Home, tmp_path: Path)
         raise UserError("This picture is broken (cut).")
 
     pictures = [("a.png", broken), ("b.png", lambda: np.zeros((20, 30, 3), np.uint8))]
-    refused, told = classify(Predictor(sources.load(f"file:{path}", home)), pictures, top=2)
+    refused, told = classify(Predictor(reference.load(f"file:{path}", home)), pictures, top=2)
     assert refused == {"path": "a.png", "error": "This picture is broken (cut)."}
     assert len(told["top"]) == 2 and told["unlike"] is True and told["ms"] > 0
     assert {one["class"] for one in told["top"]} <= {"blue", "green", "red"}

@@ -5,16 +5,10 @@ import pytest
 import torch
 
 from resnet_demo.config import Home, TrainConfig
-from resnet_demo.data.augment import (
-    epoch_order,
-    normalise,
-    random_crop,
-    train_batch,
-    whole_batch,
-)
+from resnet_demo.data.augment import epoch_order, normalise, random_crop, train_batch, whole_batch
 from resnet_demo.data.folder import folder
-from resnet_demo.data.pixels import Pixels, cached_pixels
-from tests.data.test_pixels import drained
+from resnet_demo.data.pixel_cache import Pixels, cached_pixels
+from tests.data.test_pixel_cache import drained
 
 
 @pytest.fixture

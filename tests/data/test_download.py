@@ -13,7 +13,7 @@ import pytest
 
 from resnet_demo.config import Home, UserError
 from resnet_demo.data import download
-from tests.data.test_pixels import drained
+from tests.data.test_pixel_cache import drained
 
 
 def archive(*names: str, inside: str = "set") -> bytes:

@@ -3,18 +3,18 @@
 import numpy as np
 import torch
 
+from resnet_demo import device
 from resnet_demo.config import Home, TrainConfig
-from resnet_demo.data.pixels import load_pixels
+from resnet_demo.data.pixel_cache import load_pixels
 from resnet_demo.data.shapes import shapes
-from resnet_demo.training import machine
-from resnet_demo.training.engine import EpochDone, Training
-from tests.data.test_pixels import drained
+from resnet_demo.training.loop import EpochDone, Training
+from tests.data.test_pixel_cache import drained
 
 
 def test_a_linear_model_fails_where_resnet20_learns(home: Home) -> None:
     _, (train, val) = drained(load_pixels(shapes(), TrainConfig(px=32), home))
     assert linear_top1(train.images, train.labels) < 60
-    machine.prepare()
+    device.prepare()
     config = TrainConfig(data="shapes", arch="resnet20", px=32, start_px=32, epochs=3)
     events = [e for e in Training(config, train, val, 10).run() if isinstance(e, EpochDone)]
     assert events[-1].metrics["top1"] >= 95

@@ -8,15 +8,11 @@ from resnet_demo.config import Home, UserError
 from resnet_demo.data.dataset import Pictures
 from resnet_demo.data.folder import folder
 from resnet_demo.data.sources import open_data
+from resnet_demo.progress import finish
 
 
 def opened(name: str, home: Home) -> Pictures:
-    work = open_data(name, home)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
+    return finish(open_data(name, home))
 
 
 def test_a_folder_gives_sorted_classes_and_both_splits(pictures: Path, home: Home) -> None:

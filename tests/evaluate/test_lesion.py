@@ -1,4 +1,3 @@
-from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -6,20 +5,13 @@ import pytest
 import torch
 
 from resnet_demo.config import Home, UserError
+from resnet_demo.evaluate.cka import centred_gram, cka, compare
 from resnet_demo.evaluate.lesion import lesion
 from resnet_demo.evaluate.sample import sample, spread
-from resnet_demo.evaluate.similarity import centred_gram, cka, compare
-from resnet_demo.models import sources
-from resnet_demo.probe.walk import anatomy, cut
+from resnet_demo.models import reference
+from resnet_demo.probe.anatomy import anatomy, cut
+from resnet_demo.progress import finish
 from tests.classify.test_predictor import saved
-
-
-def finish(work: Generator) -> object:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 @pytest.fixture
@@ -32,7 +24,7 @@ def model(tmp_path: Path) -> str:
 def test_without_a_cut_it_is_the_baseline_and_each_row_is_its_network(
     model: str, pictures: Path, home: Home
 ) -> None:
-    network, data = sources.load(model, home), f"folder:{pictures}"
+    network, data = reference.load(model, home), f"folder:{pictures}"
     answer = finish(lesion(network, model, data, home, n=12))
     pictured = finish(sample(network, model, data, home, 12))
     with torch.no_grad():
@@ -51,7 +43,7 @@ def test_without_a_cut_it_is_the_baseline_and_each_row_is_its_network(
 
 
 def test_chosen_cuts_alone_and_together(model: str, pictures: Path, home: Home) -> None:
-    network, data = sources.load(model, home), f"folder:{pictures}"
+    network, data = reference.load(model, home), f"folder:{pictures}"
     off, unplug = ("layer1.0",), ("layer3.0",)
     answer = finish(lesion(network, model, data, home, 12, off, unplug))
     assert [row["name"] for row in answer["blocks"]] == ["layer1.0", "layer3.0 shortcut"]
@@ -64,17 +56,17 @@ def test_chosen_cuts_alone_and_together(model: str, pictures: Path, home: Home) 
 
 
 def test_pictures_of_other_classes_show_how_many_names_are_kept(model: str, home: Home) -> None:
-    answer = finish(lesion(sources.load(model, home), model, "shapes", home, n=10))
+    answer = finish(lesion(reference.load(model, home), model, "shapes", home, n=10))
     assert answer["baseline_top1"] is None and "keep the name" in answer["note"]
     assert all(0 <= row["kept"] <= 100 and row["drop"] is None for row in answer["blocks"])
 
 
 def test_refusals(model: str, home: Home) -> None:
-    plain = sources.load("bundled:plain56", home)
+    plain = reference.load("bundled:plain56", home)
     with pytest.raises(UserError, match="no shortcuts"):
         finish(lesion(plain, "bundled:plain56", "shapes", home))
     with pytest.raises(UserError, match="number of pictures"):
-        finish(lesion(sources.load(model, home), model, "shapes", home, n=0))
+        finish(lesion(reference.load(model, home), model, "shapes", home, n=0))
 
 
 def test_a_sample_is_spread_over_the_classes() -> None:
@@ -92,7 +84,7 @@ def test_cka_against_its_formula_by_features() -> None:
 
 
 def test_a_network_is_like_itself(model: str, pictures: Path, home: Home) -> None:
-    pair = (model, sources.load(model, home))
+    pair = (model, reference.load(model, home))
     answer = finish(compare(pair, pair, f"folder:{pictures}", home, 12))
     table = np.array(answer["cka"])
     assert np.allclose(np.diag(table), 1) and np.allclose(table, table.T)

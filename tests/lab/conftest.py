@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from resnet_demo.charts.report import write_page
 from resnet_demo.config import Home
-from resnet_demo.lab import labs, protocols
-from resnet_demo.lab.labs import Lab
-from resnet_demo.lab.race import finish, race
-from resnet_demo.progress import ProgressBars
+from resnet_demo.lab import protocols
+from resnet_demo.lab import store as labs
+from resnet_demo.lab.runner import race
+from resnet_demo.lab.store import Lab
+from resnet_demo.progress import be_silent
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import is_held
 from tests.conftest import draw_folder
@@ -26,9 +28,8 @@ def raced(tmp_path_factory: pytest.TempPathFactory, many: str) -> tuple[Home, La
     home = Home(tmp_path_factory.mktemp("raced"))
     home.make()
     lab = labs.create(home, "quick", protocols.configs("quick", many, home, (8, 14)))
-    with ProgressBars() as bars:
-        race(home, lab, bars)
-        bars.follow(finish(home, lab))
+    race(home, lab, be_silent, lambda: write_page(home, lab))
+    race(home, lab, be_silent, lambda: write_page(home, lab))  # measured and reported again
     return home, lab
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from resnet_demo.config import Home
 from resnet_demo.lab.curves import BINS, curves, over_seeds
-from resnet_demo.lab.labs import Lab, runs_of
+from resnet_demo.lab.store import Lab, runs_of
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
 

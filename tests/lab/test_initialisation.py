@@ -8,16 +8,11 @@ from resnet_demo.config import Home
 from resnet_demo.lab import initialisation
 from resnet_demo.models import build
 from resnet_demo.probe.initialisation import gradient_ratio
+from resnet_demo.progress import finish
 
 
 def test_plain_networks_explode_toward_the_picture_and_residual_ones_do_not(home: Home) -> None:
-    work = initialisation.run("shapes", home)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            rows = end.value["rows"]
-            break
+    rows = finish(initialisation.run("shapes", home))["rows"]
     found = {
         (row["residual"], row["depth"]): median(
             other["ratio"] for other in rows if other["arch"] == row["arch"]

@@ -8,14 +8,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from resnet_demo.charts.analysis import reasons
+from resnet_demo.charts.lab import for_page
 from resnet_demo.config import Home, UserError
-from resnet_demo.lab import kept, labs, landscape
-from resnet_demo.lab.figures import for_page
-from resnet_demo.lab.labs import Lab
-from resnet_demo.lab.reasons import reasons
+from resnet_demo.lab import landscape
+from resnet_demo.lab import store as labs
+from resnet_demo.lab.store import Lab
 from resnet_demo.models import build
-from resnet_demo.runs import control
-from resnet_demo.runs.crew import train_here
+from resnet_demo.runs import control, measurements
+from resnet_demo.runs.scheduler import train_here
 
 SIDE = 3
 
@@ -69,14 +70,14 @@ def test_a_slice_that_was_broken_off_goes_on_where_it_was(raced, small, tmp_path
     work = landscape.landscape(home, run)
     assert next(done for _, done, _ in work if done == SIDE + 1)  # inside the second row
     work.close()
-    assert len(kept.read(home, run, kept.LANDSCAPE)["losses"]) == 1
+    assert len(measurements.read(home, run, measurements.LANDSCAPE)["losses"]) == 1
     again = [done for what, done, _ in landscape.landscape(home, run) if what.startswith("Loss")]
     assert again == list(range(SIDE + 1, SIDE**2 + 1))
-    found = kept.read(home, run, kept.LANDSCAPE)
-    whole = home.runs / run / kept.LANDSCAPE
+    found = measurements.read(home, run, measurements.LANDSCAPE)
+    whole = home.runs / run / measurements.LANDSCAPE
     whole.unlink()
     list(landscape.landscape(home, run))
-    assert kept.read(home, run, kept.LANDSCAPE) == found
+    assert measurements.read(home, run, measurements.LANDSCAPE) == found
     assert list(landscape.landscape(home, run)) == []  # known
 
 
@@ -88,12 +89,12 @@ def test_a_run_that_has_not_finished_is_refused(home: Home, lab: Lab) -> None:
 def test_a_run_that_is_trained_further_is_measured_anew(home: Home, config) -> None:
     run = control.new_run(home, config)
     train_here(home, run)
-    kept.write(home, run, kept.LANDSCAPE, {"losses": [[1.0]]})
-    assert kept.read(home, run, kept.LANDSCAPE)["losses"] == [[1.0]]
+    measurements.write(home, run, measurements.LANDSCAPE, {"losses": [[1.0]]})
+    assert measurements.read(home, run, measurements.LANDSCAPE)["losses"] == [[1.0]]
     control.send(home, run, "set", "epochs=4")
     control.line_up(home, run)
     train_here(home, run)
-    assert kept.read(home, run, kept.LANDSCAPE) is None
+    assert measurements.read(home, run, measurements.LANDSCAPE) is None
 
 
 def test_a_loss_that_is_not_finite_leaves_a_hole(raced, small, monkeypatch, tmp_path) -> None:
@@ -103,9 +104,9 @@ def test_a_loss_that_is_not_finite_leaves_a_hole(raced, small, monkeypatch, tmp_
     losses = itertools.cycle([1.0, 2.0, float("nan"), 3.0, float("inf")])
     monkeypatch.setattr(landscape, "mean_loss", lambda *_: next(losses))
     for run in runs:
-        kept.write(home, run, kept.LANDSCAPE, {"losses": []})
+        measurements.write(home, run, measurements.LANDSCAPE, {"losses": []})
         list(landscape.landscape(home, run))
-        found = kept.read(home, run, kept.LANDSCAPE)
+        found = measurements.read(home, run, measurements.LANDSCAPE)
         assert None in found["losses"][0] and "NaN" not in json.dumps(found)
     titles = [for_page(drawing)["title"] for drawing in reasons(home, raced[1])]
     assert "plain-14: loss around it" in titles and "Loss along one direction" in titles

@@ -10,11 +10,11 @@ import torch
 
 from resnet_demo.config import Home, TrainConfig, UserError
 from resnet_demo.data.augment import padded_batch
-from resnet_demo.data.pixels import Pixels
+from resnet_demo.data.pixel_cache import Pixels
 from resnet_demo.lab import protocols
 from resnet_demo.models import build
 from resnet_demo.runs import control
-from resnet_demo.runs.crew import train_here
+from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
 from resnet_demo.training.optim import make_optimizer
 from resnet_demo.training.schedule import GentleStart, lr_at

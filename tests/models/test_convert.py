@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from resnet_demo.config import Home, UserError
-from resnet_demo.models import build, sources
+from resnet_demo.models import build, reference
 
 NOWHERE = Home(Path("nowhere"))
 
@@ -89,7 +89,7 @@ def test_their_accuracy_is_kept(n: int, command, tmp_path: Path) -> None:
     assert json.loads(done.stdout) == {
         "model": f"file:{out}", "arch": f"resnet{6 * n + 2}", "classes": 3, "px": 32,
     }  # fmt: skip
-    network = sources.load(f"file:{out}", NOWHERE)
+    network = reference.load(f"file:{out}", NOWHERE)
     with torch.no_grad():
         theirs, ours = model(images), network.model(images)
     assert torch.allclose(ours, theirs, atol=1e-5)
@@ -104,7 +104,7 @@ def test_common_wrappers_are_taken_off(wrapper: str, tmp_path: Path) -> None:
     model = TheirNet(1, 4).eval()
     torch.save(WRAPPED[wrapper](model.state_dict()), tmp_path / "theirs.pt")
     convert(tmp_path / "theirs.pt", tmp_path / "ours.safetensors", "resnet8")
-    network = sources.load(f"file:{tmp_path / 'ours.safetensors'}", NOWHERE)
+    network = reference.load(f"file:{tmp_path / 'ours.safetensors'}", NOWHERE)
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         assert torch.allclose(network.model(images), model(images), atol=1e-5)
@@ -143,7 +143,7 @@ def test_torchvisions_state_dicts_are_opened_as_they_are(arch: str, tmp_path: Pa
     model = build(arch, 5).eval()
     state = {n: t for n, t in model.state_dict().items() if "num_batches" not in n}
     save_file(state, tmp_path / "net.safetensors", {"format": "pt"})
-    network = sources.load(f"file:{tmp_path / 'net.safetensors'}", NOWHERE)
+    network = reference.load(f"file:{tmp_path / 'net.safetensors'}", NOWHERE)
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         assert torch.equal(network.model(images), model(images))
@@ -153,4 +153,4 @@ def test_torchvisions_state_dicts_are_opened_as_they_are(arch: str, tmp_path: Pa
 def test_weights_of_no_known_network_are_named(tmp_path: Path) -> None:
     save_file({"stem.weight": torch.zeros(3)}, tmp_path / "net.safetensors")
     with pytest.raises(UserError, match="lacks conv1.weight, bn1.weight"):
-        sources.load(f"file:{tmp_path / 'net.safetensors'}", NOWHERE)
+        reference.load(f"file:{tmp_path / 'net.safetensors'}", NOWHERE)

@@ -31,12 +31,12 @@ from pathlib import Path
 from PIL import Image
 from resnet_demo.config import Home
 from resnet_demo.images.decode import decode
-from resnet_demo.models import sources
+from resnet_demo.models import reference
 
 photo, *names = sys.argv[1:]
 told = {}
 for name in names:
-    network = sources.load(f"timm:{name}", Home(Path("nowhere")))
+    network = reference.load(f"timm:{name}", Home(Path("nowhere")))
     images = network.normalise(network.crop(decode(Path(photo).read_bytes()))[None])
     plain = timm.create_model(name, pretrained=True).eval()
     data = timm.data.resolve_model_data_config(plain, use_test_size=True)
@@ -188,10 +188,10 @@ LOAD = """
 import sys
 from pathlib import Path
 from resnet_demo.config import Home, UserError
-from resnet_demo.models import sources
+from resnet_demo.models import reference
 for reference in sys.argv[1:]:
     try:
-        print(len(sources.load(reference, Home(Path("nowhere"))).classes))
+        print(len(reference.load(reference, Home(Path("nowhere"))).classes))
     except UserError as error:
         print(error)
 """

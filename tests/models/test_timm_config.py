@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from resnet_demo.config import Home, UserError
-from resnet_demo.models import sources
+from resnet_demo.models import reference
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (90, 70, 3)).astype(np.uint8)
 NOWHERE = Home(Path("nowhere"))
@@ -34,8 +34,8 @@ def saved(folder: Path, built_with: dict | None = None, /, **config: object) -> 
     return model
 
 
-def loaded(folder: Path) -> sources.Network:
-    return sources.load(f"file:{folder}", NOWHERE)
+def loaded(folder: Path) -> reference.Network:
+    return reference.load(f"file:{folder}", NOWHERE)
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,15 @@ import pytest
 import torch
 
 from resnet_demo.config import Home
-from resnet_demo.models import sources
+from resnet_demo.models import reference
+from resnet_demo.probe.anatomy import anatomy, walk
 from resnet_demo.probe.cam import cams, grad_cam, overlay
-from resnet_demo.probe.walk import anatomy, walk
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "plain20", "resnet50"])
 def test_against_the_formula_for_pooling_and_one_linear_layer(arch: str, home: Home) -> None:
     """There the mean gradient of a logit is the class's row of weights (over the area)."""
-    model = sources.load(f"scratch:{arch}", home).model
+    model = reference.load(f"scratch:{arch}", home).model
     images = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         maps = [x for name, x in model.walk(images) if name != "fc"][-1][0]
@@ -45,7 +45,7 @@ def test_against_the_package_grad_cam(arch: str, home: Home) -> None:
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    model = sources.load(f"scratch:{arch}", home).model
+    model = reference.load(f"scratch:{arch}", home).model
     images, target = torch.randn(1, 3, 96, 96), 7
     body = anatomy(model)
     steps = list(walk(body, images))

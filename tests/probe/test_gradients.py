@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from resnet_demo.models import build
+from resnet_demo.probe.anatomy import anatomy, walk
 from resnet_demo.probe.gradients import gradient_norms, input_gradients, receptive_field
-from resnet_demo.probe.walk import anatomy, walk
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from resnet_demo import files
 from resnet_demo.config import Home
-from resnet_demo.runs.crew import Crew
+from resnet_demo.runs.scheduler import Crew
 from resnet_demo.runs.store import Store
-from resnet_demo.training import checkpoint, engine
+from resnet_demo.training import checkpoint, loop
 
 
 def die() -> None:
@@ -39,9 +39,9 @@ def half_write(path: Path, write: object) -> None:
 
 def arm(point: str, count: int) -> None:
     if point == "step":
-        kill_at_call(engine.Training, "train_step", count)
+        kill_at_call(loop.Training, "train_step", count)
     elif point == "validation":
-        kill_at_call(engine.Training, "validate_batch", count)
+        kill_at_call(loop.Training, "validate_batch", count)
     elif point == "rows":
         kill_at_call(Store, "add_metrics", count)
     elif point == "rename":

@@ -7,12 +7,12 @@ import time
 import pytest
 
 from resnet_demo.config import Home, TrainConfig, UserError
-from resnet_demo.lab import labs
+from resnet_demo.lab import store as labs
 from resnet_demo.runs import control
-from resnet_demo.runs.crew import train_here
+from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
-from resnet_demo.ui.feed import Feed
-from resnet_demo.ui.live import Live
+from resnet_demo.ui.polling import Feed
+from resnet_demo.ui.train.panel import Live
 from tests.conftest import wait_until
 
 

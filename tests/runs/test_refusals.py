@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from resnet_demo.config import Home, TrainConfig, UserError
-from resnet_demo.lab import labs
+from resnet_demo.lab import store as labs
 from resnet_demo.runs import control
-from resnet_demo.runs.crew import train_here
+from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
 from tests.conftest import draw_folder
 from tests.runs.test_worker import start_process, step_of

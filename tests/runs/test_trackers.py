@@ -10,7 +10,7 @@ import pytest
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
-from resnet_demo.runs.crew import train_here
+from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.trackers import Tracker
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from resnet_demo.config import Home, TrainConfig, UserError
 from resnet_demo.runs import control
-from resnet_demo.runs.crew import train_here
 from resnet_demo.runs.locks import is_held
+from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
 from resnet_demo.runs.worker import Worker
 from tests.conftest import ROOT, draw_folder, wait_until
@@ -206,16 +206,16 @@ def test_a_run_that_diverges_late_goes_back_to_its_last_finite_epoch(home: Home,
 
 
 def test_weights_and_report_stay_after_the_end(home: Home, config: TrainConfig) -> None:
-    from resnet_demo.models import sources
+    from resnet_demo.models import reference
 
     run = control.new_run(home, config)
     train_here(home, run)
     names = sorted(path.name for path in (home.runs / run / "weights").iterdir())
     assert names == ["best.safetensors", "epoch-001.safetensors", "epoch-002.safetensors",
                      "epoch-003.safetensors", "last.safetensors"]  # fmt: skip
-    network = sources.load(f"run:{run}@last", home)
+    network = reference.load(f"run:{run}@last", home)
     assert network.classes == ("blue", "green", "red") and network.px == 16
-    assert sources.load(f"run:{run}@2", home).about["epoch"] == "2"
+    assert reference.load(f"run:{run}@2", home).about["epoch"] == "2"
     report = json.loads((home.runs / run / "report.json").read_text())
     with Store(control.run_dir(home, run)) as store:
         assert report["top1"] == pytest.approx(store.last("top1"))

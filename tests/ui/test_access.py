@@ -24,7 +24,7 @@ from resnet_demo.ui.access import (
     may_steer,
     require_steering,
 )
-from resnet_demo.ui.live import Live
+from resnet_demo.ui.train.panel import Live
 
 
 def visitor(name: str | None = None) -> SimpleNamespace:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from resnet_demo.config import Home, UserError
 from resnet_demo.ui.access import check_model
-from resnet_demo.ui.classify_tab import csv_text
+from resnet_demo.ui.classify.tab import csv_text
 from resnet_demo.ui.upload import Upload
 from tests.classify.test_predictor import saved
 from tests.conftest import draw_folder
@@ -89,7 +89,7 @@ def test_a_spreadsheet_runs_nothing_of_ours() -> None:
 def test_more_than_the_most_pictures_are_told_one_by_one(
     home: Home, pictures: Path, tmp_path: Path
 ) -> None:
-    from resnet_demo.ui.classifier import MOST_PICTURES, Classifier
+    from resnet_demo.ui.serving import MOST_PICTURES, Classifier
 
     good = next((pictures / "val" / "red").glob("*.png"))
     model = f"file:{saved(tmp_path / 'net.safetensors')}"
@@ -99,6 +99,6 @@ def test_more_than_the_most_pictures_are_told_one_by_one(
 
 
 def test_a_home_without_runs_offers_what_ships(home: Home) -> None:
-    from resnet_demo.ui.classifier import Classifier
+    from resnet_demo.ui.serving import Classifier
 
     assert Classifier(home).models()[0] == "bundled"

@@ -5,7 +5,8 @@ import pytest
 
 from resnet_demo.config import Home
 from resnet_demo.runs import control
-from resnet_demo.ui import page, train_tab
+from resnet_demo.ui import page
+from resnet_demo.ui.train import tab
 from tests.conftest import small, wait_until
 
 
@@ -33,7 +34,7 @@ def form(home: Home):
     import gradio as gr
 
     with gr.Blocks():
-        form = train_tab.Form()
+        form = tab.Form()
         form.lay_out()
         return form
 
@@ -47,7 +48,7 @@ def values(form, **changes: object) -> dict:
 def test_the_form_starts_as_the_coffee_preset(form) -> None:
     config = form.config(values(form))
     assert (config.arch, config.px, config.budget_seconds) == ("resnet18", 128, 480)
-    assert config.epochs == train_tab.PRESETS["coffee"]["epochs"]
+    assert config.epochs == tab.PRESETS["coffee"]["epochs"]
 
 
 def test_the_shortcut_switch_writes_the_architecture(form) -> None:
@@ -61,7 +62,7 @@ def test_an_empty_field_is_named(form) -> None:
 
 def test_the_preview_shows_every_class(form, pictures, home: Home) -> None:
     config = form.config(values(form, data=f"folder:{pictures}", px=16, start_px=16, batch_size=8))
-    shown = train_tab.tiles(config, home)
+    shown = tab.tiles(config, home)
     assert shown.count("<figure>") == 3 and "4 pictures of green" in shown
     assert "36 to train, 12 to validate" in shown
 
@@ -73,11 +74,11 @@ def test_names_of_classes_are_never_read_as_html(form, tmp_path, home: Home) -> 
     for split in ("train", "val"):
         (data / split / "red").rename(data / split / "<img src=x onerror=alert(1)>")
     config = form.config(values(form, data=f"folder:{data}", px=16, start_px=16))
-    assert "<img src=x" not in train_tab.tiles(config, home)
+    assert "<img src=x" not in tab.tiles(config, home)
 
 
 def test_the_table_of_networks_counts_like_the_paper() -> None:
-    table = train_tab.networks_table(18, True)
+    table = tab.networks_table(18, True)
     assert "11,689,512" in table and "layer4" in table
 
 

@@ -1,0 +1,1 @@
+"""Every figure, drawn in Python and in one style; scripts only stream points into them."""

@@ -1,0 +1,289 @@
+"""The command line: one sub-command, one short function.
+
+    python -m resnet_demo train --data imagenette --preset coffee
+    python -m resnet_demo runs
+
+`--json` puts one JSON object on the last line of standard output and nothing else there.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, fields
+
+from resnet_demo.cli.lab import add_lab_options, lab
+from resnet_demo.cli.models import (
+    add_convert_options,
+    classify,
+    compare,
+    convert,
+    evaluate,
+    inspect,
+    lesion,
+)
+from resnet_demo.cli.output import Answer, run_sentence, say
+from resnet_demo.cli.progress import ProgressBars
+from resnet_demo.config import Home, TrainConfig, UserError, preset
+from resnet_demo.files import plain
+from resnet_demo.runs import control
+
+INTERRUPTED, BROKEN_PIPE = 130, 141
+
+
+def train(args: argparse.Namespace) -> Answer:
+    """train in this process; the run is listed before any other work is done"""
+    home = Home.find(args.home)
+    run = control.new_run(home, control.ready(config_from(args), home), args.save_every)
+    say(args, f"Run {run}: watch it with `python app.py`, or `python -m resnet_demo show {run}`.")
+    return work(args, home, run)
+
+
+def resume(args: argparse.Namespace) -> Answer:
+    """go on with a run, here; a run that is paused elsewhere goes on there"""
+    home = Home.find(args.home)
+    if control.read_run(home, args.run).state == "paused":
+        say(args, control.send(home, args.run, "resume"))
+        return summary(home, args.run)
+    if args.data:
+        control.move_data(home, args.run, args.data)
+    return work(args, home, args.run)
+
+
+def work(args: argparse.Namespace, home: Home, run: str) -> Answer:
+    from resnet_demo.runs.scheduler import Crew
+    from resnet_demo.runs.worker import log_to
+
+    handler = log_to(control.run_dir(home, run))
+    crew = Crew(home, [run])
+    with ProgressBars() as bars:
+        crew.workers[0].context.report_progress = bars.show
+        state = crew.work()[run]
+    logging.getLogger("resnet_demo").removeHandler(handler)
+    if state == "cancelled":
+        return {"run": run, "state": state}
+    if crew.signalled == "interrupt":
+        say(args, f"Run {run} is kept; go on with `python -m resnet_demo resume {run}`.")
+        raise SystemExit(INTERRUPTED)
+    answer = summary(home, run)
+    say(args, run_sentence(answer))
+    return answer
+
+
+def show(args: argparse.Namespace) -> Answer:
+    """what a run did, or is doing"""
+    answer = summary(Home.find(args.home), args.run)
+    say(args, run_sentence(answer))
+    return answer
+
+
+def runs(args: argparse.Namespace) -> Answer:
+    """all runs, newest first"""
+    rows = list(control.list_runs(Home.find(args.home)))
+    if not rows:
+        say(args, "No runs yet. Start one: python -m resnet_demo train --data shapes")
+    for row in rows:
+        top1 = "" if row.top1 is None else f"top-1 {row.top1:5.1f} %"
+        say(
+            args,
+            f"{row.run}  {row.state:11}  {row.arch:9}  {row.data[-30:]:30}  "
+            f"epoch {row.epoch}/{row.epochs}  {top1}  {row.message}",
+        )
+    return {"runs": [asdict(row) for row in rows]}
+
+
+def steer(args: argparse.Namespace) -> Answer:
+    """leave a command for the run's process and wait for its answer"""
+    home = Home.find(args.home)
+    text = (
+        control.cancel(home, args.run)
+        if args.command == "cancel"
+        else control.send(home, args.run, args.command)
+    )
+    say(args, text)
+    return {"run": args.run, "answer": text}
+
+
+def delete(args: argparse.Namespace) -> Answer:
+    """remove a run that is not at work"""
+    text = control.delete(Home.find(args.home), args.run)
+    say(args, text)
+    return {"run": args.run, "answer": text}
+
+
+def set_(args: argparse.Namespace) -> Answer:
+    """change the learning rate or the number of epochs of a run, also while it is on"""
+    asked = [f"{name}={getattr(args, name)}" for name in ("lr", "epochs") if getattr(args, name)]
+    if not asked:
+        raise UserError("Nothing to set. Give --lr X or --epochs N.")
+    home = Home.find(args.home)
+    answers = [control.send(home, args.run, "set", setting) for setting in asked]
+    for text in answers:
+        say(args, text)
+    return {"run": args.run, "answer": " ".join(answers)}
+
+
+def estimate(args: argparse.Namespace) -> Answer:
+    """how long a run would take here"""
+    from resnet_demo.training.preflight import estimate as measure
+
+    return before_start(args, measure)
+
+
+def find_lr(args: argparse.Namespace) -> Answer:
+    """try learning rates for some seconds and suggest one"""
+    from resnet_demo.training.preflight import find_lr as sweep
+
+    return before_start(args, sweep)
+
+
+def before_start(args: argparse.Namespace, measure: Callable) -> Answer:
+    home = Home.find(args.home)
+    home.make()
+    with ProgressBars() as bars:
+        answer = bars.follow(measure(config_from(args), home))
+    say(args, answer["sentence"])
+    return answer
+
+
+# --- shared by the commands ------------------------------------------------------------------
+
+
+def summary(home: Home, run: str) -> Answer:
+    """The JSON of train, resume and show."""
+    from resnet_demo.runs.store import Store
+
+    row = control.read_run(home, run)
+    with Store(control.run_dir(home, run)) as store:
+        last = {name: store.last(name) for name in ("train_loss", "val_loss", "train_error")}
+        rates = [value for _, value in store.metrics(["images_per_s"])["images_per_s"]]
+    report = control.run_dir(home, run) / "report.json"
+    digest = json.loads(report.read_text()).get("sha256") if report.is_file() else None
+    return {
+        "run": run,
+        "state": row.state,
+        "arch": row.arch,
+        "data": row.data,
+        "epochs": row.epochs,
+        "epoch": row.epoch,
+        "steps": row.steps,
+        "step": row.step,
+        "top1": row.top1,
+        "best_top1": row.best_top1,
+        **last,
+        "seconds": row.seconds,
+        "images_per_s": sum(rates) / len(rates) if rates else None,
+        "params": row.params,
+        "weights_sha256": digest,
+        "message": row.message,
+    }
+
+
+def config_from(args: argparse.Namespace) -> TrainConfig:
+    """Defaults, then the preset, then what was typed."""
+    typed = {f.name: getattr(args, f.name) for f in fields(TrainConfig)}
+    chosen = preset(args.preset) if args.preset else {}
+    config = {**chosen, **{name: value for name, value in typed.items() if value is not None}}
+    if "px" in config and "start_px" not in typed_names(typed):
+        config["start_px"] = min(config.get("start_px", TrainConfig.start_px), config["px"])
+    return TrainConfig(**config)
+
+
+def typed_names(typed: dict[str, object]) -> set[str]:
+    return {name for name, value in typed.items() if value is not None}
+
+
+# --- arguments ---------------------------------------------------------------------------------
+
+
+def add_train_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--preset", help="minute, coffee or lunch: what fits that time")
+    for f in fields(TrainConfig):
+        option = "--" + f.name.replace("_", "-")
+        if f.type is bool:
+            parser.add_argument(option, action=argparse.BooleanOptionalAction, default=None)
+        else:
+            parser.add_argument(option, type=f.type, help=f"default {f.default}")
+
+
+def add_sample_options(parser: argparse.ArgumentParser, n: int) -> None:
+    parser.add_argument(
+        "--data", default="imagenette", help="DATA whose validation pictures to use"
+    )
+    parser.add_argument("--n", type=int, default=n, help=f"how many of them; default {n}")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m resnet_demo", description=__doc__.split("\n")[0])
+    commands = top.add_subparsers(dest="command", required=True)
+
+    def command(name: str, function: Callable, *positional: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=function.__doc__)
+        for argument in positional:
+            sub.add_argument(argument)
+        sub.add_argument("--home", help="folder of runs, caches and downloads")
+        sub.add_argument("--json", action="store_true", help="one JSON object on standard output")
+        sub.set_defaults(function=function)
+        return sub
+
+    sub = command("train", train)
+    add_train_options(sub)
+    sub.add_argument("--save-every", type=float, default=30.0, help="seconds between checkpoints")
+    command("runs", runs)
+    command("show", show, "run")
+    sub = command("resume", resume, "run")
+    sub.add_argument("--data", help="where its pictures lie now, when they were moved")
+    for name in ("pause", "stop", "cancel"):
+        command(name, steer, "run")
+    command("delete", delete, "run")
+    sub = command("set", set_, "run")
+    sub.add_argument("--lr")
+    sub.add_argument("--epochs")
+    sub = command("evaluate", evaluate, "model")
+    sub.add_argument("--data", default="imagenette")
+    sub.add_argument("--split", choices=("val", "clean"), default="val")
+    sub = command("classify", classify, "model")
+    sub.add_argument("images", nargs="+", metavar="image")
+    sub.add_argument("--top", type=int, default=5, help="how many classes to name")
+    sub = command("inspect", inspect, "model", "image")
+    sub.add_argument("--target", help="class by name or index; the most probable when not given")
+    sub.add_argument("--out", metavar="DIR", help="write maps, heat maps and numbers there")
+    add_convert_options(command("convert", convert, "file"))
+    sub = command("lesion", lesion, "model")
+    sub.add_argument("--blocks", default="", help="these, each alone and all together")
+    sub.add_argument("--unplug", default="", help="blocks whose shortcut is cut instead")
+    add_sample_options(sub, 500)
+    add_sample_options(command("compare", compare, "model", "other"), 64)
+    add_lab_options(command("lab", lab))
+    add_train_options(command("estimate", estimate))
+    add_train_options(command("find-lr", find_lr))
+    return top
+
+
+def main() -> int:
+    args = parser().parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    package_log = logging.getLogger("resnet_demo")
+    package_log.setLevel(logging.INFO)
+    package_log.propagate = not args.json
+    for stream in (sys.stdout, sys.stderr):  # names that a terminal cannot show are spelled out
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        answer = args.function(args)
+        if args.json:
+            print(json.dumps(plain(answer)), flush=True)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""The sub-commands that use a network: measure it, let it classify, look into it."""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from resnet_demo.cli.output import (
+    Answer,
+    accuracy_lines,
+    block_lines,
+    lesion_lines,
+    picture_sentence,
+    say,
+)
+from resnet_demo.cli.progress import ProgressBars
+from resnet_demo.config import Home
+
+
+def evaluate(args: argparse.Namespace) -> Answer:
+    """accuracy of a network on validation pictures, with its interval"""
+    from resnet_demo.evaluate.evaluation import evaluate as measure
+
+    home = Home.find(args.home)
+    home.make()
+    with ProgressBars() as bars:
+        answer = bars.follow(measure(args.model, args.data, home, args.split))
+    for line in accuracy_lines(answer):
+        say(args, line)
+    return answer
+
+
+def classify(args: argparse.Namespace) -> Answer:
+    """what a network sees in pictures"""
+    from resnet_demo import device
+    from resnet_demo.classify.prediction import classify as measure
+    from resnet_demo.classify.predictor import Predictor
+    from resnet_demo.images.decoder import Decoders
+    from resnet_demo.models import reference
+
+    device.prepare()
+    predictor = Predictor(reference.load(args.model, Home.find(args.home)))
+    decode = Decoders().decode
+    pictures = [(name, partial(decode, Path(name))) for name in args.images]
+    rows, bars = [], ProgressBars()
+    with bars:
+        for row in measure(predictor, pictures, args.top):
+            rows.append(row)
+            bars.show("Classifying", len(rows), len(pictures))
+            say(args, picture_sentence(row))
+    answer = {"model": args.model, "images": rows}
+    judged = [row["unlike"] for row in rows if row.get("unlike") is not None]
+    if judged:
+        answer["unlike_share"] = 100 * sum(judged) / len(judged)
+        say(args, f"{answer['unlike_share']:.1f} % of {len(judged)} pictures are unlike all "
+            f"{len(predictor.network.classes)} classes.")  # fmt: skip
+    return answer
+
+
+def convert(args: argparse.Namespace) -> Answer:
+    """published weights (.pth, .pt, .safetensors) as a file that `file:` opens"""
+    from resnet_demo.models.convert import convert as make
+
+    classes = tuple(filter(None, args.classes.split(",")))
+    source, out = Path(args.file), Path(args.out)
+    answer = make(source, out, args.arch, classes, args.px, args.mean, args.std)
+    say(
+        args,
+        f"{answer['model']}: {answer['arch']}, {answer['classes']} classes, {answer['px']} px.",
+    )
+    return answer
+
+
+def inspect(args: argparse.Namespace) -> Answer:
+    """what goes on inside a network, block by block, for one picture"""
+    from resnet_demo import device
+    from resnet_demo.classify.predictor import Predictor
+    from resnet_demo.images.decoder import Decoders
+    from resnet_demo.models import reference
+    from resnet_demo.probe.export import write_inspection
+    from resnet_demo.probe.inspection import inspect as measure
+
+    device.prepare()
+    network = reference.load(args.model, Home.find(args.home))
+    predict = Predictor(network).logits
+    found = measure(network, Decoders().decode(Path(args.image)), args.target, predict)
+    answer = {"model": args.model, "image": args.image, **found.record}
+    for line in block_lines(answer):
+        say(args, line)
+    if args.out:
+        write_inspection(Path(args.out), found, network, answer)
+        say(args, f"Maps, heat maps and numbers are in {args.out}.")
+    return answer
+
+
+def lesion(args: argparse.Namespace) -> Answer:
+    """accuracy with blocks switched off, one at a time"""
+    from resnet_demo import device
+    from resnet_demo.evaluate.lesion import lesion as measure
+    from resnet_demo.models import reference
+
+    home = Home.find(args.home)
+    home.make()
+    device.prepare()
+    network = reference.load(args.model, home)
+    off, unplugged = names_in(args.blocks), names_in(args.unplug)
+    with ProgressBars() as bars:
+        work = measure(network, args.model, args.data, home, args.n, off, unplugged)
+        answer = bars.follow(work)
+    for line in lesion_lines(answer):
+        say(args, line)
+    return answer
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """From "layer1.1,layer2.0"."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def compare(args: argparse.Namespace) -> Answer:
+    """how alike the blocks of two networks are (linear CKA)"""
+    from resnet_demo import device
+    from resnet_demo.evaluate.cka import compare as measure
+    from resnet_demo.models import reference
+
+    home = Home.find(args.home)
+    home.make()
+    device.prepare()
+    pair = [(model, reference.load(model, home)) for model in (args.model, args.other)]
+    with ProgressBars() as bars:
+        answer = bars.follow(measure(*pair, args.data, home, args.n))
+    say(args, " " * 10 + " ".join(f"{name:>9}" for name in answer["columns"]))
+    for name, row in zip(answer["rows"], answer["cka"]):
+        say(args, f"{name:10}" + " ".join(f"{value:9.2f}" for value in row))
+    return answer
+
+
+def add_convert_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--arch", required=True, help="which network it is, as resnet20")
+    parser.add_argument("--out", required=True, metavar="NEW", help="the file to write")
+    parser.add_argument("--classes", default="", help="names in the order of the logits: a,b,c")
+    parser.add_argument("--px", type=int, default=0, help="side; 32 for CIFAR's depths, else 224")
+    parser.add_argument("--mean", default="", help="of pixels in 0..1, as 0.49,0.48,0.45")
+    parser.add_argument("--std", default="", help="likewise; both are ImageNet's when not given")

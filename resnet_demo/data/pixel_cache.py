@@ -1,0 +1,165 @@
+"""Pictures decoded once into a uint8 memory-mapped file that all runs share.
+
+The file's name is a hash of the pictures' fingerprint and the side, so a changed folder makes a
+new file. It is written under another name and renamed when complete: a build that is killed
+leaves nothing that could be taken for a cache.
+"""
+
+import hashlib
+import os
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.data.dataset import Pictures, Split
+from resnet_demo.files import read_json, write_json
+from resnet_demo.images.decode import square
+from resnet_demo.progress import Progress
+
+CROP_MARGIN = 1.25
+CHUNK = 64  # pictures decoded between two reports
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A split, ready for training: every picture square, aspect ratio kept, centre kept."""
+
+    images: np.ndarray  # uint8 (N, px, px, 3), memory-mapped
+    labels: np.ndarray  # int64 (N,)
+    names: tuple[str, ...]
+    broken: tuple[str, ...]  # "name: reason" of pictures left out
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def load_pixels(
+    pictures: Pictures, config: TrainConfig, home: Home
+) -> Generator[Progress, None, tuple[Pixels, Pixels]]:
+    """Both splits for a run; training pictures are kept larger than crops resized from them."""
+    side = config.px if config.crop == "pad" else round(config.px * CROP_MARGIN)
+    train = yield from cached_pixels(pictures.train, side, home.caches)
+    val = yield from cached_pixels(pictures.val, config.val_px, home.caches)
+    for split, pixels in ((pictures.train, train), (pictures.val, val)):
+        check_no_class_is_lost(pictures.classes, split, pixels)
+    return train, val
+
+
+def check_no_class_is_lost(classes: tuple[str, ...], split: Split, pixels: Pixels) -> None:
+    lost = sorted(set(split.labels) - set(pixels.labels.tolist()))
+    if lost:
+        names = ", ".join(classes[label] for label in lost[:3])
+        reason = next(text for text in pixels.broken)
+        raise UserError(
+            f"No picture of class {names} can be read (e.g. {reason}). Mend them, or take the "
+            f"class's folder away."
+        )
+
+
+def cached_pixels(split: Split, px: int, caches: Path) -> Generator[Progress, None, Pixels]:
+    """Yield while decoding, return the Pixels; nothing is yielded from a cache hit.
+
+    Raises UserError when no picture can be read or the disk is full.
+    """
+    key = hashlib.sha256(f"{split.fingerprint} {px}".encode()).hexdigest()[:24]
+    array_path, notes_path = caches / f"{key}.npy", caches / f"{key}.json"
+    if not is_whole(array_path, notes_path):
+        try:
+            yield from build(split, px, array_path, notes_path)
+        except OSError as error:
+            raise UserError(
+                f"Cannot write the picture cache in {caches} ({error.strerror}). "
+                f"It needs {len(split) * px * px * 3 / 1e6:.0f} MB; make room or choose "
+                f"another --home."
+            ) from error
+    return open_cache(split, array_path, notes_path)
+
+
+def is_whole(array_path: Path, notes_path: Path) -> bool:
+    """Whether the cache is there and what its builder wrote: its size always, its digest when the
+    file was touched since."""
+    notes = read_json(notes_path)
+    try:
+        stat = array_path.stat()
+    except OSError:
+        return False
+    if notes is None or "sha256" not in notes or notes.get("bytes") != stat.st_size:
+        return False
+    return notes.get("mtime_ns") == stat.st_mtime_ns or notes["sha256"] == digest(array_path)
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_cache(split: Split, array_path: Path, notes_path: Path) -> Pixels:
+    notes = read_json(notes_path) or {}
+    broken = {int(index): reason for index, reason in notes["broken"].items()}
+    kept = [index for index in range(len(split)) if index not in broken]
+    return Pixels(
+        images=np.load(array_path, mmap_mode="r"),
+        labels=np.array([split.labels[index] for index in kept], dtype=np.int64),
+        names=tuple(split.names[index] for index in kept),
+        broken=tuple(f"{split.names[index]}: {reason}" for index, reason in broken.items()),
+    )
+
+
+def build(
+    split: Split, px: int, array_path: Path, notes_path: Path
+) -> Generator[Progress, None, None]:
+    """Decode on all cores (Pillow releases the interpreter lock)."""
+    partial = array_path.with_suffix(f".{os.getpid()}.partial")
+    remove_left_overs(array_path)
+    broken: dict[int, str] = {}
+    try:
+        with partial.open("wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
+            write_header(file, len(split), px)
+            for start in range(0, len(split), CHUNK):
+                chunk = range(start, min(start + CHUNK, len(split)))
+                for index, result in zip(chunk, pool.map(lambda i: read(split, i, px), chunk)):
+                    if isinstance(result, str):
+                        broken[index] = result
+                    else:
+                        file.write(result.tobytes())
+                yield "Decoding", chunk.stop, len(split)
+            write_header(file, len(split) - len(broken), px)
+            file.flush()
+            os.fsync(file.fileno())
+        if len(broken) == len(split):
+            raise UserError(f"None of the {len(split)} pictures can be read: {broken[0]}")
+        stat = partial.stat()
+        notes = {"broken": broken, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+        notes["sha256"] = digest(partial)
+        partial.replace(array_path)
+        write_json(notes_path, notes)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def remove_left_overs(array_path: Path) -> None:
+    """Of builders that were killed; another process may be building the same cache now."""
+    for left_over in array_path.parent.glob(f"{array_path.stem}.*.partial"):
+        try:
+            os.kill(int(left_over.suffixes[-2][1:]), 0)
+        except ProcessLookupError:
+            left_over.unlink(missing_ok=True)
+
+
+def write_header(file, count: int, px: int) -> None:
+    """NumPy's .npy header: always of the same length, so the count can be mended at the end."""
+    file.seek(0)
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, px, px, 3)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def read(split: Split, index: int, px: int) -> np.ndarray | str:
+    """The square picture, or why it cannot be read."""
+    try:
+        return square(split.read(index), px)
+    except UserError as error:
+        return str(error)

@@ -1,0 +1,41 @@
+"""Train a lab, then measure and report: one process holds all runs and advances them in equal
+steps."""
+
+import logging
+from collections.abc import Callable
+
+from resnet_demo.config import Home
+from resnet_demo.files import write_json
+from resnet_demo.lab.block_statistics import measure_blocks
+from resnet_demo.lab.degradation import record
+from resnet_demo.lab.store import Lab, unfinished
+from resnet_demo.progress import ReportProgress, finish
+from resnet_demo.runs.scheduler import Crew
+from resnet_demo.runs.worker import log_to
+
+
+def race(home: Home, lab: Lab, report: ReportProgress, write_page: Callable[[], None]) -> None:
+    """Go on with what has not finished; measure and report while nobody else may train.
+
+    write_page: makes report.html of what is then known. Raises KeyboardInterrupt when interrupted,
+    with all kept; UserError when every run failed.
+    """
+
+    def measure_and_report() -> None:
+        finish(measure_blocks(home, lab), report)
+        write_json(home.labs / lab.lab / "report.json", record(home, lab))
+        write_page()
+
+    runs = unfinished(home, lab)
+    if not runs:
+        return measure_and_report()
+    handler = log_to(home.labs / lab.lab)
+    crew = Crew(home, runs)
+    for worker in crew.workers:
+        worker.context.report_progress = report
+    try:
+        crew.work(then=measure_and_report)
+    finally:
+        logging.getLogger("resnet_demo").removeHandler(handler)
+    if crew.signalled:
+        raise KeyboardInterrupt

@@ -1,0 +1,189 @@
+"""Labs on disk: `labs/<id>/lab.json` names the runs; everything else is read from these.
+
+Imports no torch: the page starts and lists labs here.
+"""
+
+import re
+import shutil
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from resnet_demo.config import Home, TrainConfig, UserError, depth_of
+from resnet_demo.data.sources import checked
+from resnet_demo.files import read_json, write_json
+from resnet_demo.runs import control, measurements
+from resnet_demo.runs.control import Run
+from resnet_demo.runs.locks import is_held
+
+STEERING = ("pause", "resume", "stop", "delete")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What was begun; how it stands is in its runs."""
+
+    lab: str
+    protocol: str
+    data: str
+    created: float
+    runs: tuple[str, ...]
+
+
+def create(home: Home, protocol: str, configs: list[TrainConfig]) -> Lab:
+    """A lab with all its runs queued, or nothing. Raises UserError when the home cannot be
+    written to, or the pictures cannot be trained on."""
+    data = checked(configs[0], home).data
+    configs = [replace(config, data=data) for config in configs]
+    home.make()
+    folder, runs = new_folder(home), []
+    try:
+        for config in configs:
+            runs.append(control.new_run(home, config))
+        lab = Lab(folder.name, protocol, configs[0].data, time.time(), tuple(runs))
+        write_json(folder / "lab.json", asdict(lab))
+    except (OSError, UserError) as error:
+        for run in runs:
+            control.delete(home, run)
+        shutil.rmtree(folder, ignore_errors=True)
+        raise UserError(f"Cannot write a lab to {home.path} ({error}). Make room there.") from None
+    return lab
+
+
+def new_folder(home: Home) -> Path:
+    number = max((int(p.name) for p in home.labs.iterdir() if p.name.isdecimal()), default=0) + 1
+    while True:
+        try:
+            (home.labs / f"{number:04d}").mkdir()
+            return home.labs / f"{number:04d}"
+        except FileExistsError:  # another start took the number
+            number += 1
+
+
+def open_lab(home: Home, name: str) -> Lab:
+    """Raises UserError for a name that is none."""
+    path = home.labs / name / "lab.json"
+    if not re.fullmatch(r"\d{4,9}", name) or not path.is_file():
+        known = ", ".join(lab_names(home)[:5]) or "none yet"
+        raise UserError(f"There is no lab '{name}' here. Labs: {known}.")
+    values = read_json(path) or {}
+    try:
+        lab = Lab(**values | {"lab": name, "runs": tuple(map(str, values["runs"]))})
+        sound = (type(lab.protocol), type(lab.data), type(lab.created)) == (str, str, float)
+    except (KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise UserError(f"The file of lab {name} is damaged: put its lab.json back, or remove it.")
+    return lab
+
+
+def lab_names(home: Home) -> list[str]:
+    """Newest first."""
+    return sorted((path.parent.name for path in home.labs.glob("*/lab.json")), reverse=True)
+
+
+def runs_of(home: Home, lab: Lab) -> list[Run]:
+    """Those that were not deleted and can be read."""
+    found = []
+    for run in here(home, lab):
+        with suppress(UserError, sqlite3.Error):  # the Train tab lists it with its reason
+            found.append(control.read_run(home, run))
+    return found
+
+
+def here(home: Home, lab: Lab) -> list[str]:
+    names = set(control.run_names(home))
+    return [run for run in lab.runs if run in names]
+
+
+def unfinished(home: Home, lab: Lab) -> list[str]:
+    return [run.run for run in runs_of(home, lab) if run.state != "finished"]
+
+
+def unmeasured(home: Home, lab: Lab) -> list[str]:
+    """Finished runs whose blocks have not been measured."""
+    finished = [run.run for run in runs_of(home, lab) if run.state == "finished"]
+    return [run for run in finished if measurements.read(home, run, measurements.BLOCKS) is None]
+
+
+def state_of(runs: list[Run]) -> str:
+    """Of a lab: that of its runs which says most about what comes next."""
+    states = {run.state for run in runs}
+    for state in ("running", "stopping", "queued", "paused", "interrupted", "stopped", "failed"):
+        if state in states:
+            return state
+    return "finished" if states else "deleted"
+
+
+def start(home: Home, protocol: str, configs: list[TrainConfig]) -> Lab:
+    """Queue a lab and wake its worker."""
+    lab = create(home, protocol, configs)
+    wake(home, lab)
+    return lab
+
+
+def wake(home: Home, lab: Lab) -> None:
+    words = ("lab", "degradation", "--lab", lab.lab)
+    control.spawn(home, home.labs / lab.lab / "log.txt", *words)
+
+
+def steer(home: Home, name: str, command: str) -> str:
+    """One command for all runs of a lab; says what was done. Raises UserError when it cannot be."""
+    lab = open_lab(home, name)
+    if command not in STEERING:
+        raise UserError(f"A lab can {', '.join(STEERING)}. Got '{command}'.")
+    if command == "delete":
+        return delete(home, lab)
+    told = tell_all(home, lab, command)
+    if told:
+        return f"{len(told)} runs: {told[0]}"
+    if command != "resume":
+        raise UserError(f"No run of lab {name} is at work: there is nothing to {command}.")
+    check_at_rest(home, lab)
+    waiting = unfinished(home, lab)
+    if not waiting and not unmeasured(home, lab):
+        raise UserError(f"All runs of lab {name} have finished; there is nothing to resume.")
+    for run in waiting:
+        control.line_up(home, run)
+    wake(home, lab)
+    return f"Lab {name} is going on from the last checkpoints of its runs."
+
+
+def tell_all(home: Home, lab: Lab, command: str) -> list[str]:
+    """The answers of the runs that are at work and can obey, asked all at once."""
+    wanted = {"pause": ("running",), "resume": ("paused",)}.get(command, control.UNDER_WAY)
+    runs = [run.run for run in runs_of(home, lab) if run.state in wanted]
+    alive = [run for run in runs if is_held(home.runs / run / "lock")]
+    with ThreadPoolExecutor(max_workers=len(alive) + 1) as pool:
+        return list(pool.map(lambda run: control.send(home, run, command), alive))
+
+
+def check_at_rest(home: Home, lab: Lab) -> None:
+    for run in here(home, lab):
+        if is_held(home.runs / run / "lock"):
+            raise UserError(f"Run {run} of lab {lab.lab} is at work. Stop the lab first.")
+
+
+def delete(home: Home, lab: Lab) -> str:
+    """The lab and its runs; none is deleted while one is at work."""
+    check_at_rest(home, lab)
+    runs = here(home, lab)
+    for run in runs:
+        control.delete(home, run)
+    shutil.rmtree(home.labs / lab.lab)
+    return f"Lab {lab.lab} and its {len(runs)} runs were deleted."
+
+
+def deepest_pair(home: Home, lab: Lab) -> list[str]:
+    """The finished runs with the most layers, of the first seed: plain, then residual."""
+    runs = [run for run in runs_of(home, lab) if run.state == "finished"]
+    found = []
+    for kind in ("plain", "resnet"):
+        mine = [run for run in runs if run.arch.startswith(kind)]
+        found += sorted(mine, key=lambda run: (-depth_of(run.arch), run.seed))[:1]
+    if not found:
+        raise UserError(f"No run of lab {lab.lab} has finished yet. Wait for it, or resume it.")
+    return [run.run for run in found]

@@ -1,0 +1,40 @@
+"""An inspection as files: numbers, feature maps, heat maps, filters; nothing is lossy."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from resnet_demo.config import UserError
+from resnet_demo.models.network import Network
+from resnet_demo.probe.anatomy import anatomy
+from resnet_demo.probe.cam import overlay
+from resnet_demo.probe.feature_maps import columns_for, filters, grey, sheet
+from resnet_demo.probe.inspection import Inspection
+
+
+def write_inspection(
+    folder: Path, found: Inspection, network: Network, record: dict[str, object]
+) -> None:
+    """inspect.json, maps.npz (block name -> float32 (C, h, w)), and a PNG a block of its maps
+    (each channel on its own scale) and of its Grad-CAM. Raises UserError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "inspect.json").write_text(json.dumps(record))
+        np.savez_compressed(folder / "maps.npz", **found.maps)
+        for name, picture in pictures(found, network).items():
+            Image.fromarray(picture).save(folder / f"{name}.png")
+    except OSError as error:
+        raise UserError(
+            f"Cannot write to {folder} ({error.strerror}). Give another --out."
+        ) from None
+
+
+def pictures(found: Inspection, network: Network) -> dict[str, np.ndarray]:
+    first = filters(anatomy(network.model).first)
+    made = {"seen": found.seen, "filters": sheet(first, columns_for(len(first)))}
+    for name, maps in found.maps.items():
+        made[f"{name}-maps"] = sheet(grey(maps, shared=False), columns_for(len(maps)))
+        made[f"{name}-cam"] = overlay(found.seen, found.cams[name])
+    return made

@@ -1,0 +1,40 @@
+"""What a run's parts share while it trains: where it is, what it was told, and whom it tells."""
+
+import logging
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.progress import Progress, ReportProgress, be_silent
+from resnet_demo.runs.store import Store
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+
+@dataclass
+class RunContext:
+    home: Home
+    run: str
+    folder: Path
+    store: Store
+    config: TrainConfig
+    report_progress: ReportProgress = be_silent
+
+    def say(self, kind: str, text: str) -> None:
+        """An event at the step that the store has, and a line of the log."""
+        self.store.add_event(self.store.fact("step", 0), kind, text)
+        log.info("%s", text)
+
+    def attend(self, work: Generator[Progress, None, Result]) -> Generator[None, None, Result]:
+        """A long preparation step by step, showing its progress; yields between the steps."""
+        while True:
+            try:
+                what, done, total = next(work)
+            except StopIteration as end:
+                return end.value
+            self.report_progress(what, done, total)
+            self.store.set(message=f"{what}: {done}" + (f" of {total}" if total else ""))
+            yield

@@ -1,0 +1,52 @@
+"""What a finished run leaves beside its weights: report.json, and predictions.json for a look at
+single pictures."""
+
+from collections.abc import Generator, Iterator
+
+import torch
+from torch import Tensor
+
+from resnet_demo.data.augment import normalise, whole_batch
+from resnet_demo.data.pixel_cache import Pixels
+from resnet_demo.evaluate.metrics import BATCH, all_logits, report
+from resnet_demo.files import write_json
+from resnet_demo.runs.context import RunContext
+from resnet_demo.training import checkpoint
+from resnet_demo.training.loop import Training
+
+
+def final_report(
+    context: RunContext, training: Training
+) -> Generator[None, None, dict[str, object]]:
+    """Evaluate the last weights, write the two files, and return what report.json holds."""
+    store, val = context.store, training.val
+    classes, labels = tuple(store.fact("classes")), torch.from_numpy(val.labels)
+    work = all_logits(training.best_model, batches(val), len(val), training.device)
+    logits = yield from context.attend(work)
+    numbers = report(logits, labels, classes, val.names) | {"classes": classes}
+    numbers |= {name: store.last(name) for name in ("train_loss", "train_error")}
+    numbers |= {
+        "seconds": training.seconds,
+        "epochs": training.epoch,
+        "sha256": checkpoint.weights_digest(training.best_model.state_dict()),
+    }
+    write_json(context.folder / "predictions.json", predictions(val, logits))
+    write_json(context.folder / "report.json", numbers)
+    return numbers
+
+
+def batches(pixels: Pixels) -> Iterator[Tensor]:
+    for start in range(0, len(pixels), BATCH):
+        images, _ = whole_batch(pixels, range(start, min(start + BATCH, len(pixels))))
+        yield normalise(images)
+
+
+def predictions(val: Pixels, logits: Tensor) -> dict[str, list]:
+    """One entry a validation picture."""
+    probability, called = logits.softmax(1).max(1)
+    return {
+        "names": list(val.names),
+        "labels": val.labels.tolist(),
+        "called": called.tolist(),
+        "probability": [round(value, 4) for value in probability.tolist()],
+    }

@@ -1,0 +1,115 @@
+"""What takes all cores for a while and is no run: measured in a process of its own, one at a time.
+
+Imports no torch: the page asks here.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from itertools import count
+from typing import IO
+
+from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.progress import Progress, finish
+from resnet_demo.runs.control import child_environment
+from resnet_demo.runs.locks import try_lock
+from resnet_demo.runs.queue import line
+
+POLL_SECONDS = 0.1
+GAVE_WAY = "Measured no further: a run starts here, or another choice was made."
+
+
+class Estimates:
+    """What a form asks before Start: only its newest choice is measured, and never while a run
+    waits for the cores."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.numbers = count()
+        self.newest = -1
+
+    def ask(self, command: str, *words: str) -> dict[str, object]:
+        """The JSON of a command. Raises UserError when it gave way, too."""
+        mine = self.newest = next(self.numbers)
+        return measured(
+            self.home, command, *words,
+            wanted=lambda: mine == self.newest and not line(self.home),
+        )  # fmt: skip
+
+
+def evaluate(home: Home, model: str, data: str, split: str) -> dict[str, object]:
+    """The JSON of the command `evaluate`, computed in a process of its own."""
+    return measured(home, "evaluate", f"--data={data}", f"--split={split}", "--", model)
+
+
+def measured(
+    home: Home, command: str, *words: str, wanted: Callable[[], bool] = lambda: True
+) -> dict[str, object]:
+    """Raises UserError when the command refuses, when a run under way would spoil it, and when it
+    is not wanted any more."""
+
+    def check_wanted(*_: object) -> None:
+        if not wanted():
+            raise UserError(GAVE_WAY)
+
+    with closing(followed(home, lambda: ("Measuring", 0, 0), command, *words)) as steps:
+        return finish(steps, check_wanted)
+
+
+def followed(
+    home: Home, progress: Callable[[], Progress], command: str, *words: str
+) -> Generator[Progress, None, dict[str, object]]:
+    """The JSON of a command, computed in a process of its own that ends when this is closed."""
+    with alone(home), tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
+        process = subprocess.Popen(
+            command_line(home, command, *words), stdout=out, stderr=told, env=child_environment()
+        )
+        try:
+            while process.poll() is None:
+                yield progress()
+                time.sleep(POLL_SECONDS)
+        finally:
+            process.terminate()
+            process.wait()
+        refuse_failure(process.returncode, text_of(told))
+        return json.loads(text_of(out).splitlines()[-1])
+
+
+def alone(home: Home) -> IO:
+    """The lock that keeps runs from training meanwhile."""
+    home.make()
+    lock = try_lock(home.path / "train.lock", patience=2)  # another that gives way
+    if lock is None:
+        raise UserError("A run is under way here; measure when it is over, or pause and stop it.")
+    return lock
+
+
+def command_line(home: Home, command: str, *words: str) -> list[str]:
+    options = ["--json", "--home", str(home.path)]
+    return [sys.executable, "-m", "resnet_demo", command, *options, *words]
+
+
+def refuse_failure(status: int, said: str) -> None:
+    if status:
+        raise UserError(said.strip().splitlines()[-1] if said.strip() else "It failed.")
+
+
+def text_of(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
+
+
+def options(config: TrainConfig) -> list[str]:
+    """The command line that makes this configuration."""
+    words = []
+    for name, value in config.to_dict().items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            words.append(f"--{option}={value}")
+    return words

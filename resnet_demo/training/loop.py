@@ -1,0 +1,273 @@
+"""The training loop: a generator that trains, measures, and leaves the rest to whoever asks.
+
+    for event in Training(config, train, val, classes).run():
+        ...                     # store it, draw it, or stop asking
+
+An event comes after every batch, and between two events all is at rest: a consumer can stop,
+pause or save within one batch. A run is decided by (config, changes) alone: batch `i` of epoch `e`
+by (seed, e, i), the settings of a step by the changes made until then. That makes a resumed run
+equal to an uninterrupted one.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from resnet_demo import device
+from resnet_demo.config import TrainConfig, UserError, with_changes
+from resnet_demo.data.augment import epoch_order, normalise, padded_batch, train_batch, whole_batch
+from resnet_demo.data.pixel_cache import Pixels
+from resnet_demo.models import build
+from resnet_demo.training.ema import average_weights
+from resnet_demo.training.gradient_norms import block_norms, not_finite
+from resnet_demo.training.optim import make_optimizer
+from resnet_demo.training.schedule import GentleStart, lr_at, px_at
+
+VAL_BATCH = 128
+# A picture is called unlike all classes when its largest logit is below that of all but this share
+# of the validation pictures (Hendrycks et al. 2022, arXiv 1911.11132: the maximum logit score).
+UNLIKE_SHARE = 0.04
+
+
+class Diverged(UserError):
+    """Loss or gradient stopped being a number; the weights are those of before the step."""
+
+
+class Change(NamedTuple):
+    """A setting that a person changed: in force from `step` on."""
+
+    step: int
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One batch trained; `step` counts from 1."""
+
+    step: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Validating:
+    """`done` of `total` validation pictures seen."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """An epoch trained and validated; `epoch` counts from 1."""
+
+    epoch: int
+    step: int
+    metrics: dict[str, float]
+
+
+Event = StepDone | Validating | EpochDone
+
+
+@dataclass
+class Sums:
+    """Over the pictures of the present epoch, as they were when trained on."""
+
+    pictures: int = 0
+    loss: float = 0.0
+    wrong: int = 0
+
+
+@dataclass
+class Training:
+    """A network being trained, and where it stands."""
+
+    config: TrainConfig
+    train: Pixels
+    val: Pixels
+    num_classes: int
+    weights: dict[str, Tensor] | None = None  # to start from, instead of He initialisation
+    changes: list[Change] = field(default_factory=list)  # the consumer may append
+    step: int = 0  # batches trained
+    epoch: int = 0  # epochs trained and validated
+    seconds: float = 0.0  # spent in this loop, also before a resume
+    sums: Sums = field(default_factory=Sums)
+
+    def __post_init__(self) -> None:
+        if self.config.batch_size > len(self.train):
+            raise UserError(
+                f"batch_size {self.config.batch_size} is larger than the training data "
+                f"({len(self.train)} pictures). Choose at most {len(self.train)}."
+            )
+        self.device = device.device()
+        self.model = self.make_model().to(self.device, memory_format=torch.channels_last)
+        self.optimizer = make_optimizer(self.model, self.config)
+        self.ema = average_weights(self.model, self.config.ema)
+        self.steps_per_epoch = self.config.num_batches(len(self.train))
+        self.gentle = GentleStart.of(self.config)
+
+    def make_model(self) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):  # no global random state is left changed
+            torch.manual_seed(self.config.seed)
+            model = build(self.config.arch, self.num_classes, self.config.zero_init)
+        if self.weights is not None:
+            model.load_state_dict(self.weights)
+        return model
+
+    @property
+    def settings(self) -> TrainConfig:
+        """The configuration with the changes made so far."""
+        return with_changes(self.config, [c for c in self.changes if c.step <= self.step])
+
+    @property
+    def total_steps(self) -> int:
+        settings = self.settings
+        whole = settings.epochs * self.steps_per_epoch
+        return min(whole, settings.iterations or whole)
+
+    @property
+    def best_model(self) -> nn.Module:
+        """The weights that are validated and saved."""
+        return self.model if self.ema is None else self.ema.module
+
+    def run(self) -> Iterator[Event]:
+        """Train until all epochs are validated. Raises Diverged before a step that would spoil
+        the weights."""
+        while True:
+            trained = self.step > self.epoch * self.steps_per_epoch  # and not validated since
+            ends = ((self.epoch + 1) * self.steps_per_epoch, self.total_steps)
+            if trained and self.step in ends:
+                yield from self.validate()
+            elif self.step < self.total_steps:
+                yield self.train_step()
+            else:
+                return
+
+    def train_step(self, lr: float | None = None) -> StepDone:
+        """One batch; `lr` overrides the schedule (for the learning-rate finder)."""
+        started = time.perf_counter()
+        settings = self.settings
+        if lr is None:
+            lr = lr_at(self.step / self.total_steps, settings) * self.gentle.factor
+        images, labels = self.batch(settings)
+        buffers = [buffer.clone() for buffer in self.model.buffers()]
+        self.model.train()
+        with device.autocast(self.device):
+            logits = self.model(normalise(images.to(self.device)))
+        logits = logits.float()
+        loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.refuse_non_finite(loss, lr, buffers)
+        probing = self.step % settings.probe_every == 0
+        metrics = block_norms(self.model) if probing else {}  # of the weights before the step
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        if self.ema is not None:
+            self.ema.update_parameters(self.model)
+        self.step += 1
+        metrics |= self.count(logits.detach(), labels) | {"lr": lr}
+        elapsed = time.perf_counter() - started
+        self.seconds += elapsed
+        return StepDone(self.step, metrics | {"images_per_s": len(labels) / elapsed})
+
+    def batch(self, settings: TrainConfig) -> tuple[Tensor, Tensor]:
+        """The next batch: uint8 (B, 3, px, px), and labels on the device."""
+        epoch, number = divmod(self.step, self.steps_per_epoch)
+        size = settings.batch_size
+        order = epoch_order(len(self.train), settings.seed, epoch)
+        indices = order[number * size : (number + 1) * size]
+        key = (settings.seed, epoch, number)
+        if settings.crop == "pad":
+            images, labels = padded_batch(self.train, indices, key)
+        else:
+            px = px_at(epoch / settings.epochs, settings.start_px, settings.px)
+            images, labels = train_batch(self.train, indices, px, settings.min_crop, key)
+        return images, labels.to(self.device)
+
+    def refuse_non_finite(self, loss: Tensor, lr: float, buffers: list[Tensor]) -> None:
+        """buffers: batch norm's, from before the forward pass; they go back with the refusal."""
+        bad = "loss" if not torch.isfinite(loss) else not_finite(self.model)
+        if bad:
+            for buffer, before in zip(self.model.buffers(), buffers):
+                buffer.copy_(before)
+            raise Diverged(
+                f"The {bad} stopped being a finite number at step {self.step + 1} "
+                f"(learning rate {lr:.3g}). Choose a lower lr, {self.settings.lr / 4:.3g} say, and "
+                f"resume: the run goes back to the end of its last finite epoch."
+            )
+
+    def count(self, logits: Tensor, labels: Tensor) -> dict[str, float]:
+        """Add the batch to the epoch's sums; loss (without smoothing, to compare with val_loss)
+        and error of the batch."""
+        loss = F.cross_entropy(logits, labels).item()
+        self.sums.pictures += len(labels)
+        self.sums.loss += loss * len(labels)
+        wrong = int((logits.argmax(1) != labels).sum())
+        self.sums.wrong += wrong
+        self.gentle.see(100 * wrong / len(labels))
+        return {"loss": loss, "error": 100 * wrong / len(labels)}
+
+    def validate(self) -> Iterator[Event]:
+        started = time.perf_counter()
+        total = len(self.val)
+        loss = correct = 0
+        scores: list[Tensor] = []
+        for start in range(0, total, VAL_BATCH):
+            part = range(start, min(start + VAL_BATCH, total))
+            part_loss, part_correct, part_scores = self.validate_batch(part)
+            loss += part_loss
+            correct += part_correct
+            scores.append(part_scores)
+            yield Validating(part.stop, total)
+        metrics = {
+            "train_loss": self.sums.loss / self.sums.pictures,
+            "train_error": 100 * self.sums.wrong / self.sums.pictures,
+            "val_loss": loss / total,
+            "top1": 100 * correct / total,
+            "unlike_below": torch.cat(scores).quantile(UNLIKE_SHARE).item(),
+        }
+        self.epoch += 1
+        self.sums = Sums()
+        metrics["val_seconds"] = time.perf_counter() - started
+        self.seconds += metrics["val_seconds"]
+        yield EpochDone(self.epoch, self.step, metrics | {"seconds": self.seconds})
+
+    def validate_batch(self, part: range) -> tuple[float, int, Tensor]:
+        """Sum of losses, the number of right answers, and every picture's largest logit."""
+        images, labels = whole_batch(self.val, part)
+        labels = labels.to(self.device)
+        model = self.best_model.eval()
+        with torch.inference_mode(), device.autocast(self.device):
+            logits = model(normalise(images.to(self.device))).float()
+        loss = F.cross_entropy(logits, labels, reduction="sum").item()
+        return loss, int((logits.argmax(1) == labels).sum()), logits.amax(1).cpu()
+
+    def state(self) -> dict[str, object]:
+        """Everything that a resumed run needs besides its configuration and changes."""
+        return {
+            "step": self.step,
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "sums": vars(self.sums),
+            "gentle": vars(self.gentle),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "ema": None if self.ema is None else self.ema.state_dict(),
+        }
+
+    def load(self, state: dict[str, object]) -> None:
+        self.step, self.epoch = state["step"], state["epoch"]
+        self.seconds = state["seconds"]
+        self.sums = Sums(**state["sums"])
+        self.gentle = GentleStart(**state.get("gentle", {"on": False}))  # not in older states
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])

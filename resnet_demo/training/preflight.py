@@ -1,0 +1,57 @@
+"""Before a run starts: how long it will take here, and which learning rate suits it."""
+
+from collections.abc import Generator
+from dataclasses import asdict, replace
+
+from resnet_demo import device
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data import open_data
+from resnet_demo.data.pixel_cache import CROP_MARGIN, cached_pixels
+from resnet_demo.data.sources import count
+from resnet_demo.progress import Progress
+from resnet_demo.training.estimate import fitting_batch, fitting_px, speed_here
+from resnet_demo.training.loop import Training
+from resnet_demo.training.lr_finder import STEPS, suggest, sweep
+
+
+def estimate(config: TrainConfig, home: Home) -> Generator[Progress, None, dict[str, object]]:
+    """Seconds from the first step to the last validation, and the side that keeps the budget."""
+    num_classes, *sizes = count(config, home)
+    config = replace(config, batch_size=fitting_batch(config, sizes[0]))
+    device.prepare()
+    speed = yield from speed_here(config, num_classes, home)
+    px = fitting_px(config, speed, *sizes)
+    sized = replace(config, px=px, start_px=min(px, config.start_px))
+    seconds = speed.seconds(sized, *sizes)
+    where = device.describe_machine()
+    return {
+        "seconds": seconds,
+        "px": px,
+        "num_train": sizes[0],
+        "num_val": sizes[1],
+        "machine": where,
+        "sentence": f"About {seconds / 60:.1f} minutes here at {px} px ({where}).",
+    }
+
+
+def find_lr(config: TrainConfig, home: Home) -> Generator[Progress, None, dict[str, object]]:
+    """Try rates on the run's own pictures; nothing of it is kept."""
+    pictures = yield from open_data(config.data, home)
+    px = config.start_px
+    pixels = yield from cached_pixels(pictures.train, round(px * CROP_MARGIN), home.caches)
+    device.prepare()
+    batch_size = fitting_batch(config, len(pixels))
+    training = Training(
+        replace(config, px=px, batch_size=batch_size), pixels, pixels, len(pictures.classes)
+    )
+    tried = []
+    for point in sweep(training):
+        tried.append(point)
+        yield "Trying learning rates", len(tried), STEPS
+    lr = suggest(tried)
+    return {
+        "lr": lr,
+        "tried": [asdict(point) for point in tried],
+        "sentence": f"A learning rate of {lr:g} suits {config.optimizer} here; the loss was "
+        f"lowest at {min(tried, key=lambda p: p.loss).lr:.2g}.",
+    }

@@ -1,0 +1,264 @@
+"""The Classify tab: a picture and what one network, or two side by side, think of it."""
+
+import csv
+import html
+import io
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+from gradio.components import Component
+
+from resnet_demo.config import Home, UserError
+from resnet_demo.ui.access import is_public
+from resnet_demo.ui.errors import friendly, sentence
+from resnet_demo.ui.examples import example_files
+from resnet_demo.ui.janitor import upload_folder
+from resnet_demo.ui.serving import MOST_PICTURES, Classifier, data_url, thumbnail
+from resnet_demo.ui.upload import Upload
+
+TOP = 5
+NOTHING = "<p>Drop a photograph, paste one, use the camera, or choose an example below.</p>"
+QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+class Widgets(NamedTuple):
+    """What the page connects to other tabs."""
+
+    model: gr.Dropdown  # chooses the first network
+    picture: Component
+    inside: gr.Button
+
+
+def build(home: Home, classifier: Classifier) -> Widgets:
+    """Lay out the tab and wire it."""
+    with gr.Row():
+        with gr.Column(scale=1, min_width=300):
+            picture = Upload(
+                label="Picture", sources=["upload", "clipboard", "webcam"], type="filepath",
+                height=320, elem_id="picture", buttons=[],
+            )  # fmt: skip
+            inside = gr.Button("Look inside", elem_id="look-inside", size="sm")
+            look = gr.Checkbox(False, label="show where it looks (Grad-CAM)", elem_id="look")
+            gr.Examples(
+                [[str(path)] for path in example_files()], [picture], label="Drawn by this program",
+                elem_id="examples", api_visibility="private",
+            )  # fmt: skip
+        with gr.Column(scale=2, min_width=300):
+            with gr.Row():
+                first = column(classifier, "bundled", "Network", "first")
+                with gr.Column(min_width=280):
+                    with gr.Accordion("A second network beside it", open=False):
+                        second = pair(classifier, None, "Second network", "second")
+    for model, shown in (first, second):
+        think = friendly(thinking(classifier))
+        inputs = [picture, model, look]
+        # a drop is `change` and `input`, the camera `input` alone, an example `change` alone
+        changed = [picture.input, picture.change, model.input, look.input]
+        gr.on(changed, think, inputs, shown, trigger_mode="always_last", api_visibility="private")
+    batch(classifier, first[0])
+    return Widgets(first[0], picture, inside)
+
+
+def column(classifier: Classifier, value: str | None, label: str, name: str) -> tuple:
+    with gr.Column(min_width=280):
+        return pair(classifier, value, label, name)
+
+
+def pair(classifier: Classifier, value: str | None, label: str, name: str) -> tuple:
+    """Which network, and what it thinks."""
+    model = gr.Dropdown(
+        ["bundled"], value=value, label=label, allow_custom_value=not is_public(),
+        elem_id=f"model-{name}",
+        info="bundled, run:ID, timm:NAME, hub:USER/REPO or file:PATH",
+    )  # fmt: skip
+    model.focus(lambda: gr.Dropdown(choices=classifier.models()), None, model, **QUIET)
+    return model, gr.HTML(
+        NOTHING if value else "", elem_id=f"opinion-{name}", apply_default_css=False
+    )
+
+
+# --- one picture -------------------------------------------------------------------------------
+
+
+def thinking(classifier: Classifier) -> Callable[..., str]:
+    def think(
+        path: Path | None,
+        reference: str | None,
+        look: bool,
+        progress=gr.Progress(track_tqdm=True),  # noqa: B008 - shows huggingface_hub's downloads
+    ) -> str:
+        try:
+            return opinion(classifier, path, reference, look)
+        except UserError as error:  # in place of the last picture's answer
+            return f'<p class="refusal" role="alert">{html.escape(sentence(error))}</p>'
+
+    return think
+
+
+def opinion(classifier: Classifier, path: Path | None, reference: str | None, look: bool) -> str:
+    """What a network thinks of a picture, as HTML."""
+    if not reference:
+        return ""
+    if path is None:
+        return NOTHING
+    (answer,) = classifier.answers([path], reference, TOP)
+    if "error" in answer:
+        raise UserError(answer["error"])
+    network = classifier.predictors.get(reference.strip()).network
+    target = answer["top"][0]["index"] if look else None
+    seen, side = classifier.seen(path, reference, target)
+    seen = data_url(seen)
+    caption = caption_of(answer["top"][0]["class"], side)
+    return (
+        f'<div class="opinion">{bars(answer["top"])}'
+        f"<p>{sentences(answer, len(network.classes))}</p>"
+        f'<figure><img src="{seen}" alt="{html.escape(caption)}">'
+        f"<figcaption>{network.px} × {network.px} px, {html.escape(caption)}</figcaption></figure>"
+        f"</div>"
+    )
+
+
+def caption_of(best: str, side: int | None) -> str:
+    """side: of the heat map over the picture; None when there is none."""
+    if side is None:
+        return "what the network sees"
+    if side == 1:
+        return (
+            "no heat map: the last block's map is 1 x 1, the whole picture in one place. Larger "
+            "pictures leave it places to look at"
+        )
+    return f"where it looks for {best}: red most"
+
+
+def bars(top: list[dict[str, Any]]) -> str:
+    rows = "".join(
+        f"<tr><th scope='row'>{html.escape(one['class'])}</th><td class='bar'>"
+        f"<span style='width:{100 * one['probability']:.1f}%'></span></td>"
+        f"<td class='number'>{100 * one['probability']:.1f} %</td></tr>"
+        for one in top
+    )
+    return f"<table class='bars'><caption>Most probable classes</caption>{rows}</table>"
+
+
+def sentences(answer: dict[str, Any], count: int) -> str:
+    """How sure one may be."""
+    knows = f"It knows {count:,} things and gives every picture one of these names."
+    unlike = (
+        "<strong>This picture is unlike all of them</strong>: its largest logit is below that of "
+        "96 % of the validation pictures, so do not trust the name."
+    )
+    told = [unlike] if answer["unlike"] else []
+    return " ".join([knows, *told, f"{answer['ms']:.0f} ms on this server, one picture."])
+
+
+# --- many pictures -----------------------------------------------------------------------------
+
+
+def batch(classifier: Classifier, model: gr.Dropdown) -> None:
+    """Hundreds at once: a table with thumbnails, and a CSV file."""
+    with gr.Accordion(f"Several pictures (up to {MOST_PICTURES})", open=False, elem_id="batch"):
+        files = gr.File(label="Pictures", file_count="multiple", elem_id="batch-files", height=140)
+        with gr.Row():
+            run = gr.Button("Classify all", elem_id="batch-run")
+            stop = gr.Button("Stop", elem_id="batch-stop")
+        table = gr.HTML(
+            "<p>Give several pictures; each gets a row here.</p>",
+            elem_id="batch-table",
+            apply_default_css=False,
+        )
+        download = gr.DownloadButton("Download CSV", interactive=False, elem_id="batch-csv")
+    stopping: dict[str, threading.Event] = {}
+
+    @friendly
+    def classify_all(
+        paths: list[str] | None,
+        reference: str,
+        request: gr.Request,
+        progress=gr.Progress(),  # noqa: B008
+    ) -> tuple[str, Any]:
+        if not paths:
+            raise UserError("There are no pictures. Drop some, or browse for them.")
+        asked = stopping[request.session_hash] = threading.Event()
+        rows = []
+        try:
+            for row in classifier.answers([Path(path) for path in paths], reference or "", TOP):
+                rows.append(row)
+                progress((len(rows), len(paths)), desc="Classifying", unit="pictures")
+                if asked.is_set():
+                    break
+        finally:
+            stopping.pop(request.session_hash, None)
+        return table_of(classifier, rows, paths), gr.DownloadButton(
+            value=csv_file(rows), interactive=True
+        )
+
+    def stop_it(request: gr.Request) -> None:
+        if request.session_hash in stopping:
+            stopping[request.session_hash].set()
+
+    run.click(classify_all, [files, model], [table, download], api_visibility="private")
+    stop.click(stop_it, None, None, queue=False, api_visibility="private")
+
+
+def table_of(classifier: Classifier, rows: list[dict[str, Any]], paths: list[str]) -> str:
+    lines = "".join(line(classifier, row, Path(path)) for row, path in zip(rows, paths))
+    left = len(paths) - len(rows)
+    refused = sum("error" in row for row in rows)
+    said = f"{len(rows) - refused} pictures classified, {refused} refused."
+    said += f" Stopped: {left} were not looked at." if left else ""
+    head = "<th>picture</th><th>name</th><th>class</th><th>probability</th><th>ms</th>"
+    return f"<div class='batch'><p>{said}</p><table><tr>{head}</tr>{lines}</table></div>"
+
+
+def line(classifier: Classifier, row: dict[str, Any], path: Path) -> str:
+    name = html.escape(row["path"])
+    if "error" in row:
+        return f"<tr><td></td><td>{name}</td><td colspan='3'>{html.escape(row['error'])}</td></tr>"
+    best = row["top"][0]
+    unlike = " (unlike all it knows)" if row["unlike"] else ""
+    small = thumbnail(partial(classifier.decoders.decode, path))
+    return (
+        f"<tr><td><img src='{small}' alt=''></td><td>{name}</td>"
+        f"<td>{html.escape(best['class'])}{unlike}</td>"
+        f"<td class='number'>{100 * best['probability']:.1f} %</td>"
+        f"<td class='number'>{row['ms']:.0f}</td></tr>"
+    )
+
+
+def csv_file(rows: list[dict[str, Any]]) -> str:
+    """One line a picture; the five best classes with their probabilities."""
+    folder = Path(tempfile.mkdtemp(dir=upload_folder()))  # swept with the uploads
+    path = folder / "pictures.csv"
+    path.write_text(csv_text(rows))
+    return str(path)
+
+
+def csv_text(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    places = range(1, TOP + 1)
+    writer.writerow(
+        ["picture", *(f"{what}_{n}" for n in places for what in ("class", "probability"))]
+        + ["unlike", "ms", "error"]
+    )
+    writer.writerows(cells(row) for row in rows)
+    return text.getvalue()
+
+
+def cells(row: dict[str, Any]) -> Iterator[Any]:
+    top = row.get("top", [])
+    yield harmless(row["path"])
+    for place in range(TOP):
+        one = top[place] if place < len(top) else {"class": "", "probability": ""}
+        yield from (harmless(one["class"]), one["probability"])
+    yield from (row.get("unlike"), row.get("ms"), row.get("error"))
+
+
+def harmless(text: str) -> str:
+    """A spreadsheet would run a cell that begins like a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

@@ -1,0 +1,1 @@
+"""The Inspect tab: what goes on inside a network for one picture."""

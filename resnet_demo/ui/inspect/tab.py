@@ -1,0 +1,96 @@
+"""The Inspect tab: a picture and two networks on the left, the panel that takes them apart."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import gradio as gr
+from gradio.components import Component
+
+from resnet_demo.config import Home, UserError
+from resnet_demo.ui import assets
+from resnet_demo.ui.access import is_public
+from resnet_demo.ui.errors import answering
+from resnet_demo.ui.examples import example_files
+from resnet_demo.ui.inspect.panel import Inspector
+from resnet_demo.ui.requests import text
+from resnet_demo.ui.serving import BUNDLED, Classifier
+from resnet_demo.ui.upload import Upload
+
+ANSWERS = ("look", "deeper", "block", "channel", "cut", "files", "work")
+SHOW_JS = "(asked) => { window.dispatchEvent(new CustomEvent('resnet-inspect', {detail: asked})); }"
+QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+class Widgets(NamedTuple):
+    """What the page connects to other tabs."""
+
+    model: gr.Dropdown
+    picture: Component
+    inspector: Inspector  # answers programs too
+
+
+def build(home: Home, classifier: Classifier, tab: gr.Tab) -> Widgets:
+    """Lay out the tab and wire it."""
+    inspector = Inspector(home, classifier)
+    with gr.Row():
+        with gr.Column(scale=1, min_width=260):
+            picture = Upload(
+                label="Picture", sources=["upload", "clipboard", "webcam"], type="filepath",
+                height=240, elem_id="inspect-picture", buttons=[], value=str(example_files()[1]),
+            )  # fmt: skip
+            model = network(classifier, "bundled:resnet56", "Network", "inspect-model")
+            other = network(classifier, "bundled:plain56", "Beside it", "inspect-other")
+            gr.Examples(
+                [[str(path)] for path in example_files()], [picture], label="Drawn by this program",
+                api_visibility="private",
+            )  # fmt: skip
+            asked = gr.Textbox(visible=False)
+        with gr.Column(scale=4, min_width=300):
+            panel(inspector)
+    ask = partial(question, inspector)
+    # nothing is loaded before the tab is opened
+    changed = [tab.select, picture.input, picture.change, model.input, model.change, other.input]
+    gr.on(
+        changed, ask, [picture, model, other], asked, trigger_mode="always_last", **QUIET
+    ).success(None, asked, None, js=SHOW_JS, api_visibility="private")
+    return Widgets(model, picture, inspector)
+
+
+def network(classifier: Classifier, value: str, label: str, name: str) -> gr.Dropdown:
+    widget = gr.Dropdown(
+        list(BUNDLED), value=value, label=label,
+        allow_custom_value=not is_public(), elem_id=name,
+    )  # fmt: skip
+    widget.focus(lambda: gr.Dropdown(choices=classifier.models()), None, widget, **QUIET)
+    return widget
+
+
+def question(inspector: Inspector, path: Path | None, model: str | None, other: str | None) -> str:
+    """What the panel is to show, as JSON: the picture's key and the two networks."""
+    asked = {"picture": None, "model": model or "", "other": other or None}
+    try:
+        asked["picture"] = inspector.put(path) if path else None
+    except UserError as error:
+        asked["told"] = str(error)
+    return json.dumps(asked)
+
+
+def panel(inspector: Inspector) -> gr.HTML:
+    def progress(asked: dict) -> dict:
+        return inspector.jobs.progress(text(asked, "job"))
+
+    def stop(asked: dict) -> dict:
+        inspector.jobs.stop(text(asked, "job"))
+        return {}
+
+    functions = [getattr(inspector, name) for name in ANSWERS] + [progress, stop]
+    return gr.HTML(
+        value=None,
+        html_template=assets.read("inspect/panel.html"),
+        js_on_load=assets.scripts("inspect/panel.js", "inspect/charts.js"),
+        server_functions=[answering(action.__name__, action) for action in functions],
+        apply_default_css=False,
+        elem_id="inspect",
+    )

@@ -1,0 +1,1 @@
+"""The Lab tab: plain against residual networks, raced on the page."""

@@ -1,0 +1,196 @@
+"""What the Lab panel's script may call; every answer is plain JSON, an error is a sentence."""
+
+import json
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+
+import gradio as gr
+
+from resnet_demo.config import Home, UserError, require_one_of, shown_data
+from resnet_demo.lab import curves, degradation, quiz
+from resnet_demo.lab import store as labs
+from resnet_demo.lab.store import Lab
+from resnet_demo.progress import Progress
+from resnet_demo.runs import measurements, subprocess_measurement
+from resnet_demo.ui import assets
+from resnet_demo.ui.access import may_steer, require_steering
+from resnet_demo.ui.errors import answering, json_or_error
+from resnet_demo.ui.jobs import Jobs
+from resnet_demo.ui.polling import Feed, seconds_left, without_paths
+from resnet_demo.ui.requests import Asked, as_dict, text
+
+LISTED = 40  # newest labs
+RUNS_A_SECOND = 4  # read for a page; a lab of many runs is asked for less often
+Measure = Callable[[Asked], Generator[Progress, None, dict[str, object]]]
+
+
+class LabPanel:
+    """Answers the pages of one home."""
+
+    def __init__(self, home: Home, measure_initialisation: Measure) -> None:
+        self.home, self.measure_initialisation = home, measure_initialisation
+        self.feed, self.jobs = Feed(home), Jobs()
+
+    def build(self) -> gr.HTML:
+        def poll(asked: dict, request: gr.Request) -> dict:
+            allowed = may_steer(request, text(as_dict(asked), "token"))
+            return {**json_or_error(lambda: self.poll(as_dict(asked))), "may_steer": allowed}
+
+        def steer(asked: dict, request: gr.Request) -> dict:
+            return json_or_error(lambda: self.steer(as_dict(asked), request))
+
+        def work(asked: dict, request: gr.Request) -> dict:
+            return json_or_error(lambda: self.work(as_dict(asked), request))
+
+        functions = [poll, steer, work]
+        for name in ("drawings", "guess", "files", "progress", "stop"):
+            functions.append(answering(name, getattr(self, name)))
+        return gr.HTML(
+            value=None,
+            html_template=assets.read("lab/panel.html"),
+            js_on_load=assets.scripts("lab/panel.js"),
+            server_functions=functions,
+            apply_default_css=False,
+            elem_id="lab",
+        )
+
+    # --- watching --------------------------------------------------------------------------------
+
+    def poll(self, asked: Asked) -> dict[str, object]:
+        """asked: {lab, have: {line: last x}}. The lab that was asked for, else the newest."""
+        known = self.feed.once_a_second(("labs",), self.list_labs)
+        names = [lab["lab"] for lab in known]
+        name = asked.get("lab") if asked.get("lab") in names else next(iter(names), None)
+        answer = {"labs": known, "lab": name, "pace": self.feed.pace(asked.get("viewer"))}
+        if name:
+            have = cursors(asked.get("have"))
+            key = ("lab", name, tuple(sorted(have.items())))
+            answer |= self.feed.once_a_second(key, lambda: self.read(name, have))
+            answer["pace"] = max(answer["pace"], len(answer["rows"]) / RUNS_A_SECOND)
+        return answer
+
+    def list_labs(self) -> list[dict[str, str]]:
+        found = [labs.open_lab(self.home, name) for name in labs.lab_names(self.home)[:LISTED]]
+        return [
+            {"lab": lab.lab, "protocol": lab.protocol, "data": shown_data(lab.data)}
+            for lab in found
+        ]
+
+    def read(self, name: str, have: dict[str, int]) -> dict[str, object]:
+        lab = labs.open_lab(self.home, name)
+        runs = labs.runs_of(self.home, lab)
+        found = degradation.summary(self.home, lab, runs)
+        training = next((run.run for run in runs if run.state == "running"), None)
+        return {
+            **found,
+            "asks": quiz.questions(found["rows"]),
+            "eta": seconds_left(self.home, training) if training else None,
+            "unmeasured": bool(labs.unmeasured(self.home, lab)),
+            "created": lab.created,
+            "step": min((run.step for run in runs), default=0),
+            "steps": max((run.steps for run in runs), default=0),
+            "message": next(
+                (without_paths(run.message, run.data) for run in runs if run.message), ""
+            ),
+            "lines": curves.curves(self.home, runs, have),
+            "why": self.progress_of_why(found["rows"]),
+        }
+
+    def progress_of_why(self, rows: list[dict]) -> str:
+        """Changes whenever there is more to draw."""
+        epochs = min((row["epoch"] for row in rows), default=0)
+        done = [
+            measurements.read(self.home, row["run"], measurements.BLOCKS) is not None
+            for row in rows
+        ]
+        return f"{epochs} {sum(done)}"
+
+    def drawings(self, asked: Asked) -> dict[str, object]:
+        """asked: {lab, part: race or why, dark}. {drawings: [{item, caption}]} for BokehJS."""
+        from resnet_demo.charts import lab as figures
+        from resnet_demo.charts.analysis import reasons
+
+        parts = {"race": figures.race, "why": reasons}
+        part, dark = text(asked, "part"), asked.get("dark") is True
+        require_one_of("part", part, tuple(parts))
+        lab = self.lab_of(asked)
+
+        def draw() -> dict[str, object]:
+            found = parts[part](self.home, lab, dark)
+            return {"drawings": [figures.for_page(drawing) for drawing in found]}
+
+        return self.feed.once_a_second((part, lab, dark), draw)
+
+    def guess(self, asked: Asked) -> dict[str, object]:
+        """asked: {lab, guess}; see `lab.guess`."""
+        found = degradation.summary(self.home, self.lab_of(asked))
+        finished = [row for row in found["rows"] if row["state"] == "finished"]
+        answers = quiz.compare(as_dict(asked.get("guess")), finished, found["classes"])
+        return {"answers": [asdict(answer) for answer in answers]}
+
+    def files(self, asked: Asked) -> dict[str, str]:
+        """The report as it stands: {name, text, type}."""
+        lab, kind = self.lab_of(asked), text(asked, "kind")
+        require_one_of("file", kind, ("html", "json"))
+        content = self.feed.once_a_second((kind, lab), lambda: self.text_of(lab, kind))
+        sort = {"html": "text/html", "json": "application/json"}[kind]
+        return {"name": f"lab-{lab.lab}.{kind}", "text": content, "type": sort}
+
+    def text_of(self, lab: Lab, kind: str) -> str:
+        if kind == "json":
+            return json.dumps(degradation.record(self.home, lab), indent=1)
+        from resnet_demo.charts.report import report
+
+        return report(self.home, lab)
+
+    def lab_of(self, asked: Asked) -> Lab:
+        return labs.open_lab(self.home, text(asked, "lab"))
+
+    # --- doing -----------------------------------------------------------------------------------
+
+    def steer(self, asked: Asked, request: gr.Request) -> dict[str, str]:
+        require_steering(request, text(asked, "token"))
+        return {"answer": labs.steer(self.home, text(asked, "lab"), text(asked, "command"))}
+
+    def work(self, asked: Asked, request: gr.Request) -> dict[str, str]:
+        """Long work: {job}. Loss slices take all cores for minutes, so only who may train asks."""
+        kinds = {"landscape": self.landscape, "initialisation": self.initialisation}
+        kind = text(asked, "kind")
+        require_one_of("measurement", kind, tuple(kinds))
+        if kind == "landscape":
+            require_steering(request, text(asked, "token"))
+        return {"job": self.jobs.start(partial(kinds[kind], asked), text(asked, "visitor"))}
+
+    def landscape(self, asked: Asked) -> Generator:
+        runs = labs.deepest_pair(self.home, self.lab_of(asked))
+        done = partial(self.points_done, runs)
+        words = ("lab", "landscape", "--lab", text(asked, "lab"))
+        return subprocess_measurement.followed(self.home, done, *words)
+
+    def points_done(self, runs: list[str]) -> tuple[str, int, int]:
+        found = [measurements.read(self.home, run, measurements.LANDSCAPE) for run in runs]
+        rows = sum(len(one["losses"]) for one in found if one)
+        total = len(runs) * next((one["side"] for one in found if one), 0)
+        return "Loss around the networks, rows done", rows, total
+
+    def initialisation(self, asked: Asked) -> Generator:
+        """On the lab's own pictures, where a visitor may see them."""
+        data, dark = self.lab_of(asked).data if asked.get("lab") else "shapes", asked.get("dark")
+        with suppress(UserError):
+            return self.measure_initialisation({"data": data, "dark": dark})
+        return self.measure_initialisation({"data": "shapes", "dark": dark})
+
+    def progress(self, asked: Asked) -> dict[str, object]:
+        return self.jobs.progress(text(asked, "job"))
+
+    def stop(self, asked: Asked) -> dict[str, object]:
+        self.jobs.stop(text(asked, "job"))
+        return {}
+
+
+def cursors(given: object) -> dict[str, int]:
+    """From a stranger's JSON: a few names with whole numbers."""
+    items = list(as_dict(given).items())[:40]
+    return {str(name)[:20]: x for name, x in items if type(x) is int and -1 <= x < 2**53}

@@ -1,0 +1,79 @@
+"""What the Classify tab and its API share: one pool of decoders, one set of ready networks."""
+
+import base64
+import functools
+import io
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from resnet_demo.config import Home
+from resnet_demo.images.decoder import Decoders
+from resnet_demo.runs import control
+from resnet_demo.ui.access import PUBLIC_TIMM, check_model
+
+BUNDLED = ("bundled", "bundled:resnet56", "bundled:plain56")
+MOST_PICTURES = 500
+PAGE_THREADS = 1  # training has the cores
+
+
+class Classifier:
+    """Imports torch at the first picture, after the page is served."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.decoders = Decoders()
+
+    @functools.cached_property
+    def predictors(self):  # noqa: ANN201 - its type would import torch
+        from resnet_demo.classify.predictor import Predictors
+
+        return Predictors(self.home, PAGE_THREADS)
+
+    def models(self) -> list[str]:
+        """What the page offers; more can be typed."""
+        runs = [f"run:{run.run}" for run in control.list_runs(self.home) if run.epoch]
+        return [*BUNDLED, *runs, *PUBLIC_TIMM]
+
+    def answers(self, paths: list[Path], reference: str, top: int) -> Iterator[dict[str, object]]:
+        """One a picture, as the command `classify` gives them; `path` is the picture's own name.
+
+        Raises UserError when the network cannot be had; a refused picture is an answer.
+        """
+        from resnet_demo.classify.prediction import classify
+
+        predictor = self.predictors.get(check_model(reference.strip()))
+        pictures = [(path.name, partial(self.decoders.decode, path)) for path in paths]
+        yield from classify(predictor, pictures[:MOST_PICTURES], top)
+        for name, _ in pictures[MOST_PICTURES:]:
+            yield {"path": name, "error": f"At most {MOST_PICTURES} pictures at a time."}
+
+    def seen(self, path: Path, reference: str, target: int | None) -> tuple[np.ndarray, int | None]:
+        """What the network sees of a picture: uint8 (px, px, 3), and None; with a `target`, the
+        Grad-CAM of that class lies over it, and the side of that map in cells. A map of one cell
+        shows nothing and is left out."""
+        from resnet_demo.probe.cam import grad_cam, overlay
+
+        network = self.predictors.network(check_model(reference.strip()))
+        seen = network.crop(self.decoders.decode(path))
+        if target is None:
+            return seen, None
+        heat = grad_cam(network.model, network.normalise(seen[None]), target)
+        return overlay(seen, heat) if heat.size > 1 else seen, max(heat.shape)
+
+
+def data_url(pixels: np.ndarray, kind: str = "PNG") -> str:
+    """For an <img>; PNG for small pictures that are looked at closely."""
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, kind, quality=85)
+    return f"data:image/{kind.lower()};base64," + base64.b64encode(data.getvalue()).decode()
+
+
+def thumbnail(read: Callable[[], np.ndarray], side: int = 96) -> str:
+    """A small square of a picture as a data URL."""
+    from resnet_demo.images.decode import square
+
+    return data_url(square(read(), side), "JPEG")

@@ -1,0 +1,112 @@
+"""The live panel: one gr.HTML that polls, draws with BokehJS, and leaves commands for runs."""
+
+import csv
+import io
+from dataclasses import replace
+from datetime import datetime
+
+import gradio as gr
+
+from resnet_demo.config import Home, TrainConfig, UserError, with_changes
+from resnet_demo.runs import control
+from resnet_demo.runs.store import Store
+from resnet_demo.ui import assets
+from resnet_demo.ui.access import hides_names, may_steer, require_steering
+from resnet_demo.ui.errors import answering, json_or_error
+from resnet_demo.ui.polling import EPOCH_LINES, STEP_LINES, Feed, without_paths
+from resnet_demo.ui.requests import Asked, as_dict, text, whole
+from resnet_demo.ui.train import run_report
+
+LOG_CHARACTERS = 20_000
+
+
+class Live:
+    """What the panel's script may call; every answer is plain JSON, an error is a sentence."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.feed = Feed(home)
+
+    def build(self) -> gr.HTML:
+        def poll(asked: dict, request: gr.Request) -> dict:
+            asked = as_dict(asked)
+            allowed = may_steer(request, text(asked, "token"))
+            return {**json_or_error(lambda: self.feed.poll(asked)), "may_steer": allowed}
+
+        def steer(asked: dict, request: gr.Request) -> dict:
+            return json_or_error(lambda: self.steer(as_dict(asked), request))
+
+        answers = {
+            "csv": lambda asked: self.csv(text(asked, "run")),
+            "details": lambda asked: self.details(text(asked, "run")),
+            "report": lambda asked: run_report.numbers(self.home, text(asked, "run")),
+            "worst": lambda asked: run_report.worst(self.home, text(asked, "run")),
+            "confused": lambda asked: run_report.confused(
+                self.home, text(asked, "run"), whole(asked, "label"), whole(asked, "called")
+            ),
+        }
+        return gr.HTML(
+            value=None,
+            html_template=assets.read("train/panel.html"),
+            js_on_load=assets.scripts("train/panel.js", "train/report.js"),
+            server_functions=[poll, steer, *(answering(*item) for item in answers.items())],
+            apply_default_css=False,
+            elem_id="live",
+        )
+
+    def steer(self, asked: Asked, request: gr.Request | None) -> dict[str, object]:
+        """One command for one run. Raises UserError when it may not or cannot be done."""
+        require_steering(request, text(asked, "token"))
+        run, command, value = (text(asked, name) for name in ("run", "command", "value"))
+        if command == "twin":
+            twin = control.start(self.home, self.twin_of(run))
+            return {"run": twin, "answer": f"Run {twin} is the twin of {run}; it waits its turn."}
+        actions = {
+            "resume": lambda: control.resume(self.home, run),
+            "cancel": lambda: control.cancel(self.home, run),
+            "delete": lambda: control.delete(self.home, run),
+        }
+        if command not in (*actions, "pause", "stop", "set"):
+            raise UserError(f"There is no command '{command}'.")
+        act = actions.get(command, lambda: control.send(self.home, run, command, value))
+        return {"answer": act()}
+
+    def twin_of(self, run: str) -> TrainConfig:
+        """The same run without shortcuts, or with them: same pictures, rate and epochs."""
+        row = control.read_run(self.home, run)
+        with Store(control.run_dir(self.home, run)) as store:
+            config = with_changes(store.config, store.changes())
+        start_px = min(config.start_px, row.px)
+        return replace(config.twin(), px=row.px, start_px=start_px, budget_seconds=0)
+
+    def csv(self, run: str) -> dict[str, str]:
+        """All points of all lines, one row a step."""
+        names = STEP_LINES + EPOCH_LINES
+        with Store(control.run_dir(self.home, run)) as store:
+            lines = store.metrics(names)
+        table: dict[int, dict[str, float]] = {}
+        for name, points in lines.items():
+            for step, value in points:
+                table.setdefault(step, {})[name] = value
+        table_text = io.StringIO()
+        writer = csv.DictWriter(table_text, ("step", *names))
+        writer.writeheader()
+        writer.writerows({"step": step, **table[step]} for step in sorted(table))
+        return {"name": f"run-{run}.csv", "text": table_text.getvalue()}
+
+    def details(self, run: str) -> dict[str, str]:
+        folder = control.run_dir(self.home, run)
+        with Store(folder) as store:
+            data = store.config.data
+            hidden = ("set", "data") if hides_names(data) else ("set",)  # "data" names files
+            lines = [
+                f"{clock(e['time'])}  {e['text']}"
+                for e in store.events()
+                if e["kind"] not in hidden
+            ]
+        log = without_paths("\n".join(lines)[-LOG_CHARACTERS:], data)
+        return {"log": log}
+
+
+def clock(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%H:%M:%S")

@@ -1,0 +1,86 @@
+"""A finished run's report, and the pictures behind its numbers."""
+
+import json
+from pathlib import Path
+
+from resnet_demo.config import Home, UserError
+from resnet_demo.data.dataset import Split
+from resnet_demo.data.sources import open_here
+from resnet_demo.runs import control
+from resnet_demo.runs.store import Store
+from resnet_demo.ui.access import check_shown, hides_names
+from resnet_demo.ui.serving import thumbnail
+
+SHOWN_PICTURES = 24
+THUMBNAIL_PX = 112
+
+
+def numbers(home: Home, run: str) -> dict[str, object]:
+    """report.json; raises UserError before the run has finished. On a public page a folder's files
+    have no names."""
+    folder = control.run_dir(home, run)
+    found = read(folder / "report.json")
+    with Store(folder) as store:
+        private = hides_names(store.config.data)
+    if private:
+        found["worst"] = [row | {"name": ""} for row in found.get("worst", [])]
+    return found
+
+
+def read(path: Path) -> dict:
+    if not path.is_file():
+        raise UserError("The final report comes when the run has finished.")
+    try:
+        found = json.loads(path.read_text())
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise UserError(f"{path.name} of this run is damaged. Measure again with `evaluate`.")
+    return found
+
+
+def confused(home: Home, run: str, label: int, called: int) -> dict[str, object]:
+    """Validation pictures of class `label` that were given the name `called`, surest first."""
+    predictions = read(control.run_dir(home, run) / "predictions.json")
+    pairs = zip(predictions["labels"], predictions["called"])
+    found = [index for index, pair in enumerate(pairs) if pair == (label, called)]
+    found.sort(key=lambda index: -predictions["probability"][index])
+    return shown(home, run, predictions, found)
+
+
+def worst(home: Home, run: str) -> dict[str, object]:
+    """The most confident mistakes."""
+    predictions = read(control.run_dir(home, run) / "predictions.json")
+    found = [one["picture"] for one in numbers(home, run).get("worst", [])]
+    return shown(home, run, predictions, found)
+
+
+def shown(home: Home, run: str, predictions: dict, indices: list[int]) -> dict[str, object]:
+    """{pictures: [{src, name, label, called, probability}], count}: the first SHOWN_PICTURES."""
+    with Store(control.run_dir(home, run)) as store:
+        data = store.config.data
+    check_shown(data)
+    split = validation(home, data)
+    places = {name: place for place, name in enumerate(split.names)}
+    rows = []
+    for index in indices[:SHOWN_PICTURES]:
+        row = {name: predictions[name][index] for name in ("labels", "called", "probability")}
+        name = predictions["names"][index]
+        rows.append({"name": name, "src": picture(split, places.get(name)), **row})
+    return {"pictures": rows, "count": len(indices)}
+
+
+def validation(home: Home, data: str) -> Split:
+    """Raises UserError when the pictures are not here any more."""
+    pictures = open_here(data, home)
+    if pictures is None:
+        raise UserError(f"The pictures of {data} are not on this machine any more.")
+    return pictures.val
+
+
+def picture(split: Split, place: int | None) -> str | None:
+    """A data URL; None for a picture that was removed or changed since."""
+    try:
+        return None if place is None else thumbnail(lambda: split.read(place), THUMBNAIL_PX)
+    except UserError:
+        return None

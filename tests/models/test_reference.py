@@ -1,0 +1,105 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.models import build, hub, reference
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A resnet8 for two classes, as the program writes it."""
+    model = build("resnet8", 2)
+    about = {
+        "arch": "resnet8",
+        "classes": json.dumps(["cat", "dog"]),
+        "px": "16",
+        "mean": "[0.5, 0.5, 0.5]",
+        "std": "[0.2, 0.2, 0.2]",
+    }
+    path = tmp_path / "net.safetensors"
+    save_file(model.state_dict(), path, about)
+    return path, model, about
+
+
+def test_a_weight_file_describes_itself(weights, home: Home) -> None:
+    path, model, _ = weights
+    network = reference.load(f"file:{path}", home)
+    assert (network.arch, network.classes, network.px) == ("resnet8", ("cat", "dog"), 16)
+    images = torch.randn(2, 3, 16, 16)
+    assert torch.equal(network.model(images), model.eval()(images))
+
+
+def test_half_precision_files_come_back_as_float32(weights, home: Home) -> None:
+    path, model, about = weights
+    save_file({n: t.half() if t.is_floating_point() else t for n, t in
+               model.state_dict().items()}, path, about)  # fmt: skip
+    tensors = reference.load(f"file:{path}", home).model.state_dict()
+    assert tensors["conv1.weight"].dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("reference", "says"),
+    [
+        ("bundle", "Choose one of: bundled, run:ID"),
+        ("file:nowhere.safetensors", "no file"),
+        ("run:0042", "no run '0042'"),
+        ("run:../../etc", "no run"),
+        ("scratch:resnet9", "resnet18"),
+        ("timm:vit_base_patch16_224", "no ResNet"),
+    ],
+)
+def test_a_reference_to_nothing_is_refused(reference: str, says: str, home: Home) -> None:
+    with pytest.raises(UserError, match=says):
+        reference.load(reference, home)
+
+
+def test_a_file_that_does_not_fit_its_architecture_is_refused(weights, home: Home) -> None:
+    path, model, about = weights
+    save_file(model.state_dict(), path, {**about, "arch": "resnet20"})
+    with pytest.raises(UserError, match="does not fit"):
+        reference.load(f"file:{path}", home)
+
+
+def test_a_file_that_is_no_weights_is_refused(tmp_path, home: Home) -> None:
+    (tmp_path / "x.safetensors").write_bytes(b"\x80\x02pickle")
+    with pytest.raises(UserError, match="is a pickle"):
+        reference.load(f"file:{tmp_path / 'x.safetensors'}", home)
+
+
+def test_weights_of_other_classes_start_with_a_new_classifier(weights, home: Home) -> None:
+    path, model, _ = weights
+    config = TrainConfig(arch="resnet8", init=f"file:{path}")
+    tensors = reference.starting_weights(config, 5, home)
+    assert tensors["fc.weight"].shape == (5, 64)
+    assert torch.equal(tensors["conv1.weight"], model.conv1.weight)
+
+
+def test_weights_of_another_network_are_refused_by_name(weights, home: Home) -> None:
+    config = TrainConfig(arch="resnet20", init=f"file:{weights[0]}")
+    with pytest.raises(UserError, match="Cannot start a resnet20 from file:"):
+        reference.starting_weights(config, 2, home)
+
+
+def test_timm_weights_fit_our_network(monkeypatch, home: Home) -> None:
+    """torchvision's names are timm's: `--init timm:resnet18` needs no renaming."""
+    import timm
+
+    theirs = timm.create_model("resnet18", pretrained=False)
+    monkeypatch.setattr(hub, "create_timm", lambda name: theirs)
+    tensors = reference.starting_weights(TrainConfig(init="timm:resnet18"), 1000, home)
+    ours = build("resnet18")
+    ours.load_state_dict(tensors)
+    images = torch.randn(1, 3, 64, 64)
+    assert torch.allclose(ours.eval()(images), theirs.eval()(images), atol=1e-5)
+
+
+def test_timm_offline_says_what_to_do(home: Home) -> None:
+    with pytest.raises(UserError, match="not on this machine"):
+        reference.load("timm:resnet18.a1_in1k", home)
+
+
+def test_an_untrained_network_loads(home: Home) -> None:
+    assert reference.load("scratch:plain20", home).px == 32

@@ -1,0 +1,172 @@
+"""Runs that are trained together: in equal steps, and each as if it were alone."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.runs import control
+from resnet_demo.runs.scheduler import Crew, train_here
+from resnet_demo.runs.store import Store
+from tests.conftest import ROOT
+from tests.runs.test_worker import digest, rows
+
+
+@pytest.fixture
+def pair(config: TrainConfig) -> list[TrainConfig]:
+    return [config, replace(config, arch="plain8", seed=1)]
+
+
+@pytest.fixture
+def crew(home: Home, pair: list[TrainConfig]) -> Iterator[Crew]:
+    """Two runs of 15 steps at rest; what they do is up to the test."""
+    crew = Crew(home, [control.new_run(home, config) for config in pair])
+    yield crew
+    crew.dismiss_all()
+
+
+def steps(crew: Crew) -> list[int]:
+    return [worker.step for worker in crew.workers]
+
+
+def ask(crew: Crew, place: int, command: str) -> None:
+    """Leave a command that is obeyed at the next look."""
+    worker = crew.workers[place]
+    worker.store.send(command)
+    worker.asked_at = 0.0
+
+
+def test_they_advance_in_equal_steps(crew: Crew) -> None:
+    while crew.workers:
+        crew.round()
+        assert len(set(steps(crew))) <= 1 or max(steps(crew)) - min(steps(crew)) == 1
+    assert set(crew.states.values()) == {"finished"}
+
+
+def test_each_ends_as_if_it_were_alone(home: Home, pair: list[TrainConfig]) -> None:
+    together = [control.new_run(home, config) for config in pair]
+    assert set(Crew(home, together).work().values()) == {"finished"}
+    for run, config in zip(together, pair):
+        alone = control.new_run(home, config)
+        train_here(home, alone)
+        assert rows(home, run) == rows(home, alone) and digest(home, run) == digest(home, alone)
+
+
+def test_a_paused_run_skips_its_turn_and_catches_up(crew: Crew) -> None:
+    while steps(crew) != [3, 3]:
+        crew.round()
+    ask(crew, 0, "pause")
+    while steps(crew)[1] < 7:
+        crew.round()
+    assert steps(crew) == [3, 7]
+    ask(crew, 0, "resume")
+    crew.round()
+    held, ahead = steps(crew)
+    while steps(crew)[0] < ahead:
+        assert steps(crew)[1] == ahead  # the other waits for it
+        crew.round()
+    assert held < ahead
+
+
+@pytest.mark.parametrize(("command", "state"), [("stop", "stopped"), ("cancel", "cancelled")])
+def test_what_ends_one_leaves_the_other(command: str, state: str, crew: Crew, home: Home) -> None:
+    first, second = (worker.run for worker in crew.workers)
+    crew.round()
+    ask(crew, 0, command)
+    while crew.workers:
+        crew.round()
+    assert crew.states == {first: state, second: "finished"}
+    assert (first in control.run_names(home)) is (command == "stop")
+
+
+def test_a_run_that_diverges_leaves_the_other(home: Home, config: TrainConfig) -> None:
+    wild = replace(config, optimizer="sgd", lr=100.0, warmup=0.0, epochs=50)
+    runs = [control.new_run(home, one) for one in (wild, config)]
+    states = Crew(home, runs).work()
+    assert states == {runs[0]: "failed", runs[1]: "finished"}
+
+
+def test_when_all_fail_the_first_reason_is_told(home: Home, config: TrainConfig) -> None:
+    missing = replace(config, data="folder:/nowhere")
+    runs = [control.new_run(home, missing) for _ in range(2)]
+    with pytest.raises(UserError, match="There is no folder /nowhere"):
+        Crew(home, runs).work()
+    assert {control.read_run(home, run).state for run in runs} == {"failed"}
+
+
+def test_a_run_at_work_elsewhere_is_refused_and_the_others_are_let_go(crew: Crew, home: Home):
+    free = control.new_run(home, crew.workers[0].config)
+    with pytest.raises(UserError, match="at work in another process"):
+        Crew(home, [free, crew.workers[0].run])
+    Crew(home, [free]).dismiss_all()  # its lock is not held any more
+
+
+def test_they_stand_in_the_line_as_one(home: Home, pair: list[TrainConfig]) -> None:
+    mine = [control.new_run(home, config) for config in pair]
+    other = control.new_run(home, pair[0])
+    crew, later = Crew(home, mine), Crew(home, [other])
+    assert crew.ahead() is None
+    assert later.ahead() == mine[0]
+    crew.dismiss_all()
+    assert later.ahead() is None
+    later.dismiss_all()
+
+
+def test_a_kill_leaves_no_trace(home: Home, pair: list[TrainConfig]) -> None:
+    """inside a step, inside a validation and inside the writing of a checkpoint."""
+    runs = [control.new_run(home, config, save_every=0) for config in pair]
+    for point, count in (("step", 9), ("validation", 2), ("checkpoint", 4)):
+        words = ["tests.runs.dying", home.path, ",".join(runs), point, count]
+        command = [sys.executable, "-m", *map(str, words)]
+        done = subprocess.run(command, cwd=ROOT, stderr=subprocess.DEVNULL, timeout=60)
+        assert done.returncode == -signal.SIGKILL
+        assert {control.read_run(home, run).state for run in runs} == {"interrupted"}
+    assert set(Crew(home, runs).work().values()) == {"finished"}
+    for run, config in zip(runs, pair):
+        alone = control.new_run(home, config)
+        train_here(home, alone)
+        assert rows(home, run) == rows(home, alone) and digest(home, run) == digest(home, alone)
+
+
+def test_one_process_holds_the_turn(crew: Crew, home: Home) -> None:
+    from resnet_demo.runs.locks import is_held
+
+    with crew.turn():
+        assert is_held(home.path / "train.lock")
+        assert not list((home.path / "queue").iterdir())
+        with Store(crew.workers[1].folder) as store:
+            assert store.fact("state") == "running"
+    assert not is_held(home.path / "train.lock")
+
+
+def test_a_pause_holds_in_the_final_report_too(crew: Crew) -> None:
+    while crew.workers and not all(worker.training and worker.step == 15 and worker.store.last(
+        "top1") is not None for worker in crew.workers):  # fmt: skip
+        crew.round()
+    crew.round()
+    for place in range(2):
+        ask(crew, place, "pause")
+    for _ in range(20):
+        crew.round()
+    assert [worker.store.fact("state") for worker in crew.workers] == ["paused", "paused"]
+
+
+def test_others_are_looked_after_before_every_batch(crew: Crew, home: Home) -> None:
+    """A stop is obeyed while the other run is at work, not a round later."""
+    while steps(crew) != [2, 2]:
+        crew.round()
+    stopped = crew.workers[1].run
+    ask(crew, 1, "stop")
+    crew.round()
+    assert crew.states == {stopped: "stopped"} and control.read_run(home, stopped).step == 2
+
+
+def test_handlers_of_signals_are_given_back(home: Home, config: TrainConfig) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    called = []
+    Crew(home, [control.new_run(home, config)]).work(then=lambda: called.append(1))
+    assert called == [1] and signal.getsignal(signal.SIGINT) is before

@@ -1,0 +1,124 @@
+"""What the Lab panel answers, also to strangers."""
+
+import json
+
+import pytest
+
+from resnet_demo.config import Home, UserError
+from resnet_demo.lab import store as labs
+from resnet_demo.lab.store import Lab
+from resnet_demo.runs import measurements
+from resnet_demo.runs.locks import is_held
+from resnet_demo.runs.store import Store
+from resnet_demo.ui.inspect.panel import Inspector
+from resnet_demo.ui.lab.panel import LabPanel, cursors
+from resnet_demo.ui.serving import Classifier
+from tests.conftest import wait_until
+from tests.lab.conftest import lab, many, raced
+
+__all__ = ["lab", "many", "raced"]  # fixtures
+
+
+def panel_of(home: Home) -> LabPanel:
+    return LabPanel(home, Inspector(home, Classifier(home)).initialisation)
+
+
+def test_without_a_lab_there_is_nothing_to_show(home: Home) -> None:
+    answer = panel_of(home).poll({})
+    assert answer["lab"] is None and answer["labs"] == []
+
+
+def test_a_raced_lab_is_told_whole_and_then_only_what_is_new(raced: tuple[Home, Lab]) -> None:
+    home, lab = raced
+    panel = panel_of(home)
+    answer = panel.poll({"lab": lab.lab})
+    assert answer["state"] == "finished" and len(answer["table"]) == 2
+    have = {key: line["x"][-1] for key, line in answer["lines"].items()}
+    assert panel.poll({"lab": lab.lab, "have": have})["lines"] == {}
+    assert json.loads(json.dumps(answer)) == answer
+    assert str(home.path) not in json.dumps(answer)
+
+
+@pytest.mark.parametrize("lab", [None, "9999", 3, ["0001"], {"a": 1}, "../0001"])
+def test_an_unknown_lab_is_answered_with_the_newest(lab: object, raced) -> None:
+    assert panel_of(raced[0]).poll({"lab": lab, "have": "nonsense"})["lab"] == "0001"
+
+
+def test_cursors_of_strangers_are_whole_numbers() -> None:
+    assert cursors({"a": 3, "b": "4", "c": 1e9, "d": True, "e": -7, "f": 2**60}) == {"a": 3}
+    assert cursors([1]) == {} and len(cursors({str(i): 1 for i in range(1000)})) == 40
+
+
+def test_drawings_and_files_are_made_for_known_names_only(raced: tuple[Home, Lab]) -> None:
+    panel = panel_of(raced[0])
+    assert len(panel.drawings({"lab": "0001", "part": "race"})["drawings"]) == 2
+    assert len(panel.drawings({"lab": "0001", "part": "why", "dark": True})["drawings"]) >= 4
+    assert panel.files({"lab": "0001", "kind": "html"})["text"].startswith("<!doctype html>")
+    assert json.loads(panel.files({"lab": "0001", "kind": "json"})["text"])["lab"] == "0001"
+    for wrong in ({"part": "x"}, {"part": "race", "lab": "../x"}):
+        with pytest.raises(UserError):
+            panel.drawings({"lab": "0001", **wrong})
+    with pytest.raises(UserError):
+        panel.files({"lab": "0001", "kind": "exe"})
+
+
+def test_visitors_watch_and_guess_but_do_not_steer(raced, monkeypatch) -> None:
+    monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
+    panel = panel_of(raced[0])
+    for command in labs.STEERING:
+        with pytest.raises(UserError, match="Visitors watch"):
+            panel.steer({"lab": "0001", "command": command}, None)
+    with pytest.raises(UserError, match="Visitors watch"):
+        panel.work({"lab": "0001", "kind": "landscape"}, None)
+    guess = {"plain": "8 layers", "residual": "8 layers", "depth": 44, "place": "between the two"}
+    assert len(panel.guess({"lab": "0001", "guess": guess})["answers"]) == 3
+    assert labs.lab_names(raced[0]) == ["0001"]
+
+
+def test_strangers_see_no_path(home: Home, lab: Lab, monkeypatch) -> None:
+    with Store(home.runs / lab.runs[0]) as store:
+        store.set(state="failed", message="There is no folder /srv/private/pictures.")
+    monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
+    assert "/srv/private" not in json.dumps(panel_of(home).poll({}))
+
+
+def test_a_slice_that_is_stopped_keeps_its_rows_and_frees_the_machine(raced) -> None:
+    home, lab = raced
+    panel = panel_of(home)
+    job = panel.work({"lab": lab.lab, "kind": "landscape"}, None)["job"]
+    runs = labs.deepest_pair(home, lab)
+
+    def rows() -> list:
+        known = measurements.read(home, runs[0], measurements.LANDSCAPE)
+        return known["losses"] if known else []
+
+    wait_until(lambda: panel.progress({"job": job}).get("done", 0) and rows())
+    panel.stop({"job": job})
+    wait_until(lambda: "error" in panel.progress({"job": job}))
+    wait_until(lambda: not is_held(home.path / "train.lock"))
+    assert rows() >= 1
+
+
+def test_programs_start_a_lab_and_read_it(serve, many: str) -> None:
+    from gradio_client import Client
+    from gradio_client.exceptions import AppError
+
+    client = Client(serve().url, verbose=False)
+    started = client.predict("", "quick", many, [8], 1, "", api_name="/lab")
+    assert started["lab"] == "0001" and len(started["rows"]) == 2
+    read = lambda: client.predict("0001", "", "", [], 0, "", api_name="/lab")  # noqa: E731
+    told = wait_until(lambda: (found := read())["state"] == "finished" and found)
+    assert {row["arch"] for row in told["rows"]} == {"plain8", "resnet8"} and told["configs"]
+    with pytest.raises(AppError, match="cannot be built"):
+        client.predict("", "quick", many, [35], 1, "", api_name="/lab")
+    with pytest.raises(AppError, match="There is no lab"):
+        client.predict("0002", "", "", [], 0, "", api_name="/lab")
+
+
+def test_visitors_start_no_lab(serve, many: str) -> None:
+    from gradio_client import Client
+    from gradio_client.exceptions import AppError
+
+    client = Client(serve(RESNET_DEMO_PUBLIC="1").url, verbose=False)
+    with pytest.raises(AppError, match="Visitors watch"):
+        client.predict("", "quick", many, [8], 1, "", api_name="/lab")
