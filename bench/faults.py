@@ -55,7 +55,7 @@ def whole(home: Home, config: TrainConfig) -> str:
 
 def prepared(home: Home, config: TrainConfig) -> str:
     run = control.new_run(home, config, save_every=0.3)
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         store.add_event(CHANGE[0], "set", json.dumps(CHANGE[1]))
     return run
 
@@ -100,7 +100,7 @@ def wait_for_progress(
     home: Home, run: str, process: subprocess.Popen, seconds: float, number: int, kills: int
 ) -> None:
     """Until the run has done its share of the way, and then a random moment longer."""
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         goal = 0.9 * (store.fact("steps") or 0) * number / kills
         while process.poll() is None and (not store.fact("steps") or store.fact("step", 0) <= goal):
             time.sleep(0.01)
@@ -108,17 +108,17 @@ def wait_for_progress(
 
 
 def rows(home: Home, run: str) -> list[tuple]:
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         found = store.db.execute("SELECT step, name, value FROM metrics ORDER BY step, name")
         return [row for row in found if row[1] not in TIMINGS]
 
 
 def weights(home: Home, run: str) -> str:
-    while is_held(home.runs / run / "lock"):
+    while is_held(home.run(run).lock):
         time.sleep(0.02)
-    return json.loads((control.run_dir(home, run) / "report.json").read_text())["sha256"]
+    return json.loads((control.run_folder(home, run).report).read_text())["sha256"]
 
 
 def resumed_from(home: Home, run: str) -> list[int]:
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         return [int(e["text"].split()[3]) for e in store.events() if e["kind"] == "resumed"]

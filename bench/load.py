@@ -43,7 +43,7 @@ def measure(data: str, place: Path) -> dict[str, object]:
 def loaded(home: Home, port: int, data: str) -> dict[str, object]:
     run = control.start(home, TrainConfig(data=data, px=128, start_px=128, epochs=1000))
     try:
-        with Store(control.run_dir(home, run)) as store:
+        with Store(control.run_folder(home, run)) as store:
             while store.fact("step", 0) < 10:
                 time.sleep(0.1)
             return {

@@ -95,7 +95,7 @@ def first_step_seconds(home: Home, config: TrainConfig) -> float:
         [sys.executable, "-m", "resnet_demo", "resume", run, "--home", str(home.path)],
         cwd=ROOT, env=dict(os.environ), stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         while not store.fact("step") and process.poll() is None:
             time.sleep(0.02)
     seconds = time.perf_counter() - started

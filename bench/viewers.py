@@ -53,7 +53,7 @@ def slowing(home: Home, url: str, data: str) -> dict[str, object]:
     """Speed of a training run watched by 20 pages over its speed alone, window by window."""
     run = control.start(home, TrainConfig(data=data, px=128, start_px=128, epochs=1000))
     component = live_component(url)
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         while store.fact("step", 0) < 10:
             time.sleep(0.1)
         pairs = []
@@ -157,7 +157,7 @@ def crowded_run(home: Home) -> str:
     from resnet_demo.runs.locks import try_lock
 
     run = control.new_run(home, TrainConfig(data="shapes"))
-    folder = control.run_dir(home, run)
+    folder = control.run_folder(home, run)
     crowded_run.lock = try_lock(folder / "lock")
     blocks = [f"layer{stage}.{index}" for stage in range(1, 5) for index in range(2)]
     with Store(folder) as store:
@@ -182,7 +182,7 @@ def insert(store: Store, step: int, blocks: list[str]) -> None:
 
 def add_points(home: Home, run: str) -> None:
     """Twenty new points, as many as a fast run makes in a second."""
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         step = store.fact("step")
         for index in range(20):
             insert(store, step + index, [])

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from resnet_demo.run_folder import RunFolder
+
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"  # networks that ship with us
 
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152)  # He et al. 2015, Table 1
@@ -224,6 +226,9 @@ class Home:
     @property
     def runs(self) -> Path:
         return self.path / "runs"
+
+    def run(self, run: str) -> RunFolder:
+        return RunFolder(self.runs / run)
 
     @property
     def labs(self) -> Path:

@@ -139,7 +139,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             server.kill()
         place = Home(server.home)
         for run in control.run_names(place):
-            lock = place.runs / run / "lock"
+            lock = place.run(run).lock
             if is_held(lock):
                 control.cancel(place, run)
                 wait_until(lambda lock=lock: not is_held(lock))

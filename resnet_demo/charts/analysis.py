@@ -38,7 +38,7 @@ def strips(home: Home, runs: list[Run], palette: Palette) -> Iterator[Drawing]:
     """Gradient norm over weight norm, block by block, of every pair, the deepest first."""
     found = {}
     for run in sorted(runs, key=lambda run: (-depth_of(run.arch), run.arch)):
-        with Store(control.run_dir(home, run.run)) as store:
+        with Store(control.run_folder(home, run.run)) as store:
             strip = relative_norms(store, 0)
         if strip["steps"]:
             found[run.arch] = strip

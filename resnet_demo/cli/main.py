@@ -56,7 +56,7 @@ def work(args: argparse.Namespace, home: Home, run: str) -> Answer:
     from resnet_demo.runs.scheduler import Crew
     from resnet_demo.runs.worker import log_to
 
-    handler = log_to(control.run_dir(home, run))
+    handler = log_to(control.run_folder(home, run).log)
     crew = Crew(home, [run])
     with ProgressBars() as bars:
         crew.workers[0].context.report_progress = bars.show
@@ -156,10 +156,10 @@ def summary(home: Home, run: str) -> Answer:
     from resnet_demo.runs.store import Store
 
     row = control.read_run(home, run)
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         last = {name: store.last(name) for name in ("train_loss", "val_loss", "train_error")}
         rates = [value for _, value in store.metrics(["images_per_s"])["images_per_s"]]
-    report = control.run_dir(home, run) / "report.json"
+    report = control.run_folder(home, run).report
     digest = json.loads(report.read_text()).get("sha256") if report.is_file() else None
     return {
         "run": run,

@@ -24,7 +24,7 @@ def curves(home: Home, runs: list[Run], have: dict[str, int]) -> dict[str, Line]
     for run in runs:
         if run.state == "failed":
             continue
-        with Store(control.run_dir(home, run.run)) as store:
+        with Store(control.run_folder(home, run.run)) as store:
             for kind, read in (("train", training_error), ("val", validation_error)):
                 key = f"{run.arch} {kind}"
                 found.setdefault(key, []).append(read(store, have.get(key, -1)))

@@ -43,7 +43,7 @@ def summary(home: Home, lab: Lab, runs: list[Run] | None = None) -> dict[str, ob
 def classes_of(home: Home, runs: list[Run]) -> list[str] | None:
     """Of the pictures; None before they were opened."""
     for run in runs[:1]:
-        with Store(control.run_dir(home, run.run)) as store:
+        with Store(control.run_folder(home, run.run)) as store:
             return store.fact("classes")
     return None
 
@@ -52,7 +52,7 @@ def record(home: Home, lab: Lab) -> dict[str, object]:
     """The summary with what is needed to repeat it: configurations, versions, machine."""
     configs, machines = [], set()
     for run in runs_of(home, lab):
-        with Store(control.run_dir(home, run.run)) as store:
+        with Store(control.run_folder(home, run.run)) as store:
             configs.append(shown(store.config))
             machines.add(store.fact("machine"))
     return {

@@ -37,7 +37,7 @@ def landscape(home: Home, run: str) -> Generator[Progress, None, dict[str, objec
     middle row and the middle column are the two slices along one direction. Raises UserError when
     the run has no weights yet.
     """
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         config: TrainConfig = store.config
     if control.read_run(home, run).state != "finished":
         raise UserError(f"Run {run} has not finished; its slice is taken from its last weights.")

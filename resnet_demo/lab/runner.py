@@ -29,7 +29,7 @@ def race(home: Home, lab: Lab, report: ReportProgress, write_page: Callable[[], 
     runs = unfinished(home, lab)
     if not runs:
         return measure_and_report()
-    handler = log_to(home.labs / lab.lab)
+    handler = log_to(home.labs / lab.lab / "log.txt")
     crew = Crew(home, runs)
     for worker in crew.workers:
         worker.context.report_progress = report

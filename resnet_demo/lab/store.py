@@ -156,14 +156,14 @@ def tell_all(home: Home, lab: Lab, command: str) -> list[str]:
     """The answers of the runs that are at work and can obey, asked all at once."""
     wanted = {"pause": ("running",), "resume": ("paused",)}.get(command, control.UNDER_WAY)
     runs = [run.run for run in runs_of(home, lab) if run.state in wanted]
-    alive = [run for run in runs if is_held(home.runs / run / "lock")]
+    alive = [run for run in runs if is_held(home.run(run).lock)]
     with ThreadPoolExecutor(max_workers=len(alive) + 1) as pool:
         return list(pool.map(lambda run: control.send(home, run, command), alive))
 
 
 def check_at_rest(home: Home, lab: Lab) -> None:
     for run in here(home, lab):
-        if is_held(home.runs / run / "lock"):
+        if is_held(home.run(run).lock):
             raise UserError(f"Run {run} of lab {lab.lab} is at work. Stop the lab first.")
 
 

@@ -22,7 +22,7 @@ def rows_of(home: Home, runs: Iterable[Run]) -> list[Row]:
 
 
 def row_of(home: Home, run: Run) -> Row:
-    with Store(control.run_dir(home, run.run)) as store:
+    with Store(control.run_folder(home, run.run)) as store:
         config, train_error = store.config, store.last("train_error")
         num_train = store.fact("num_train")
     return {

@@ -62,7 +62,7 @@ def weights_path(reference: str, home: Home) -> Path:
         return path
     if kind == "run" and rest:
         run, _, which = rest.partition("@")
-        return run_weights(home.runs / run / "weights", run, which or "best")
+        return run_weights(home.run(run).weights, run, which or "best")
     raise UserError(f"There is no model '{reference}'. Choose one of: {FORMS}.")
 
 

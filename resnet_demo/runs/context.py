@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.progress import Progress, ReportProgress, be_silent
+from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.store import Store
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 class RunContext:
     home: Home
     run: str
-    folder: Path
+    folder: RunFolder
     store: Store
     config: TrainConfig
     report_progress: ReportProgress = be_silent

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from resnet_demo.config import Home, TrainConfig, UserError, changed
 from resnet_demo.data.sources import checked, count, open_here
+from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.queue import GRACE_SECONDS, dequeue, enqueue
 from resnet_demo.runs.store import Store
@@ -49,10 +50,10 @@ class Run:
     message: str  # why it failed, or what it waits for
 
 
-def run_dir(home: Home, run: str) -> Path:
+def run_folder(home: Home, run: str) -> RunFolder:
     """The folder of a run; raises UserError for a name that is none."""
-    folder = home.runs / run
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run) or not (folder / "run.sqlite").is_file():
+    folder = home.run(run)
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run) or not folder.store.is_file():
         known = ", ".join(run_names(home)[:5]) or "none yet"
         raise UserError(f"There is no run '{run}' here. Runs: {known}.")
     return folder
@@ -74,13 +75,14 @@ def new_run(home: Home, config: TrainConfig, save_every: float = 30.0) -> str:
             break
         except FileExistsError:  # another start took the number
             number += 1
+    folder = home.run(name)
     try:
-        for folder in ("checkpoints", "weights"):
-            (home.runs / name / folder).mkdir()
-        Store.create(home.runs / name, config, save_every=save_every).close()
+        folder.checkpoints.mkdir()
+        folder.weights.mkdir()
+        Store.create(folder, config, save_every=save_every).close()
         enqueue(home, name)
     except (OSError, sqlite3.Error) as error:
-        shutil.rmtree(home.runs / name, ignore_errors=True)
+        shutil.rmtree(folder.path, ignore_errors=True)
         raise UserError(f"Cannot write a run to {home.path} ({error}). Make room there.") from None
     return name
 
@@ -110,8 +112,8 @@ def start(home: Home, config: TrainConfig) -> str:
 
 def resume(home: Home, run: str) -> str:
     """Unpause a run that is alive, else wake a worker for it; says what was done."""
-    folder = run_dir(home, run)
-    if is_held(folder / "lock"):
+    folder = run_folder(home, run)
+    if is_held(folder.lock):
         return send(home, run, "resume")
     line_up(home, run)
     wake(home, run)
@@ -120,7 +122,7 @@ def resume(home: Home, run: str) -> str:
 
 def move_data(home: Home, run: str, data: str) -> None:
     """Its pictures lie elsewhere now. Raises UserError when they are others."""
-    with Store(run_dir(home, run)) as store:
+    with Store(run_folder(home, run)) as store:
         config = checked(replace(store.config, data=data), home)
         pictures = open_here(config.data, home)
         found = pictures and pictures.some(config.num_train, config.num_val)
@@ -135,14 +137,14 @@ def move_data(home: Home, run: str, data: str) -> None:
 
 def line_up(home: Home, run: str) -> None:
     """Queued again, until its worker has begun. Raises UserError for another version's run."""
-    with Store(run_dir(home, run)) as store:
+    with Store(run_folder(home, run)) as store:
         TrainConfig.from_dict(store.fact("config"))  # refused untouched
         store.set(state="queued", woken=time.time())
     enqueue(home, run)
 
 
 def wake(home: Home, run: str) -> subprocess.Popen:
-    return spawn(home, home.runs / run / "log.txt", "resume", run)
+    return spawn(home, home.run(run).log, "resume", run)
 
 
 def spawn(home: Home, log_file: Path, *words: str) -> subprocess.Popen:
@@ -169,8 +171,8 @@ def child_environment() -> dict[str, str]:
 
 def send(home: Home, run: str, command: str, value: str = "", wait: float = 15.0) -> str:
     """Leave a command for the run's worker and return its answer (one sentence)."""
-    folder = run_dir(home, run)
-    alive = is_held(folder / "lock")
+    folder = run_folder(home, run)
+    alive = is_held(folder.lock)
     with Store(folder) as store:
         if not alive and command != "set":
             raise UserError(
@@ -192,8 +194,8 @@ def send(home: Home, run: str, command: str, value: str = "", wait: float = 15.0
 
 def cancel(home: Home, run: str) -> str:
     """Stop the run and remove all it wrote."""
-    folder = run_dir(home, run)
-    if is_held(folder / "lock"):
+    folder = run_folder(home, run)
+    if is_held(folder.lock):
         try:
             return send(home, run, "cancel")
         except (UserError, OSError):  # the worker removed the folder while we asked
@@ -202,18 +204,18 @@ def cancel(home: Home, run: str) -> str:
 
 
 def delete(home: Home, run: str) -> str:
-    folder = run_dir(home, run)
-    if is_held(folder / "lock"):
+    folder = run_folder(home, run)
+    if is_held(folder.lock):
         raise UserError(f"Run {run} is at work. Stop it before you delete it, or cancel it.")
     remove(home, folder)
     return f"Run {run} was deleted."
 
 
-def remove(home: Home, folder: Path) -> None:
+def remove(home: Home, folder: RunFolder) -> None:
     """Out of sight in one step, then off the disk."""
-    dequeue(home, folder.name)
-    doomed = home.path / f".removed-{folder.name}-{time.time_ns()}"
-    folder.rename(doomed)
+    dequeue(home, folder.run)
+    doomed = home.path / f".removed-{folder.run}-{time.time_ns()}"
+    folder.path.rename(doomed)
     for removed in home.path.glob(".removed-*"):  # also those of a removal that was killed
         shutil.rmtree(removed, ignore_errors=True)
 
@@ -228,7 +230,7 @@ def list_runs(home: Home) -> Iterator[Run]:
 
 
 def read_run(home: Home, run: str) -> Run:
-    folder = run_dir(home, run)
+    folder = run_folder(home, run)
     with Store(folder) as store:
         facts = store.facts()
         config = TrainConfig.from_dict(facts["config"])
@@ -250,7 +252,7 @@ def read_run(home: Home, run: str) -> Run:
             seconds=facts.get("seconds", 0.0),
             created=facts["created"],
             params=facts.get("params"),
-            message=silence(facts) if is_held(folder / "lock") else facts.get("message", ""),
+            message=silence(facts) if is_held(folder.lock) else facts.get("message", ""),
         )
 
 
@@ -275,12 +277,12 @@ def unreadable(run: str, why: str) -> Run:
     return Run(**blank | zero | text)
 
 
-def state_of(folder: Path, store: Store) -> str:
+def state_of(folder: RunFolder, store: Store) -> str:
     """The stored state, corrected by the lock."""
     state = store.fact("state")
     if not isinstance(state, str):
         raise ValueError(f"state {state!r}")
-    if state in UNDER_WAY and not is_held(folder / "lock"):
+    if state in UNDER_WAY and not is_held(folder.lock):
         woken = store.fact("woken") or store.fact("created")
         just_now = state == "queued" and time.time() - woken < GRACE_SECONDS
         return "queued" if just_now else "interrupted"

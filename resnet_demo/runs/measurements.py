@@ -12,16 +12,16 @@ LANDSCAPE = "landscape.json"  # {run, arch, n, side, reach, losses[row][column]}
 
 def read(home: Home, run: str, name: str) -> dict[str, object] | None:
     """None before anything was measured, or when the run was trained further since."""
-    path = control.run_dir(home, run) / name
+    path = control.run_folder(home, run).path / name
     found = json.loads(path.read_text()) if path.is_file() else {}
     return found if found.get("sha256") == weights_of(home, run) else None
 
 
 def write(home: Home, run: str, name: str, found: dict[str, object]) -> None:
-    write_json(control.run_dir(home, run) / name, found | {"sha256": weights_of(home, run)})
+    write_json(control.run_folder(home, run).path / name, found | {"sha256": weights_of(home, run)})
 
 
 def weights_of(home: Home, run: str) -> str:
     """The digest of a finished run's weights; empty before the end."""
-    path = control.run_dir(home, run) / "report.json"
+    path = control.run_folder(home, run).report
     return json.loads(path.read_text())["sha256"] if path.is_file() else ""

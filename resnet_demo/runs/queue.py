@@ -30,7 +30,7 @@ def line(home: Home) -> list[str]:
         if not stamp.isdecimal():
             continue  # a stray file
         age = (time.time_ns() - int(stamp)) / 1e9
-        if 0 <= age < GRACE_SECONDS or is_held(home.runs / run / "lock"):
+        if 0 <= age < GRACE_SECONDS or is_held(home.run(run).lock):
             waiting.append(run)
         else:  # dead, or of a clock that was set back
             entry.unlink(missing_ok=True)

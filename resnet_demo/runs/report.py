@@ -30,8 +30,8 @@ def final_report(
         "epochs": training.epoch,
         "sha256": checkpoint.weights_digest(training.best_model.state_dict()),
     }
-    write_json(context.folder / "predictions.json", predictions(val, logits))
-    write_json(context.folder / "report.json", numbers)
+    write_json(context.folder.predictions, predictions(val, logits))
+    write_json(context.folder.report, numbers)
     return numbers
 
 

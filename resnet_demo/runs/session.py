@@ -146,12 +146,12 @@ def check_same_pictures(
 def newest_state(context: RunContext) -> dict[str, object] | None:
     """After a divergence the weights are spoilt long before a loss is not finite: then the state
     at the end of the last epoch, or none, to begin anew."""
-    folder = context.folder / "checkpoints"
+    folder = context.folder.checkpoints
     diverged = context.store.fact("diverged")
     if diverged is not None:
         for path in checkpoint.states(folder):
             path.unlink()
-        folder = folder / checkpoint.EPOCHS
+        folder = context.folder.epochs
     state, spoilt = checkpoint.load_state(folder)
     for name in spoilt:
         context.say("spoilt", f"Checkpoint {name} is damaged and was removed.")
@@ -181,7 +181,7 @@ def check_disk(context: RunContext, training: Training) -> None:
     """Room for all checkpoints that are kept and one more, before anything is trained."""
     values = sum(tensor.numel() for tensor in training.model.state_dict().values())
     needed = values * 4 * 3 * (checkpoint.KEPT * 2 + 1)  # weights, momentum, average
-    free = shutil.disk_usage(context.folder).free
+    free = shutil.disk_usage(context.folder.path).free
     if free < needed:
         raise UserError(
             f"The disk of {context.home.path} has {free / 1e6:.0f} MB left; the run needs "
@@ -220,7 +220,7 @@ def epoch_sentence(event: EpochDone, epochs: int) -> str:
 
 def save_epoch(context: RunContext, training: Training, event: EpochDone) -> None:
     """Weights before rows: a kill in between costs nothing, the epoch is done again."""
-    folder = context.folder / "weights"
+    folder = context.folder.weights
     best = context.store.best("top1")
     about = describe_weights(context, training.settings, event)
     checkpoint.save_weights(folder / "last.safetensors", training.best_model, about)
@@ -230,9 +230,8 @@ def save_epoch(context: RunContext, training: Training, event: EpochDone) -> Non
     checkpoint.save_weights(snapshot, training.best_model, about, half=True)
     checkpoint.thin_out(folder)
     if math.isfinite(event.metrics["train_loss"] + event.metrics["val_loss"]):
-        epochs = context.folder / "checkpoints" / checkpoint.EPOCHS
-        epochs.mkdir(exist_ok=True)
-        checkpoint.save_state(epochs, training.state())
+        context.folder.epochs.mkdir(exist_ok=True)
+        checkpoint.save_state(context.folder.epochs, training.state())
 
 
 def describe_weights(

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from resnet_demo.config import TrainConfig, UserError
+from resnet_demo.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 VERSION = 1  # of the schema
@@ -29,33 +30,33 @@ CREATE TABLE commands(id INTEGER PRIMARY KEY, time REAL, name TEXT, value TEXT, 
 class Store:
     """Open store of one run folder."""
 
-    def __init__(self, run_dir: Path) -> None:
-        self.path = run_dir / "run.sqlite"
+    def __init__(self, folder: RunFolder) -> None:
+        self.path = folder.store
         if not self.path.is_file():
-            raise UserError(f"There is no run {run_dir.name} here.")
+            raise UserError(f"There is no run {folder.run} here.")
         try:
             self.db = connect(self.path)
             version = self.db.execute("PRAGMA user_version").fetchone()[0]
         except sqlite3.Error as error:
-            raise UserError(f"The store of run {run_dir.name} cannot be read ({error}).") from None
+            raise UserError(f"The store of run {folder.run} cannot be read ({error}).") from None
         if version != VERSION:
             self.close()
             raise UserError(
-                f"Run {run_dir.name} was written by another version (format {version}, here "
+                f"Run {folder.run} was written by another version (format {version}, here "
                 f"{VERSION}). Open it with that version; nothing was changed."
             )
 
     @classmethod
-    def create(cls, run_dir: Path, config: TrainConfig, **facts: object) -> "Store":
+    def create(cls, folder: RunFolder, config: TrainConfig, **facts: object) -> "Store":
         """Make the file complete or not at all."""
-        partial = run_dir / "run.sqlite.partial"
+        partial = folder.path / "run.sqlite.partial"
         db = connect(partial)
         db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         rows = {"config": config.to_dict(), "state": "queued", "created": time.time(), **facts}
         write_facts(db, rows)
         db.close()
-        partial.rename(run_dir / "run.sqlite")
-        return cls(run_dir)
+        partial.rename(folder.store)
+        return cls(folder)
 
     def __enter__(self) -> "Store":
         return self

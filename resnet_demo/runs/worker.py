@@ -40,8 +40,8 @@ class Worker:
 
     def __init__(self, home: Home, run: str) -> None:
         self.home, self.run = home, run
-        self.folder = control.run_dir(home, run)
-        self.lock = try_lock(self.folder / "lock", patience=2)
+        self.folder = control.run_folder(home, run)
+        self.lock = try_lock(self.folder.lock, patience=2)
         if self.lock is None:
             raise UserError(f"Run {run} is at work in another process. Watch it, or stop it.")
         self.store = Store(self.folder)
@@ -181,7 +181,7 @@ class Worker:
         from resnet_demo.training.checkpoint import save_state
 
         self.store.make_durable()
-        save_state(self.folder / "checkpoints", self.training.state())
+        save_state(self.folder.checkpoints, self.training.state())
         self.saved_at = time.monotonic()
 
     # --- the end --------------------------------------------------------------------------------
@@ -201,9 +201,9 @@ class Worker:
         self.lock.close()
 
 
-def log_to(folder: Path) -> logging.Handler:
+def log_to(path: Path) -> logging.Handler:
     """Write what the program says to the run's log.txt as well."""
-    handler = logging.FileHandler(folder / "log.txt")
+    handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     logging.getLogger("resnet_demo").addHandler(handler)
     return handler

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from resnet_demo.files import write_whole
 
 KEPT = 3  # resume states
-EPOCHS = "epochs"  # folder of those at the ends of the newest epochs, all finite
 SNAPSHOTS = 20  # epoch snapshots at most
 
 

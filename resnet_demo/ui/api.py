@@ -49,7 +49,7 @@ def build_runs(home: Home) -> None:
 
     @friendly
     def history(run: str, since: int) -> dict:
-        with Store(control.run_dir(home, run)) as store:
+        with Store(control.run_folder(home, run)) as store:
             generation = store.fact("generation", 0)
         return live.feed.series(run, Cursor(generation, since, since))
 

@@ -125,7 +125,7 @@ class Feed:
         """The line above the charts."""
         try:
             row = control.read_run(self.home, run)
-            with Store(control.run_dir(self.home, run)) as store:
+            with Store(control.run_folder(self.home, run)) as store:
                 return head_of(row, store) | {"eta": seconds_left(self.home, run)}
         except UserError as error:
             return {"run": run, "state": "failed", "message": str(error)}
@@ -202,14 +202,14 @@ def seconds_left(home: Home, run: str) -> int | None:
     """Of a run, or of all that are trained in turns with it: they end together. None when it does
     not train."""
     row = control.read_run(home, run)
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         own, together = remaining_seconds(row, store), store.fact("together", [])
     others = [own_seconds_left(home, other) for other in together if other != run]
     return own and own + sum(left or 0 for left in others)
 
 
 def own_seconds_left(home: Home, run: str) -> int | None:
-    with suppress(UserError), Store(control.run_dir(home, run)) as store:
+    with suppress(UserError), Store(control.run_folder(home, run)) as store:
         return remaining_seconds(control.read_run(home, run), store)
     return None
 
@@ -263,7 +263,7 @@ def numbers(points: Points) -> list[float]:
 
 def read_series(home: Home, run: str, cursor: Cursor) -> dict[str, object]:
     try:
-        with Store(control.run_dir(home, run)) as store:
+        with Store(control.run_folder(home, run)) as store:
             generation = store.fact("generation", 0)
             fresh = cursor.generation != generation
             step, epoch = (-1, -1) if fresh else (cursor.step, cursor.epoch)

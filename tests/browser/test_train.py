@@ -95,7 +95,7 @@ def test_start_watch_reload_stop_resume(serve, page, config: TrainConfig) -> Non
     page.get_by_role("button", name="Stop").click()
     wait_for_state(page, "^stopped")
     stopped_at = control.read_run(home, "0001").step
-    wait_until(lambda: not is_held(home.runs / "0001" / "lock"))
+    wait_until(lambda: not is_held(home.run("0001").lock))
     page.get_by_role("button", name="Resume").click()
     wait_for_state(page, "^running")
     wait_until(lambda: control.read_run(home, "0001").step > stopped_at)
@@ -108,7 +108,7 @@ def test_the_last_drawn_point_is_the_stores_last_row(serve, page, config, home: 
     wait_for_points(page, run, 5)
     control.send(home, run, "pause")
     wait_for_state(page, "^paused")
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         rows = store.metrics(["loss", "top1"])
     page.wait_for_function(
         "([run, last]) => document.querySelector('#live .live').drawnPoints(run, 'loss')[0]"
@@ -170,7 +170,7 @@ def test_the_report_of_a_finished_run_opens_the_pictures(serve, page, config, ho
 
     run = control.start(home, config)
     wait_until(lambda: control.read_run(home, run).state == "finished")
-    report = json.loads((home.runs / run / "report.json").read_text())
+    report = json.loads((home.run(run).report).read_text())
     open_page(page, serve(home.path).url)
     page.get_by_text("Final report:").click()
     page.wait_for_selector(f"#live .final[data-ready='{run}']")
@@ -204,7 +204,7 @@ def test_a_killed_server_is_found_again_without_reload(serve, page, config, home
 def test_a_killed_worker_is_offered_for_resume(serve, page, config, home: Home) -> None:
     run = control.new_run(home, replace(config, epochs=LONG), save_every=1)
     process = control.wake(home, run)
-    wait_until(lambda: list((home.runs / run / "checkpoints").iterdir()))
+    wait_until(lambda: list((home.run(run).checkpoints).iterdir()))
     server = serve(home.path)
     open_page(page, server.url)
     wait_for_state(page, "^running")
@@ -271,7 +271,7 @@ def test_a_tick_moves_less_than_two_kilobytes(serve, page, config, home: Home) -
     wait_for_points(page, run, 5)
     control.send(home, run, "pause")
     wait_for_state(page, "^paused")
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         last = store.fact("step")
         store.add_metrics(last + 1, {"loss": 1.0, "lr": 0.1, "images_per_s": 9.9})
     with page.expect_response(lambda answer: f"[[{last + 1}]," in answer.text()) as caught:

@@ -93,7 +93,7 @@ def test_figures_of_a_lab_that_has_not_begun_are_empty(home: Home, lab: Lab) -> 
 def test_a_network_without_any_step_is_left_out(raced: tuple[Home, Lab], tmp_path) -> None:
     home = Home(tmp_path / "copy")
     shutil.copytree(raced[0].path, home.path)
-    with Store(control.run_dir(home, raced[1].runs[-1])) as store:
+    with Store(control.run_folder(home, raced[1].runs[-1])) as store:
         store.rewind(-1)
         store.set(state="failed")
     titles = [drawing.figure.title.text for drawing in reasons(home, raced[1])]

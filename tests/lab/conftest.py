@@ -39,5 +39,5 @@ def lab(home: Home, many: str) -> Iterator[Lab]:
     created = labs.create(home, "quick", protocols.configs("quick", many, home, (8,)))
     yield created
     for run in created.runs:
-        if is_held(home.runs / run / "lock"):
+        if is_held(home.run(run).lock):
             control.cancel(home, run)

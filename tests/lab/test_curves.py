@@ -22,7 +22,7 @@ def test_one_seed_has_no_band() -> None:
 def test_bins_are_means_of_whole_parts(home: Home, lab: Lab) -> None:
     run = lab.runs[0]
     width = 3
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         store.set(steps=width * BINS)
         for step in range(1, 12):
             store.add_metrics(step, {"error": float(step), "loss": 1.0})

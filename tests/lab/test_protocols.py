@@ -179,6 +179,6 @@ def test_the_first_200_steps_of_the_paper_survive_kills(home: Home, tmp_path: Pa
     assert start_process(home, run).wait(120) == 0
     train_here(home, reference)
     assert rows(home, run) == rows(home, reference)
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         losses = store.metrics(["loss"])["loss"]
         assert [step for step, _ in losses] == list(range(1, 201))

@@ -20,7 +20,7 @@ def test_a_lab_is_found_again_and_its_runs_are_ordinary_runs(home: Home, lab: La
 
 
 def test_labs_are_listed_newest_first(home: Home, lab: Lab) -> None:
-    second = labs.create(home, "quick", [Store(home.runs / lab.runs[0]).config])
+    second = labs.create(home, "quick", [Store(home.run(lab.runs[0])).config])
     assert labs.lab_names(home) == [second.lab, lab.lab]
 
 
@@ -50,13 +50,13 @@ def test_a_lab_is_made_whole_or_not_at_all(home: Home, lab: Lab, monkeypatch) ->
     new_run = control.new_run
     monkeypatch.setattr(labs.control, "new_run", third_fails)
     with pytest.raises(UserError, match="Cannot write a lab .*disk full"):
-        labs.create(home, "quick", [Store(home.runs / lab.runs[0]).config] * 3)
+        labs.create(home, "quick", [Store(home.run(lab.runs[0])).config] * 3)
     assert set(control.run_names(home)) == set(lab.runs)
     assert [path.name for path in home.labs.iterdir()] == [lab.lab]
 
 
 def test_a_run_of_another_version_leaves_the_lab_usable(home: Home, lab: Lab) -> None:
-    with Store(home.runs / lab.runs[0]) as store:
+    with Store(home.run(lab.runs[0])) as store:
         store.set(config=store.fact("config") | {"of": "tomorrow"})
     assert [run.run for run in labs.runs_of(home, lab)] == [lab.runs[1]]
     assert "deleted" in labs.steer(home, lab.lab, "delete")
@@ -69,7 +69,7 @@ def test_a_finished_lab_has_nothing_to_resume(raced: tuple[Home, Lab]) -> None:
 
 
 def test_deleting_a_lab_removes_its_runs(home: Home, lab: Lab) -> None:
-    lock = try_lock(home.runs / lab.runs[1] / "lock")
+    lock = try_lock(home.run(lab.runs[1]).lock)
     with pytest.raises(UserError, match="Stop the lab first"):
         labs.steer(home, lab.lab, "delete")
     assert control.run_names(home) == sorted(lab.runs, reverse=True)
@@ -88,7 +88,7 @@ def test_a_run_that_was_deleted_leaves_the_rest(home: Home, lab: Lab) -> None:
 def test_the_process_is_paused_resumed_stopped_and_goes_on(home: Home, lab: Lab) -> None:
     """A real one, as the page starts it."""
     for run in lab.runs:
-        with Store(home.runs / run) as store:
+        with Store(home.run(run)) as store:
             store.add_event(0, "set", json.dumps(["epochs", 400]))
     labs.wake(home, lab)
     state = lambda: labs.state_of(labs.runs_of(home, lab))  # noqa: E731
@@ -102,7 +102,7 @@ def test_the_process_is_paused_resumed_stopped_and_goes_on(home: Home, lab: Lab)
     assert "everything is kept" in labs.steer(home, lab.lab, "stop")
     wait_until(lambda: state() == "stopped")
     stopped = min(steps())
-    wait_until(lambda: not any(is_held(home.runs / run / "lock") for run in lab.runs))
+    wait_until(lambda: not any(is_held(home.run(run).lock) for run in lab.runs))
     assert "is going on" in labs.steer(home, lab.lab, "resume")
     wait_until(lambda: min(steps()) > stopped)
     labs.steer(home, lab.lab, "stop")

@@ -64,7 +64,7 @@ def test_150_damages_have_no_effect_on_another_run(home: Home, trained: bytes) -
 )
 def test_a_fact_of_another_kind_is_damage(name: str, value: str, home: Home, config) -> None:
     run = control.new_run(home, config)
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         store.db.execute("UPDATE facts SET value = ? WHERE name = ?", (value, name))
     (row,) = control.list_runs(home)
     assert row.state == "failed" and "damaged" in row.message

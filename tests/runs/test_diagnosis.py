@@ -18,7 +18,7 @@ from resnet_demo.ui.polling import signs_of
 def sentence(home: Home, config: TrainConfig) -> str:
     run = control.new_run(home, config)
     train_here(home, run)
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         return diagnose(signs_of(store))
 
 

@@ -27,7 +27,7 @@ def old(home: Home) -> Home:
 
 
 def losses(home: Home, run: str) -> list[float]:
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         return [value for _, value in store.metrics(["loss"])["loss"]]
 
 
@@ -42,7 +42,7 @@ def test_it_is_listed_and_drawn(old: Home) -> None:
 def test_it_goes_on_where_it_was(old: Home) -> None:
     """Bit by bit as one that is begun here, where the machine is the same."""
     before = losses(old, "0001")
-    with Store(control.run_dir(old, "0001")) as store:
+    with Store(control.run_folder(old, "0001")) as store:
         fresh = control.new_run(old, store.config)
     assert train_here(old, fresh) == train_here(old, "0001") == "finished"
     after = losses(old, "0001")

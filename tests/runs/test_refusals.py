@@ -54,7 +54,7 @@ def test_a_run_whose_pictures_were_moved_goes_on(home: Home, config, tmp_path: P
 def test_fewer_pictures_than_a_batch_make_smaller_batches(home: Home, config) -> None:
     run = control.new_run(home, replace(config, batch_size=64, epochs=1))
     assert train_here(home, run) == "finished"
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         said = [event["text"] for event in store.events() if event["kind"] == "data"]
         assert store.fact("steps") == 5
     assert said == ["36 training pictures are fewer than a batch of 64: trained in batches of 8."]
@@ -72,7 +72,7 @@ def test_a_small_disk_is_refused_before_training(home: Home, config, monkeypatch
 
 def test_a_run_of_another_version_is_listed_and_left(home: Home, config: TrainConfig) -> None:
     run = control.new_run(home, config)
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         store.set(config={**config.to_dict(), "colour": 1})
     (row,) = control.list_runs(home)
     assert "colour" in row.message
@@ -98,7 +98,7 @@ def test_pictures_that_changed_in_number_are_refused(home: Home, config, tmp_pat
 
 def test_a_damaged_store_is_listed_and_harms_no_other(home: Home, config: TrainConfig) -> None:
     good, bad = control.new_run(home, config), control.new_run(home, config)
-    for path in control.run_dir(home, bad).glob("run.sqlite*"):
+    for path in control.run_folder(home, bad).path.glob("run.sqlite*"):
         path.write_bytes(b"no database" * 500)
     rows_ = {row.run: row for row in control.list_runs(home)}
     assert rows_[good].state == "queued" and "cannot be read" in rows_[bad].message
@@ -109,5 +109,5 @@ def test_a_senseless_change_is_refused_at_once(setting, home: Home, config) -> N
     run = control.new_run(home, config)
     with pytest.raises(UserError):
         control.send(home, run, "set", setting)
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         assert not store.pending()

@@ -29,13 +29,13 @@ def hard(config: TrainConfig) -> TrainConfig:
 
 def rows(home: Home, run: str) -> list[tuple]:
     """All metric rows but timings."""
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         found = store.db.execute("SELECT step, name, value FROM metrics ORDER BY step, name")
         return [row for row in found if row[1] not in TIMINGS]
 
 
 def digest(home: Home, run: str) -> str:
-    return json.loads((control.run_dir(home, run) / "report.json").read_text())["sha256"]
+    return json.loads((control.run_folder(home, run).report).read_text())["sha256"]
 
 
 def start_process(home: Home, run: str, *dying: object) -> subprocess.Popen:
@@ -50,19 +50,19 @@ def start_process(home: Home, run: str, *dying: object) -> subprocess.Popen:
 
 
 def step_of(home: Home, run: str) -> int:
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         return store.fact("step", 0)
 
 
 def events_of(home: Home, run: str, kind: str) -> list[str]:
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         return [event["text"] for event in store.events() if event["kind"] == kind]
 
 
 def test_three_kills_leave_no_trace(home: Home, hard: TrainConfig) -> None:
     """inside an epoch, inside a validation, and inside the writing of a checkpoint."""
     run = control.new_run(home, hard, save_every=0)
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         store.add_event(2, "set", json.dumps(["lr", 0.004]))
     for point, count in (("step", 4), ("validation", 1), ("checkpoint", 6)):
         assert start_process(home, run, point, count).wait(60) == -signal.SIGKILL
@@ -70,7 +70,7 @@ def test_three_kills_leave_no_trace(home: Home, hard: TrainConfig) -> None:
     assert start_process(home, run).wait(60) == 0
 
     reference = control.new_run(home, hard)
-    with Store(control.run_dir(home, reference)) as store:
+    with Store(control.run_folder(home, reference)) as store:
         store.add_event(2, "set", json.dumps(["lr", 0.004]))
     assert train_here(home, reference) == "finished"
 
@@ -80,7 +80,7 @@ def test_three_kills_leave_no_trace(home: Home, hard: TrainConfig) -> None:
     assert steps == list(range(1, 16))
     resumed = [int(text.split()[3]) for text in events_of(home, run, "resumed")]
     assert resumed[0] == 3 and resumed[1] == 5 and resumed[2] == 7
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         assert max(value for _, value in store.metrics(["lr"])["lr"][2:]) <= 0.004
 
 
@@ -111,7 +111,7 @@ def test_sigterm_saves_and_ends_well(home: Home, long_run) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(5) == 0
     assert control.read_run(home, run).state == "interrupted"
-    saved = max((home.runs / run / "checkpoints").iterdir()).name
+    saved = max((home.run(run).checkpoints).iterdir()).name
     assert int(saved[5:13]) == step_of(home, run)
 
 
@@ -160,10 +160,10 @@ def test_runs_take_their_turns_in_order(home: Home, config: TrainConfig, long_ru
     control.send(home, first, "stop")
     for run in waiting:
         wait_until(lambda run=run: control.read_run(home, run).state == "finished")
-    began = [control.run_dir(home, run) / "checkpoints" for run in waiting]
+    began = [control.run_folder(home, run).checkpoints for run in waiting]
     assert began[0].stat().st_mtime <= began[1].stat().st_mtime
     for run in waiting:
-        wait_until(lambda run=run: not is_held(home.runs / run / "lock"))
+        wait_until(lambda run=run: not is_held(home.run(run).lock))
 
 
 def test_a_stopped_run_goes_on_with_more_epochs(home: Home, config: TrainConfig) -> None:
@@ -183,7 +183,7 @@ def test_a_diverging_run_keeps_the_last_good_weights(home: Home, config: TrainCo
     assert row.state == "failed" and "lower lr" in row.message
     control.send(home, run, "set", "lr=0.001")
     assert train_here(home, run) == "finished"
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         assert any("it goes on " in event["text"] for event in store.events())
         assert math.isfinite(store.last("train_loss"))
 
@@ -198,7 +198,7 @@ def test_a_run_that_diverges_late_goes_back_to_its_last_finite_epoch(home: Home,
         train_here(home, run)
     control.send(home, run, "set", "lr=0.001")
     assert train_here(home, run) == "finished"
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         texts = [event["text"] for event in store.events() if event["kind"] == "went-back"]
         losses = [value for _, value in store.metrics(["loss"])["loss"]]
     assert len(texts) == 2 and all("from the end of epoch" in text for text in texts)
@@ -210,14 +210,14 @@ def test_weights_and_report_stay_after_the_end(home: Home, config: TrainConfig) 
 
     run = control.new_run(home, config)
     train_here(home, run)
-    names = sorted(path.name for path in (home.runs / run / "weights").iterdir())
+    names = sorted(path.name for path in (home.run(run).weights).iterdir())
     assert names == ["best.safetensors", "epoch-001.safetensors", "epoch-002.safetensors",
                      "epoch-003.safetensors", "last.safetensors"]  # fmt: skip
     network = reference.load(f"run:{run}@last", home)
     assert network.classes == ("blue", "green", "red") and network.px == 16
     assert reference.load(f"run:{run}@2", home).about["epoch"] == "2"
-    report = json.loads((home.runs / run / "report.json").read_text())
-    with Store(control.run_dir(home, run)) as store:
+    report = json.loads((home.run(run).report).read_text())
+    with Store(control.run_folder(home, run)) as store:
         assert report["top1"] == pytest.approx(store.last("top1"))
         assert report["val_loss"] == pytest.approx(store.last("val_loss"), rel=1e-3)
 
@@ -255,7 +255,7 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(home: Home, config, monk
 def test_another_number_of_threads_is_said(home: Home, config: TrainConfig) -> None:
     run = control.new_run(home, config, save_every=0)
     start_process(home, run, "step", 4).wait(60)
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         store.set(threads=1000)
     train_here(home, run)
     assert "1000 threads" in events_of(home, run, "not-exact")[0]

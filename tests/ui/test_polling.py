@@ -17,7 +17,7 @@ def feed(home: Home, monkeypatch) -> Feed:
 
 
 def store_of(home: Home, run: str) -> Store:
-    return Store(control.run_dir(home, run))
+    return Store(control.run_folder(home, run))
 
 
 def test_no_runs_is_an_answer(feed: Feed) -> None:

@@ -243,7 +243,7 @@ class Inspector:
         run = run_of(model)
         if not run or run not in control.run_names(self.home):
             return []
-        kept = (control.run_dir(self.home, run) / "weights").glob(
+        kept = (control.run_folder(self.home, run).weights).glob(
             "epoch-[0-9][0-9][0-9].safetensors"
         )
         return sorted(int(path.stem.removeprefix("epoch-")) for path in kept)
@@ -255,7 +255,7 @@ class Inspector:
         if not run or run not in control.run_names(self.home):
             return "imagenette" if is_here("imagenette", self.home) else "shapes"
         try:
-            with Store(control.run_dir(self.home, run)) as store:
+            with Store(control.run_folder(self.home, run)) as store:
                 return self.measurable(store.config.data)
         except UserError:
             return "shapes"

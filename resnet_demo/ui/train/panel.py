@@ -74,7 +74,7 @@ class Live:
     def twin_of(self, run: str) -> TrainConfig:
         """The same run without shortcuts, or with them: same pictures, rate and epochs."""
         row = control.read_run(self.home, run)
-        with Store(control.run_dir(self.home, run)) as store:
+        with Store(control.run_folder(self.home, run)) as store:
             config = with_changes(store.config, store.changes())
         start_px = min(config.start_px, row.px)
         return replace(config.twin(), px=row.px, start_px=start_px, budget_seconds=0)
@@ -82,7 +82,7 @@ class Live:
     def csv(self, run: str) -> dict[str, str]:
         """All points of all lines, one row a step."""
         names = STEP_LINES + EPOCH_LINES
-        with Store(control.run_dir(self.home, run)) as store:
+        with Store(control.run_folder(self.home, run)) as store:
             lines = store.metrics(names)
         table: dict[int, dict[str, float]] = {}
         for name, points in lines.items():
@@ -95,7 +95,7 @@ class Live:
         return {"name": f"run-{run}.csv", "text": table_text.getvalue()}
 
     def details(self, run: str) -> dict[str, str]:
-        folder = control.run_dir(self.home, run)
+        folder = control.run_folder(self.home, run)
         with Store(folder) as store:
             data = store.config.data
             hidden = ("set", "data") if hides_names(data) else ("set",)  # "data" names files

@@ -18,8 +18,8 @@ THUMBNAIL_PX = 112
 def numbers(home: Home, run: str) -> dict[str, object]:
     """report.json; raises UserError before the run has finished. On a public page a folder's files
     have no names."""
-    folder = control.run_dir(home, run)
-    found = read(folder / "report.json")
+    folder = control.run_folder(home, run)
+    found = read(folder.report)
     with Store(folder) as store:
         private = hides_names(store.config.data)
     if private:
@@ -41,7 +41,7 @@ def read(path: Path) -> dict:
 
 def confused(home: Home, run: str, label: int, called: int) -> dict[str, object]:
     """Validation pictures of class `label` that were given the name `called`, surest first."""
-    predictions = read(control.run_dir(home, run) / "predictions.json")
+    predictions = read(control.run_folder(home, run).predictions)
     pairs = zip(predictions["labels"], predictions["called"])
     found = [index for index, pair in enumerate(pairs) if pair == (label, called)]
     found.sort(key=lambda index: -predictions["probability"][index])
@@ -50,14 +50,14 @@ def confused(home: Home, run: str, label: int, called: int) -> dict[str, object]
 
 def worst(home: Home, run: str) -> dict[str, object]:
     """The most confident mistakes."""
-    predictions = read(control.run_dir(home, run) / "predictions.json")
+    predictions = read(control.run_folder(home, run).predictions)
     found = [one["picture"] for one in numbers(home, run).get("worst", [])]
     return shown(home, run, predictions, found)
 
 
 def shown(home: Home, run: str, predictions: dict, indices: list[int]) -> dict[str, object]:
     """{pictures: [{src, name, label, called, probability}], count}: the first SHOWN_PICTURES."""
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         data = store.config.data
     check_shown(data)
     split = validation(home, data)

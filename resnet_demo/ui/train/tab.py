@@ -100,7 +100,7 @@ def at_work(home: Home, names: list[str]) -> list[Any]:
     run = next((r.run for r in control.list_runs(home) if r.state in control.UNDER_WAY), None)
     if run is None:
         return [gr.skip()] * (1 + len(names))
-    with Store(control.run_dir(home, run)) as store:
+    with Store(control.run_folder(home, run)) as store:
         config = store.config
     values = config.to_dict() | {"depth": config.depth, "shortcuts": config.residual}
     values["data"] = shown_data(config.data) if is_public() else config.data

@@ -76,7 +76,7 @@ def test_visitors_watch_and_guess_but_do_not_steer(raced, monkeypatch) -> None:
 
 
 def test_strangers_see_no_path(home: Home, lab: Lab, monkeypatch) -> None:
-    with Store(home.runs / lab.runs[0]) as store:
+    with Store(home.run(lab.runs[0])) as store:
         store.set(state="failed", message="There is no folder /srv/private/pictures.")
     monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
     assert "/srv/private" not in json.dumps(panel_of(home).poll({}))

@@ -40,7 +40,7 @@ def test_the_worst_mistakes_are_mistakes_surest_first(home: Home, finished: str)
 
 
 def test_a_picture_that_is_gone_leaves_its_row(home: Home, finished: str, tmp_path: Path) -> None:
-    names = json.loads((home.runs / finished / "predictions.json").read_text())["names"]
+    names = json.loads((home.run(finished).predictions).read_text())["names"]
     (tmp_path / "own" / "val" / names[0]).unlink()
     cells = [(label, called) for label in range(3) for called in range(3)]
     found = [
