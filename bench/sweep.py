@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import timm.optim  # noqa: F401  what training imports: once here, not in every fork
 import torch
 
 from bench.faults import rows, weights

@@ -82,6 +82,21 @@ def command() -> Callable[..., subprocess.CompletedProcess]:
     return run
 
 
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The runs whose files are opened, one entry each time."""
+    from resnet_demo.runs import store
+
+    found, connect = [], store.connect
+
+    def connected(path: Path) -> object:
+        found.append(path.parent.name)
+        return connect(path)
+
+    monkeypatch.setattr(store, "connect", connected)
+    return found
+
+
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> object:
     """The condition's first true value; fails after `seconds`."""
     deadline = time.monotonic() + seconds

@@ -12,8 +12,8 @@ from resnet_demo.charts.lab import Drawing, Palette, archs_of, depths_of, shown
 from resnet_demo.config import Home, depth_of
 from resnet_demo.lab.store import Lab, deepest_pair, runs_of
 from resnet_demo.runs import control, measurements
-from resnet_demo.runs.control import Run
 from resnet_demo.runs.gradient_history import relative_norms
+from resnet_demo.runs.snapshot import Run
 from resnet_demo.runs.store import Store
 
 LEVELS = 12  # of a contour picture

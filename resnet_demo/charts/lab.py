@@ -2,6 +2,7 @@
 training thin, validation bold; the deeper the network, the stronger its colour."""
 
 from collections.abc import Generator
+from functools import partial
 from statistics import median
 from typing import NamedTuple
 
@@ -11,11 +12,11 @@ from bokeh.plotting import figure
 
 from resnet_demo.config import Home, depth_of
 from resnet_demo.lab import paper
-from resnet_demo.lab.curves import curves
+from resnet_demo.lab.curves import curves, points_of
 from resnet_demo.lab.degradation import classes_of
-from resnet_demo.lab.store import Lab, runs_of
+from resnet_demo.lab.store import Lab, snapshots
 from resnet_demo.progress import Progress
-from resnet_demo.runs.control import Run
+from resnet_demo.runs.snapshot import Run
 
 KINDS = {"plain": "Plain networks", "resnet": "Residual networks"}
 SHADES = {  # five depths at most, from the shallowest
@@ -89,18 +90,20 @@ def for_page(drawing: Drawing) -> dict[str, object]:
 def race(home: Home, lab: Lab, dark: bool = False) -> list[Drawing]:
     """Two panels, plain and residual, of equal scale. Sources are named as `curves` names lines, so
     that a page can append to them."""
-    runs = runs_of(home, lab)
-    lines = curves(home, runs, {})
-    return [panel(home, runs, lines, kind, Palette(dark)) for kind in KINDS]
+    found = snapshots(home, lab, partial(points_of, have={}))
+    runs, lines, classes = [one.row for one in found], curves(found), classes_of(found)
+    return [panel(runs, lines, classes, kind, Palette(dark)) for kind in KINDS]
 
 
-def panel(home: Home, runs: list[Run], lines: dict, kind: str, palette: Palette) -> Drawing:
+def panel(
+    runs: list[Run], lines: dict, classes: list[str] | None, kind: str, palette: Palette
+) -> Drawing:
     depths = depths_of(runs)
     most = max((run.steps for run in runs), default=0) or 1
     drawn = palette.blank(
         KINDS[kind], "iteration", "error, percent", x_range=(0, 1.04 * most), y_range=(0, 100)
     )
-    marks = paper.marks(classes_of(home, runs))["plain" if kind == "plain" else "residual"]
+    marks = paper.marks(classes)["plain" if kind == "plain" else "residual"]
     for arch in archs_of(runs, kind):
         colour = palette.of(arch, depths)
         for part, width, dots in (("train", 1.2, 0), ("val", 3.2, 6)):

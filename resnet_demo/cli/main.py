@@ -27,10 +27,12 @@ from resnet_demo.cli.models import (
 from resnet_demo.cli.output import Answer, run_sentence, say
 from resnet_demo.cli.progress import ProgressBars
 from resnet_demo.config import Home, TrainConfig, UserError, preset
-from resnet_demo.files import plain
+from resnet_demo.files import plain, read_json
 from resnet_demo.runs import control
+from resnet_demo.runs.snapshot import RunSnapshot
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
+EPOCH_METRICS = ("train_loss", "val_loss", "train_error")
 
 
 def train(args: argparse.Namespace) -> Answer:
@@ -153,14 +155,9 @@ def before_start(args: argparse.Namespace, measure: Callable) -> Answer:
 
 def summary(home: Home, run: str) -> Answer:
     """The JSON of train, resume and show."""
-    from resnet_demo.runs.store import Store
-
-    row = control.read_run(home, run)
-    with Store(control.run_folder(home, run)) as store:
-        last = {name: store.last(name) for name in ("train_loss", "val_loss", "train_error")}
-        rates = [value for _, value in store.metrics(["images_per_s"])["images_per_s"]]
-    report = control.run_folder(home, run).report
-    digest = json.loads(report.read_text()).get("sha256") if report.is_file() else None
+    folder = control.run_folder(home, run)
+    found = RunSnapshot.read(folder, lambda store: store.mean("images_per_s"))
+    row, report = found.row, read_json(folder.report) or {}
     return {
         "run": run,
         "state": row.state,
@@ -172,11 +169,11 @@ def summary(home: Home, run: str) -> Answer:
         "step": row.step,
         "top1": row.top1,
         "best_top1": row.best_top1,
-        **last,
+        **{name: found.epoch_metrics.get(name) for name in EPOCH_METRICS},
         "seconds": row.seconds,
-        "images_per_s": sum(rates) / len(rates) if rates else None,
+        "images_per_s": found.more,
         "params": row.params,
-        "weights_sha256": digest,
+        "weights_sha256": report.get("sha256"),
         "message": row.message,
     }
 

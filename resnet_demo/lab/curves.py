@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from statistics import mean, stdev
 
-from resnet_demo.config import Home
-from resnet_demo.runs import control
-from resnet_demo.runs.control import Run
+from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.runs.store import Store
 
 BINS = 100  # along the whole training
@@ -13,21 +11,28 @@ Points = dict[int, float]
 Line = dict[str, list[float]]
 
 
-def curves(home: Home, runs: list[Run], have: dict[str, int]) -> dict[str, Line]:
+def points_of(store: Store, have: dict[str, int]) -> dict[str, Points]:
+    """{"plain20 train": {step: error in percent}, "plain20 val": ...} of one run, after what the
+    reader has."""
+    arch = store.config.arch
+    train, val = f"{arch} train", f"{arch} val"
+    return {
+        train: training_error(store, have.get(train, -1)),
+        val: validation_error(store, have.get(val, -1)),
+    }
+
+
+def curves(runs: Iterable[RunSnapshot[dict[str, Points]]]) -> dict[str, Line]:
     """{"plain20 train": {x, mean, low, high}, "plain20 val": ...}: error in percent, by iteration.
 
-    `have`: the last x that the reader knows of a line; only what comes after is returned. A point
-    is there once all seeds have it, so that lines only ever grow. low and high: one standard
-    deviation of the seeds.
+    runs: each with `points_of`. A point is there once all seeds have it, so that lines only ever
+    grow. low and high: one standard deviation of the seeds.
     """
     found: dict[str, list[Points]] = {}
     for run in runs:
-        if run.state == "failed":
-            continue
-        with Store(control.run_folder(home, run.run)) as store:
-            for kind, read in (("train", training_error), ("val", validation_error)):
-                key = f"{run.arch} {kind}"
-                found.setdefault(key, []).append(read(store, have.get(key, -1)))
+        if run.row.state != "failed":
+            for key, points in run.more.items():
+                found.setdefault(key, []).append(points)
     lines = {key: over_seeds(points) for key, points in found.items()}
     return {key: line for key, line in lines.items() if line["x"]}
 

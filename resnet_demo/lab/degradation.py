@@ -7,57 +7,45 @@ from importlib.metadata import PackageNotFoundError, version
 
 from resnet_demo.config import Home, TrainConfig, shown_data
 from resnet_demo.lab.protocols import PROTOCOLS
-from resnet_demo.lab.store import Lab, runs_of, state_of
+from resnet_demo.lab.store import Lab, snapshots, state_of
 from resnet_demo.lab.summary import rows_of, table
 from resnet_demo.lab.verdict import verdict
 from resnet_demo.progress import Progress
-from resnet_demo.runs import control
-from resnet_demo.runs.control import Run
-from resnet_demo.runs.store import Store
+from resnet_demo.runs.snapshot import RunSnapshot
 
 VERSIONS = ("torch", "torchvision", "timm", "gradio")
 
 
-def summary(home: Home, lab: Lab, runs: list[Run] | None = None) -> dict[str, object]:
-    """The JSON of `lab degradation`. The verdict speaks of runs that have finished.
-
-    runs: of the lab, when they have been read already.
-    """
-    runs = runs_of(home, lab) if runs is None else runs
-    rows = rows_of(home, runs)
+def summary(lab: Lab, runs: list[RunSnapshot]) -> dict[str, object]:
+    """The JSON of `lab degradation`. The verdict speaks of runs that have finished."""
+    rows = rows_of(runs)
     finished = [row for row in rows if row["state"] == "finished"]
     findings = verdict(finished, PROTOCOLS[lab.protocol].one_seed)
     return {
         "lab": lab.lab,
         "protocol": lab.protocol,
         "data": shown_data(lab.data),
-        "state": state_of(runs),
-        "seconds": sum(run.seconds for run in runs),
-        "classes": classes_of(home, runs),
+        "state": state_of([run.row for run in runs]),
+        "seconds": sum(run.row.seconds for run in runs),
+        "classes": classes_of(runs),
         "rows": rows,
         "table": table(rows),
         "verdict": [asdict(finding) for finding in findings],
     }
 
 
-def classes_of(home: Home, runs: list[Run]) -> list[str] | None:
+def classes_of(runs: list[RunSnapshot]) -> list[str] | None:
     """Of the pictures; None before they were opened."""
-    for run in runs[:1]:
-        with Store(control.run_folder(home, run.run)) as store:
-            return store.fact("classes")
-    return None
+    return runs[0].facts.get("classes") if runs else None
 
 
 def record(home: Home, lab: Lab) -> dict[str, object]:
     """The summary with what is needed to repeat it: configurations, versions, machine."""
-    configs, machines = [], set()
-    for run in runs_of(home, lab):
-        with Store(control.run_folder(home, run.run)) as store:
-            configs.append(shown(store.config))
-            machines.add(store.fact("machine"))
+    runs = snapshots(home, lab)
+    machines = {run.facts.get("machine") for run in runs}
     return {
-        **summary(home, lab),
-        "configs": configs,
+        **summary(lab, runs),
+        "configs": [shown(run.config) for run in runs],
         "versions": dict(versions()),
         "machine": ", ".join(sorted(filter(None, machines))),
     }

@@ -7,18 +7,22 @@ import re
 import shutil
 import sqlite3
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from resnet_demo.config import Home, TrainConfig, UserError, depth_of
 from resnet_demo.data.sources import checked
 from resnet_demo.files import read_json, write_json
 from resnet_demo.runs import control, measurements
-from resnet_demo.runs.control import Run
 from resnet_demo.runs.locks import is_held
+from resnet_demo.runs.snapshot import UNDER_WAY, Run, RunSnapshot, nothing
+from resnet_demo.runs.store import Store
 
+T = TypeVar("T")
 STEERING = ("pause", "resume", "stop", "delete")
 
 
@@ -85,13 +89,17 @@ def lab_names(home: Home) -> list[str]:
     return sorted((path.parent.name for path in home.labs.glob("*/lab.json")), reverse=True)
 
 
-def runs_of(home: Home, lab: Lab) -> list[Run]:
-    """Those that were not deleted and can be read."""
+def snapshots(home: Home, lab: Lab, more: Callable[[Store], T] = nothing) -> list[RunSnapshot[T]]:
+    """Of the runs that were not deleted and can be read; `more` as in `RunSnapshot.read`."""
     found = []
     for run in here(home, lab):
         with suppress(UserError, sqlite3.Error):  # the Train tab lists it with its reason
-            found.append(control.read_run(home, run))
+            found.append(RunSnapshot.read(home.run(run), more))
     return found
+
+
+def runs_of(home: Home, lab: Lab) -> list[Run]:
+    return [found.row for found in snapshots(home, lab)]
 
 
 def here(home: Home, lab: Lab) -> list[str]:
@@ -105,8 +113,12 @@ def unfinished(home: Home, lab: Lab) -> list[str]:
 
 def unmeasured(home: Home, lab: Lab) -> list[str]:
     """Finished runs whose blocks have not been measured."""
-    finished = [run.run for run in runs_of(home, lab) if run.state == "finished"]
-    return [run for run in finished if measurements.read(home, run, measurements.BLOCKS) is None]
+    return [run.run for run in runs_of(home, lab) if not_measured(home, run)]
+
+
+def not_measured(home: Home, run: Run) -> bool:
+    finished = run.state == "finished"
+    return finished and measurements.read(home, run.run, measurements.BLOCKS) is None
 
 
 def state_of(runs: list[Run]) -> str:
@@ -154,7 +166,7 @@ def steer(home: Home, name: str, command: str) -> str:
 
 def tell_all(home: Home, lab: Lab, command: str) -> list[str]:
     """The answers of the runs that are at work and can obey, asked all at once."""
-    wanted = {"pause": ("running",), "resume": ("paused",)}.get(command, control.UNDER_WAY)
+    wanted = {"pause": ("running",), "resume": ("paused",)}.get(command, UNDER_WAY)
     runs = [run.run for run in runs_of(home, lab) if run.state in wanted]
     alive = [run for run in runs if is_held(home.run(run).lock)]
     with ThreadPoolExecutor(max_workers=len(alive) + 1) as pool:

@@ -4,39 +4,34 @@ import math
 from collections.abc import Iterable
 from statistics import mean, stdev
 
-from resnet_demo.config import Home
 from resnet_demo.evaluate.statistics import wilson
-from resnet_demo.runs import control
-from resnet_demo.runs.control import Run
-from resnet_demo.runs.store import Store
+from resnet_demo.runs.snapshot import RunSnapshot
 
 Row = dict[str, object]
 # Student's t, two-sided 95 %, by degrees of freedom; from 9 on the value of 9, a little too wide
 T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
-def rows_of(home: Home, runs: Iterable[Run]) -> list[Row]:
+def rows_of(runs: Iterable[RunSnapshot]) -> list[Row]:
     """One a run: {run, arch, depth, residual, seed, state, epoch, train_error, val_error, params,
     num_train, num_val}; errors in percent, of the last epoch."""
-    return [row_of(home, run) for run in runs]
+    return [row_of(run) for run in runs]
 
 
-def row_of(home: Home, run: Run) -> Row:
-    with Store(control.run_folder(home, run.run)) as store:
-        config, train_error = store.config, store.last("train_error")
-        num_train = store.fact("num_train")
+def row_of(found: RunSnapshot) -> Row:
+    run = found.row
     return {
         "run": run.run,
         "arch": run.arch,
-        "depth": config.depth,
-        "residual": config.residual,
+        "depth": found.config.depth,
+        "residual": found.config.residual,
         "seed": run.seed,
         "state": run.state,
         "epoch": run.epoch,
-        "train_error": train_error,
+        "train_error": found.epoch_metrics.get("train_error"),
         "val_error": None if run.top1 is None else 100 - run.top1,
         "params": run.params,
-        "num_train": num_train,
+        "num_train": found.facts.get("num_train"),
         "num_val": run.num_val,
     }
 

@@ -12,42 +12,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from resnet_demo.config import Home, TrainConfig, UserError, changed
 from resnet_demo.data.sources import checked, count, open_here
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.locks import is_held
-from resnet_demo.runs.queue import GRACE_SECONDS, dequeue, enqueue
+from resnet_demo.runs.queue import dequeue, enqueue
+from resnet_demo.runs.snapshot import Run, RunSnapshot, row_of, state_of
 from resnet_demo.runs.store import Store
-
-COMMANDS = ("pause", "resume", "stop", "cancel", "set")
-SILENT_SECONDS = 60
-UNDER_WAY = ("queued", "running", "paused", "stopping")
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a list of runs shows of one."""
-
-    run: str
-    state: str
-    arch: str
-    data: str
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    seed: int
-    px: int
-    top1: float | None  # the last epoch's, percent
-    best_top1: float | None
-    num_val: int | None  # pictures behind these percentages
-    seconds: float
-    created: float
-    params: int | None
-    message: str  # why it failed, or what it waits for
 
 
 def run_folder(home: Home, run: str) -> RunFolder:
@@ -176,7 +150,7 @@ def send(home: Home, run: str, command: str, value: str = "", wait: float = 15.0
     with Store(folder) as store:
         if not alive and command != "set":
             raise UserError(
-                f"Run {run} is {state_of(folder, store)}: there is nothing to {command}."
+                f"Run {run} is {state_of(folder, store.facts())}: there is nothing to {command}."
             )
         if command == "set":
             changed(store.config, *value.partition("=")[::2])
@@ -223,67 +197,9 @@ def remove(home: Home, folder: RunFolder) -> None:
 def list_runs(home: Home) -> Iterator[Run]:
     """Newest first; one that cannot be read is listed as failed, with the reason."""
     for name in run_names(home):
-        try:
-            yield read_run(home, name)
-        except (UserError, sqlite3.Error) as error:
-            yield unreadable(name, str(error))
+        yield row_of(home.run(name))
 
 
 def read_run(home: Home, run: str) -> Run:
-    folder = run_folder(home, run)
-    with Store(folder) as store:
-        facts = store.facts()
-        config = TrainConfig.from_dict(facts["config"])
-        made = {name: value for _, name, value in store.changes()}
-        return Run(
-            run=run,
-            state=state_of(folder, store),
-            arch=config.arch,
-            data=config.data,
-            epoch=facts.get("epoch", 0),
-            epochs=int(made.get("epochs", config.epochs)),
-            step=facts.get("step", 0),
-            steps=facts.get("steps", 0),
-            seed=config.seed,
-            px=facts.get("px", config.px),
-            top1=store.last("top1"),
-            best_top1=store.best("top1"),
-            num_val=facts.get("num_val"),
-            seconds=facts.get("seconds", 0.0),
-            created=facts["created"],
-            params=facts.get("params"),
-            message=silence(facts) if is_held(folder.lock) else facts.get("message", ""),
-        )
-
-
-def silence(facts: dict[str, object]) -> str:
-    """The stored message, or since when a process that holds the run's lock has done nothing."""
-    alive, state = facts.get("alive"), facts.get("state")
-    silent = time.time() - alive if alive else 0
-    if state not in ("running", "stopping") or silent < SILENT_SECONDS:
-        return facts.get("message", "")
-    return (
-        f"No sign of life for {silent:.0f} s: its process was stopped by the system, or a step "
-        f"takes that long."
-    )
-
-
-def unreadable(run: str, why: str) -> Run:
-    blank = dict.fromkeys(Run.__dataclass_fields__)
-    zero = dict.fromkeys(
-        ("epoch", "epochs", "step", "steps", "seed", "px", "created", "seconds"), 0
-    )
-    text = {"run": run, "state": "failed", "arch": "?", "data": "?", "message": why}
-    return Run(**blank | zero | text)
-
-
-def state_of(folder: RunFolder, store: Store) -> str:
-    """The stored state, corrected by the lock."""
-    state = store.fact("state")
-    if not isinstance(state, str):
-        raise ValueError(f"state {state!r}")
-    if state in UNDER_WAY and not is_held(folder.lock):
-        woken = store.fact("woken") or store.fact("created")
-        just_now = state == "queued" and time.time() - woken < GRACE_SECONDS
-        return "queued" if just_now else "interrupted"
-    return state
+    """Raises UserError for a name that is none, and for a damaged file."""
+    return RunSnapshot.read(run_folder(home, run)).row

@@ -87,6 +87,15 @@ class Store:
             raise
         self.db.execute("COMMIT")
 
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """What is read within belongs together."""
+        self.db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.db.execute("ROLLBACK")
+
     def make_durable(self) -> None:
         """To the disk, before a checkpoint claims that these rows exist."""
         self.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -139,8 +148,17 @@ class Store:
         row = self.db.execute(query, (name,)).fetchone()
         return row[0] if row else None
 
+    def epoch_metrics(self) -> dict[str, float]:
+        """Everything measured at the step at which the last epoch ended; empty before."""
+        last = "SELECT step FROM metrics WHERE name = 'top1' ORDER BY step DESC LIMIT 1"
+        return dict(self.db.execute(f"SELECT name, value FROM metrics WHERE step = ({last})"))
+
     def best(self, name: str) -> float | None:
         query = "SELECT max(value) FROM metrics WHERE name = ?"
+        return self.db.execute(query, (name,)).fetchone()[0]
+
+    def mean(self, name: str) -> float | None:
+        query = "SELECT avg(value) FROM metrics WHERE name = ?"
         return self.db.execute(query, (name,)).fetchone()[0]
 
     def rewind(self, step: int) -> None:

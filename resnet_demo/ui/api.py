@@ -92,9 +92,13 @@ def build_lab(home: Home) -> None:
         require_steering(request, token)
         wanted = protocols.depths_in(",".join(map(str, depths)))
         configs = protocols.configs(protocol, data, home, wanted, seeds)
-        return degradation.summary(home, labs.start(home, protocol, configs))
+        return started(home, labs.start(home, protocol, configs))
 
     gr.api(lab, api_name="lab")
+
+
+def started(home: Home, lab: labs.Lab) -> dict[str, object]:
+    return degradation.summary(lab, labs.snapshots(home, lab))
 
 
 def build_inspect(inspector: Inspector) -> None:

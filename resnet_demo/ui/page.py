@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from resnet_demo.config import Home, UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
+from resnet_demo.runs.snapshot import UNDER_WAY
 from resnet_demo.ui import access, api, assets, janitor
 from resnet_demo.ui.access import LOOPBACK, MAX_UPLOAD_BYTES, BodyLimit, is_public
 from resnet_demo.ui.classify import tab as classify_tab
@@ -160,5 +161,5 @@ def wait(home: Home) -> None:
         threading.Event().wait()
     except KeyboardInterrupt:
         for run in control.list_runs(home):
-            if run.state in control.UNDER_WAY:
+            if run.state in UNDER_WAY:
                 print(f"Run {run.run} goes on; stop it: python -m resnet_demo stop {run.run}")

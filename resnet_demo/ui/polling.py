@@ -6,18 +6,18 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from resnet_demo.config import Home, TrainConfig, UserError, shown_data
+from resnet_demo.config import Home, UserError, shown_data
 from resnet_demo.evaluate.statistics import wilson
 from resnet_demo.runs import control
 from resnet_demo.runs.diagnosis import Signs, diagnose
 from resnet_demo.runs.gradient_history import relative_norms, short
+from resnet_demo.runs.snapshot import UNDER_WAY, Run, RunSnapshot, row_of
 from resnet_demo.runs.store import Store
 from resnet_demo.training.schedule import px_at
 from resnet_demo.ui.access import is_public
@@ -31,6 +31,7 @@ QUICK_VIEWERS = 8  # so many pages may ask once a second; more share that rate
 SLOWEST_SECONDS = 4.0
 KEEP_SECONDS = 0.9  # how long an answer serves other viewers
 Points = list[tuple[int, float]]
+T = TypeVar("T")
 
 
 class Cursor(NamedTuple):
@@ -66,6 +67,16 @@ class Answer:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+class News(NamedTuple):
+    """What a page does not have yet of a run, and what its sentence is made from."""
+
+    series: dict[str, object]
+    signs: Signs
+
+
+Shown = RunSnapshot[News] | str  # why it cannot be read
+
+
 class Feed:
     """Answers the pages of one home."""
 
@@ -83,7 +94,7 @@ class Feed:
             self.seen = {v: at for v, at in self.seen.items() if now - at < 2 * SLOWEST_SECONDS}
             return min(SLOWEST_SECONDS, max(1.0, len(self.seen) / QUICK_VIEWERS))
 
-    def once_a_second(self, key: tuple, make: Callable[[], object]) -> object:
+    def cached(self, key: tuple, make: Callable[..., T], *arguments: object) -> T:
         """The answer made for another viewer a moment ago, or a new one."""
         with self.lock:
             now = time.monotonic()
@@ -91,14 +102,17 @@ class Feed:
             answer = self.kept.setdefault(key, Answer(now))
         with answer.lock:  # viewers with the same question wait for one reading
             if not answer.ready:
-                answer.value, answer.ready = make(), True
+                answer.value, answer.ready = make(*arguments), True
             return answer.value
 
     def poll(self, asked: dict[str, object]) -> dict[str, object]:
         """asked: {main, digest, runs: {RUN: {generation, step, epoch}}}; see train/panel.js."""
-        rows, digest = self.once_a_second(("runs",), self.list_rows)
         names = control.run_names(self.home)
-        main = asked.get("main") if asked.get("main") in names else default_run(rows)
+        main = asked.get("main") if asked.get("main") in names else None
+        shown = self.shown(cursors(asked, main), names)
+        rows, digest = self.cached(("runs",), lambda: self.list_rows(names, shown))
+        if main is None and (main := default_run(rows)) is not None:
+            shown = self.shown(cursors(asked, main), names)
         answer: dict[str, object] = {
             "main": main,
             "digest": digest,
@@ -109,32 +123,61 @@ class Feed:
         if asked.get("digest") != digest:
             answer["runs"] = rows
         if main:
-            answer["head"] = self.once_a_second(("head", main), lambda: self.head(main))
-        answer["series"] = {
-            run: self.series(run, cursor)
-            for run, cursor in cursors(asked, main).items()
-            if run in names
-        }
+            answer["head"] = self.head(main, shown[main])
+        answer["series"] = {run: series_of(found) for run, found in shown.items()}
         return answer
 
-    def list_rows(self) -> tuple[list[dict[str, object]], str]:
-        rows = [row_for_page(run) for run in islice(control.list_runs(self.home), LISTED)]
+    def shown(self, wanted: dict[str, Cursor], names: list[str]) -> dict[str, Shown]:
+        """The runs that are drawn; each file is opened once."""
+        return {run: self.read(run, cursor) for run, cursor in wanted.items() if run in names}
+
+    def read(self, run: str, cursor: Cursor) -> Shown:
+        """A run and what is new of it, read once a second for all who have as much of it; why it
+        cannot be read otherwise."""
+
+        def more(store: Store) -> News:
+            return News(series_since(store, cursor), self.cached(("signs", run), signs_of, store))
+
+        def snapshot() -> Shown:
+            try:
+                return RunSnapshot.read(self.home.run(run), more)
+            except UserError as error:
+                return str(error)
+
+        return self.cached(("run", run, cursor), snapshot)
+
+    def list_rows(
+        self, names: list[str], shown: dict[str, Shown]
+    ) -> tuple[list[dict[str, object]], str]:
+        read = {run: found.row for run, found in shown.items() if isinstance(found, RunSnapshot)}
+        found = [read.get(name) or row_of(self.home.run(name)) for name in names[:LISTED]]
+        rows = [row_for_page(row) for row in found]
         return rows, hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
 
-    def head(self, run: str) -> dict[str, object]:
+    def head(self, run: str, found: Shown) -> dict[str, object]:
         """The line above the charts."""
-        try:
-            row = control.read_run(self.home, run)
-            with Store(control.run_folder(self.home, run)) as store:
-                return head_of(row, store) | {"eta": seconds_left(self.home, run)}
-        except UserError as error:
-            return {"run": run, "state": "failed", "message": str(error)}
+        if isinstance(found, str):
+            return {"run": run, "state": "failed", "message": found}
+        others = [self.other(name) for name in found.facts.get("together", []) if name != run]
+        return head_of(found) | {"eta": seconds_left(found, others)}
 
-    def series(self, run: str, cursor: "Cursor") -> dict[str, object]:
+    def other(self, run: str) -> Shown:
+        """A run that is trained in turns with the one that is shown."""
+        return self.cached(("other", run), lambda: snapshot_of(self.home, run))
+
+    def series(self, run: str, cursor: Cursor) -> dict[str, object]:
         """New points of all lines, or all of them when the run began anew or nothing is known."""
-        return self.once_a_second(
-            ("series", run, cursor), lambda: read_series(self.home, run, cursor)
-        )
+        return series_of(self.read(run, cursor))
+
+
+def series_of(found: Shown) -> dict[str, object]:
+    return {"error": found} if isinstance(found, str) else found.more.series
+
+
+def snapshot_of(home: Home, run: str) -> RunSnapshot[None] | None:
+    with suppress(UserError):
+        return RunSnapshot.read(home.run(run))
+    return None
 
 
 def default_run(rows: list[dict[str, object]]) -> str | None:
@@ -146,13 +189,13 @@ def default_run(rows: list[dict[str, object]]) -> str | None:
     return rows[0]["run"] if rows else None
 
 
-def row_for_page(run: control.Run) -> dict[str, object]:
+def row_for_page(run: Run) -> dict[str, object]:
     """A run as the list shows it: nothing that changes with every step, no path of the server."""
     row = asdict(run)
     for name in ("step", "steps", "seconds", "message", "params"):
         del row[name]
     row["data"] = shown_data(run.data)
-    row["minutes"] = None if run.state in control.UNDER_WAY else round(run.seconds / 60, 1)
+    row["minutes"] = None if run.state in UNDER_WAY else round(run.seconds / 60, 1)
     row["ci95"] = interval(run.best_top1, run.num_val)
     return row
 
@@ -174,8 +217,8 @@ def interval(top1: float | None, n: int | None) -> list[float] | None:
     return [round(bound, 2) for bound in wilson(round(top1 / 100 * n), n)]
 
 
-def head_of(row: control.Run, store: Store) -> dict[str, object]:
-    rate = rate_of(row, store)
+def head_of(found: RunSnapshot[News]) -> dict[str, object]:
+    row, rate = found.row, found.images_per_s
     return {
         "run": row.run,
         "state": row.state,
@@ -191,41 +234,25 @@ def head_of(row: control.Run, store: Store) -> dict[str, object]:
         "best_top1": row.best_top1,
         "ci95": interval(row.best_top1, row.num_val),
         "n": row.num_val,
-        "machine": store.fact("machine"),
+        "machine": found.facts.get("machine"),
         "message": without_paths(row.message, row.data),
-        "diagnosis": diagnose(signs_of(store)),
-        "estimate": store.fact("estimate", "") if row.epoch == 0 else "",
+        "diagnosis": diagnose(found.more.signs),
+        "estimate": found.facts.get("estimate", "") if row.epoch == 0 else "",
     }
 
 
-def seconds_left(home: Home, run: str) -> int | None:
-    """Of a run, or of all that are trained in turns with it: they end together. None when it does
-    not train."""
-    row = control.read_run(home, run)
-    with Store(control.run_folder(home, run)) as store:
-        own, together = remaining_seconds(row, store), store.fact("together", [])
-    others = [own_seconds_left(home, other) for other in together if other != run]
-    return own and own + sum(left or 0 for left in others)
+def seconds_left(found: RunSnapshot, others: Iterable[RunSnapshot | None]) -> int | None:
+    """Of a run and all that are trained in turns with it: they end together. None when it does not
+    train."""
+    own = remaining_seconds(found)
+    return own and own + sum(remaining_seconds(other) or 0 for other in others if other)
 
 
-def own_seconds_left(home: Home, run: str) -> int | None:
-    with suppress(UserError), Store(control.run_folder(home, run)) as store:
-        return remaining_seconds(control.read_run(home, run), store)
-    return None
-
-
-def rate_of(row: control.Run, store: Store) -> float | None:
-    """Pictures a second, of the last steps."""
-    rates = [value for _, value in store.metrics(["images_per_s"], row.step - 20)["images_per_s"]]
-    return sum(rates) / len(rates) if rates else None
-
-
-def remaining_seconds(row: control.Run, store: Store) -> int | None:
+def remaining_seconds(found: RunSnapshot) -> int | None:
     """Work left, in pictures weighted by their area, at the speed of the last steps."""
-    rate = rate_of(row, store)
+    row, config, rate = found.row, found.config, found.images_per_s
     if row.state != "running" or not rate or not row.steps or not row.epochs:
         return None
-    config: TrainConfig = store.config
     start_px = min(config.start_px, row.px)
     per_epoch = row.steps / row.epochs
     areas = [px_at(e / row.epochs, start_px, row.px) ** 2 for e in range(row.epochs)]
@@ -234,7 +261,7 @@ def remaining_seconds(row: control.Run, store: Store) -> int | None:
         area * max(0.0, min(1.0, index + 1 - done)) * per_epoch for index, area in enumerate(areas)
     )
     now = areas[min(int(done), row.epochs - 1)]
-    validations = (row.epochs - row.epoch) * (store.last("val_seconds") or 0)
+    validations = (row.epochs - row.epoch) * (found.epoch_metrics.get("val_seconds") or 0)
     return round(left / now * config.batch_size / rate + validations)
 
 
@@ -261,21 +288,17 @@ def numbers(points: Points) -> list[float]:
     return [math.inf if value is None else value for _, value in points]
 
 
-def read_series(home: Home, run: str, cursor: Cursor) -> dict[str, object]:
-    try:
-        with Store(control.run_folder(home, run)) as store:
-            generation = store.fact("generation", 0)
-            fresh = cursor.generation != generation
-            step, epoch = (-1, -1) if fresh else (cursor.step, cursor.epoch)
-            lines = store.metrics(STEP_LINES, step) | store.metrics(EPOCH_LINES, epoch)
-            return {
-                "generation": generation,
-                "reset": fresh,
-                "lines": {name: columns(points) for name, points in lines.items() if points},
-                "strip": relative_norms(store, step),
-            }
-    except UserError as error:
-        return {"error": str(error)}
+def series_since(store: Store, cursor: Cursor) -> dict[str, object]:
+    generation = store.fact("generation", 0)
+    fresh = cursor.generation != generation
+    step, epoch = (-1, -1) if fresh else (cursor.step, cursor.epoch)
+    lines = store.metrics(STEP_LINES, step) | store.metrics(EPOCH_LINES, epoch)
+    return {
+        "generation": generation,
+        "reset": fresh,
+        "lines": {name: columns(points) for name, points in lines.items() if points},
+        "strip": relative_norms(store, step),
+    }
 
 
 def columns(points: Points) -> list[list[float]]:

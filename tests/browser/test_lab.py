@@ -63,7 +63,8 @@ def test_a_lab_from_the_guess_to_the_report(serve, page, tmp_path: Path) -> None
     expect(panel.locator(".guessed p")).to_have_count(3)
     expect(panel.locator(".why figure")).to_have_count(6, timeout=60_000)
 
-    found = degradation.summary(home, labs.open_lab(home, "0001"))
+    lab = labs.open_lab(home, "0001")
+    found = degradation.summary(lab, labs.snapshots(home, lab))
     for row in found["rows"]:
         steps, values = points(page, f"{row['arch']} val")
         assert len(steps) == 5 and values[-1] == pytest.approx(row["val_error"], abs=0.01)

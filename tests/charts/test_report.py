@@ -17,9 +17,9 @@ from resnet_demo.lab.store import Lab
 from resnet_demo.models import build
 from resnet_demo.runs import control, measurements
 from resnet_demo.runs.store import Store
-from tests.lab.conftest import many, raced
+from tests.lab.conftest import lab, many, raced
 
-__all__ = ["many", "raced"]  # fixtures
+__all__ = ["lab", "many", "raced"]  # fixtures
 
 
 def test_the_record_repeats_the_lab(raced: tuple[Home, Lab]) -> None:

@@ -1,12 +1,18 @@
 """Lines of the live figure: append-only, the mean of the seeds."""
 
+from functools import partial
+
 import pytest
 
 from resnet_demo.config import Home
-from resnet_demo.lab.curves import BINS, curves, over_seeds
-from resnet_demo.lab.store import Lab, runs_of
+from resnet_demo.lab.curves import BINS, curves, over_seeds, points_of
+from resnet_demo.lab.store import Lab, snapshots
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
+
+
+def lines(home: Home, lab: Lab, have: dict[str, int]) -> dict[str, dict]:
+    return curves(snapshots(home, lab, partial(points_of, have=have)))
 
 
 def test_a_point_is_there_once_all_seeds_have_it() -> None:
@@ -26,28 +32,24 @@ def test_bins_are_means_of_whole_parts(home: Home, lab: Lab) -> None:
         store.set(steps=width * BINS)
         for step in range(1, 12):
             store.add_metrics(step, {"error": float(step), "loss": 1.0})
-    line = curves(home, runs_of(home, lab), {})["plain8 train"]
+    line = lines(home, lab, {})["plain8 train"]
     assert line["x"] == [3, 6, 9] and line["mean"] == [2.0, 5.0, 8.0]
 
 
 def test_only_what_is_new_comes_and_adds_up_to_all(raced: tuple[Home, Lab]) -> None:
     home, lab = raced
-    whole = curves(home, runs_of(home, lab), {})
+    whole = lines(home, lab, {})
     assert set(whole) == {f"{kind}{depth} {part}" for kind in ("plain", "resnet")
                           for depth in (8, 14) for part in ("train", "val")}  # fmt: skip
     have = {key: line["x"][1] for key, line in whole.items()}
-    rest = curves(home, runs_of(home, lab), have)
+    rest = lines(home, lab, have)
     for key, line in whole.items():
         assert line["x"][:2] + rest[key]["x"] == line["x"]
         assert line["mean"][:2] + rest[key]["mean"] == line["mean"]
-    assert (
-        curves(home, runs_of(home, lab), {key: line["x"][-1] for key, line in whole.items()}) == {}
-    )
+    assert lines(home, lab, {key: line["x"][-1] for key, line in whole.items()}) == {}
 
 
 def test_validation_is_the_error_of_the_store(raced: tuple[Home, Lab]) -> None:
     home, lab = raced
     row = control.read_run(home, lab.runs[0])
-    assert curves(home, runs_of(home, lab), {})[f"{row.arch} val"]["mean"][-1] == pytest.approx(
-        100 - row.top1
-    )
+    assert lines(home, lab, {})[f"{row.arch} val"]["mean"][-1] == pytest.approx(100 - row.top1)

@@ -8,7 +8,7 @@ import pytest
 
 from resnet_demo.config import Home, TrainConfig, UserError
 from resnet_demo.lab import store as labs
-from resnet_demo.runs import control
+from resnet_demo.runs import control, snapshot
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.polling import Feed
@@ -92,7 +92,7 @@ def test_stray_files_and_a_clock_set_back_do_not_block_the_queue(home: Home, con
 def test_a_stopped_process_is_said_to_be_silent(home: Home, config, monkeypatch) -> None:
     run = control.start(home, TrainConfig(**config.to_dict() | {"epochs": 5000}))
     wait_until(lambda: control.read_run(home, run).step > 2)
-    monkeypatch.setattr(control, "SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(snapshot, "SILENT_SECONDS", 0.0)
     assert "No sign of life for" in control.read_run(home, run).message
     control.cancel(home, run)
 

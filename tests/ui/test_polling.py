@@ -46,6 +46,14 @@ def test_a_tick_brings_only_what_is_new(feed: Feed, home: Home, config: TrainCon
     assert feed.poll(asked)["series"][run]["reset"]
 
 
+def test_a_poll_opens_the_file_of_each_run_once(home: Home, config, opened: list[str]) -> None:
+    runs = [control.new_run(home, config) for _ in range(3)]
+    opened.clear()
+    asked = {"main": runs[0], "runs": {runs[0]: {}, runs[1]: {}}}
+    assert set(Feed(home).poll(asked)["series"]) == set(runs[:2])
+    assert sorted(opened) == runs
+
+
 def test_a_tick_is_small_with_ten_thousand_points(feed: Feed, home: Home, config) -> None:
     run = control.new_run(home, config)
     names = [f"{kind}/layer{i}.0" for kind in ("param_norm", "param_grad_norm") for i in range(9)]

@@ -243,9 +243,7 @@ class Inspector:
         run = run_of(model)
         if not run or run not in control.run_names(self.home):
             return []
-        kept = (control.run_folder(self.home, run).weights).glob(
-            "epoch-[0-9][0-9][0-9].safetensors"
-        )
+        kept = self.home.run(run).weights.glob("epoch-[0-9][0-9][0-9].safetensors")
         return sorted(int(path.stem.removeprefix("epoch-")) for path in kept)
 
     def data_of(self, model: str) -> str:

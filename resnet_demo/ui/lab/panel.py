@@ -14,6 +14,7 @@ from resnet_demo.lab import store as labs
 from resnet_demo.lab.store import Lab
 from resnet_demo.progress import Progress
 from resnet_demo.runs import measurements, subprocess_measurement
+from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.ui import assets
 from resnet_demo.ui.access import may_steer, require_steering
 from resnet_demo.ui.errors import answering, json_or_error
@@ -60,14 +61,14 @@ class LabPanel:
 
     def poll(self, asked: Asked) -> dict[str, object]:
         """asked: {lab, have: {line: last x}}. The lab that was asked for, else the newest."""
-        known = self.feed.once_a_second(("labs",), self.list_labs)
+        known = self.feed.cached(("labs",), self.list_labs)
         names = [lab["lab"] for lab in known]
         name = asked.get("lab") if asked.get("lab") in names else next(iter(names), None)
         answer = {"labs": known, "lab": name, "pace": self.feed.pace(asked.get("viewer"))}
         if name:
             have = cursors(asked.get("have"))
             key = ("lab", name, tuple(sorted(have.items())))
-            answer |= self.feed.once_a_second(key, lambda: self.read(name, have))
+            answer |= self.feed.cached(key, lambda: self.read(name, have))
             answer["pace"] = max(answer["pace"], len(answer["rows"]) / RUNS_A_SECOND)
         return answer
 
@@ -80,23 +81,31 @@ class LabPanel:
 
     def read(self, name: str, have: dict[str, int]) -> dict[str, object]:
         lab = labs.open_lab(self.home, name)
-        runs = labs.runs_of(self.home, lab)
-        found = degradation.summary(self.home, lab, runs)
-        training = next((run.run for run in runs if run.state == "running"), None)
+        snapshots = labs.snapshots(self.home, lab, partial(curves.points_of, have=have))
+        runs = [run.row for run in snapshots]
+        found = degradation.summary(lab, snapshots)
         return {
             **found,
             "asks": quiz.questions(found["rows"]),
-            "eta": seconds_left(self.home, training) if training else None,
-            "unmeasured": bool(labs.unmeasured(self.home, lab)),
+            "eta": self.eta(snapshots),
+            "unmeasured": any(labs.not_measured(self.home, run) for run in runs),
             "created": lab.created,
             "step": min((run.step for run in runs), default=0),
             "steps": max((run.steps for run in runs), default=0),
             "message": next(
                 (without_paths(run.message, run.data) for run in runs if run.message), ""
             ),
-            "lines": curves.curves(self.home, runs, have),
+            "lines": curves.curves(snapshots),
             "why": self.progress_of_why(found["rows"]),
         }
+
+    def eta(self, runs: list[RunSnapshot]) -> int | None:
+        """Seconds until all that train in turns have ended; None when none of them trains."""
+        training = next((run for run in runs if run.row.state == "running"), None)
+        if training is None:
+            return None
+        together = set(training.facts.get("together", [])) - {training.row.run}
+        return seconds_left(training, [run for run in runs if run.row.run in together])
 
     def progress_of_why(self, rows: list[dict]) -> str:
         """Changes whenever there is more to draw."""
@@ -121,11 +130,12 @@ class LabPanel:
             found = parts[part](self.home, lab, dark)
             return {"drawings": [figures.for_page(drawing) for drawing in found]}
 
-        return self.feed.once_a_second((part, lab, dark), draw)
+        return self.feed.cached((part, lab, dark), draw)
 
     def guess(self, asked: Asked) -> dict[str, object]:
         """asked: {lab, guess}; see `lab.guess`."""
-        found = degradation.summary(self.home, self.lab_of(asked))
+        lab = self.lab_of(asked)
+        found = degradation.summary(lab, labs.snapshots(self.home, lab))
         finished = [row for row in found["rows"] if row["state"] == "finished"]
         answers = quiz.compare(as_dict(asked.get("guess")), finished, found["classes"])
         return {"answers": [asdict(answer) for answer in answers]}
@@ -134,7 +144,7 @@ class LabPanel:
         """The report as it stands: {name, text, type}."""
         lab, kind = self.lab_of(asked), text(asked, "kind")
         require_one_of("file", kind, ("html", "json"))
-        content = self.feed.once_a_second((kind, lab), lambda: self.text_of(lab, kind))
+        content = self.feed.cached((kind, lab), lambda: self.text_of(lab, kind))
         sort = {"html": "text/html", "json": "application/json"}[kind]
         return {"name": f"lab-{lab.lab}.{kind}", "text": content, "type": sort}
 

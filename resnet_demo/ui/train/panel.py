@@ -9,6 +9,7 @@ import gradio as gr
 
 from resnet_demo.config import Home, TrainConfig, UserError, with_changes
 from resnet_demo.runs import control
+from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.runs.store import Store
 from resnet_demo.ui import assets
 from resnet_demo.ui.access import hides_names, may_steer, require_steering
@@ -73,11 +74,10 @@ class Live:
 
     def twin_of(self, run: str) -> TrainConfig:
         """The same run without shortcuts, or with them: same pictures, rate and epochs."""
-        row = control.read_run(self.home, run)
-        with Store(control.run_folder(self.home, run)) as store:
-            config = with_changes(store.config, store.changes())
-        start_px = min(config.start_px, row.px)
-        return replace(config.twin(), px=row.px, start_px=start_px, budget_seconds=0)
+        found = RunSnapshot.read(control.run_folder(self.home, run))
+        config, px = with_changes(found.config, found.changes), found.row.px
+        start_px = min(config.start_px, px)
+        return replace(config.twin(), px=px, start_px=start_px, budget_seconds=0)
 
     def csv(self, run: str) -> dict[str, str]:
         """All points of all lines, one row a step."""

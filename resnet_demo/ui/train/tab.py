@@ -25,6 +25,7 @@ from resnet_demo.config import (
 from resnet_demo.data.preview import preview
 from resnet_demo.data.sources import open_here
 from resnet_demo.runs import control
+from resnet_demo.runs.snapshot import UNDER_WAY
 from resnet_demo.runs.store import Store
 from resnet_demo.runs.subprocess_measurement import Estimates, options
 from resnet_demo.ui.access import check_shown, is_public, require_steering
@@ -97,7 +98,7 @@ class Form:
 
 def at_work(home: Home, names: list[str]) -> list[Any]:
     """The form's values as the run under way has them, preset first; nothing without such a run."""
-    run = next((r.run for r in control.list_runs(home) if r.state in control.UNDER_WAY), None)
+    run = next((r.run for r in control.list_runs(home) if r.state in UNDER_WAY), None)
     if run is None:
         return [gr.skip()] * (1 + len(names))
     with Store(control.run_folder(home, run)) as store:
