@@ -40,14 +40,14 @@ def test_a_raced_lab_is_told_whole_and_then_only_what_is_new(raced: tuple[Home, 
 
 
 @pytest.mark.parametrize("lab", [None, "9999", 3, ["0001"], {"a": 1}, "../0001"])
+def test_an_unknown_lab_is_answered_with_the_newest(lab: object, raced) -> None:
+    assert panel_of(raced[0]).poll({"lab": lab, "have": "nonsense"})["lab"] == "0001"
+
+
 def test_a_poll_opens_the_file_of_each_run_once(raced, opened: list[str]) -> None:
     home, lab = raced
     assert panel_of(home).poll({"lab": lab.lab})["rows"]
     assert sorted(opened) == sorted(lab.runs)
-
-
-def test_an_unknown_lab_is_answered_with_the_newest(lab: object, raced) -> None:
-    assert panel_of(raced[0]).poll({"lab": lab, "have": "nonsense"})["lab"] == "0001"
 
 
 def test_cursors_of_strangers_are_whole_numbers() -> None:
