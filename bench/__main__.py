@@ -19,8 +19,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         home = Path(args.home or place).resolve()
         measured = importlib.import_module(f"bench.{args.name}").measure(args.data, home)
-    from resnet_demo.config import shown_data
     from resnet_demo.device import describe_machine
+    from resnet_demo.refs import shown_data
 
     about = {"data": shown_data(args.data), "machine": describe_machine()}
     text = json.dumps({**measured, **about}, indent=1)

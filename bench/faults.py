@@ -116,7 +116,7 @@ def rows(home: Home, run: str) -> list[tuple]:
 def weights(home: Home, run: str) -> str:
     while is_held(home.run(run).lock):
         time.sleep(0.02)
-    return json.loads((control.run_folder(home, run).report).read_text())["sha256"]
+    return json.loads(control.run_folder(home, run).report.read_text())["sha256"]
 
 
 def resumed_from(home: Home, run: str) -> list[int]:

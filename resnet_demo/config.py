@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from resnet_demo.errors import UserError, require_one_of
+from resnet_demo.refs import DataRef
 from resnet_demo.run_folder import RunFolder
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"  # networks that ship with us
@@ -25,22 +27,9 @@ SCHEDULES = ("linear", "steps")
 CROPS = ("area", "pad")
 CHANGEABLE = ("lr", "epochs")  # by a person, while a run is on
 TRACKERS = ("none", "trackio", "wandb")
-DATA_FORMS = "imagenette, imagenette:320, imagenette:full, cifar10, shapes, folder:PATH"
 SMALLEST_PX, LARGEST_PX = 16, 512
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels in 0..1; what pretrained weights expect
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-class UserError(Exception):
-    """Something the user can mend: one sentence with what is wrong, the value seen, what to do."""
-
-
-class Busy(UserError):
-    """Too many ask at once: nothing was begun. `retry_seconds`: when to ask again."""
-
-    def __init__(self, retry_seconds: int = 5) -> None:
-        super().__init__(f"Busy: too many ask at once. Ask again in {retry_seconds} s.")
-        self.retry_seconds = retry_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +69,7 @@ class TrainConfig:
                 object.__setattr__(self, field.name, float(value))
             elif type(value) is not field.type:
                 raise UserError(f"{field.name} must be {KINDS[field.type]}. Got {value!r}.")
-        check_data_name(self.data)
+        DataRef.parse(self.data)
         require_one_of("arch", self.arch, ARCHS)
         require_one_of("optimizer", self.optimizer, OPTIMIZERS)
         require_one_of("schedule", self.schedule, SCHEDULES)
@@ -176,11 +165,6 @@ def preset(name: str) -> dict[str, object]:
     return PRESETS[name]
 
 
-def require_one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UserError(f"There is no {what} '{value}'. Choose one of: {', '.join(allowed)}.")
-
-
 def changed(config: TrainConfig, name: str, text: str) -> TrainConfig:
     """What a person asks for in "lr=0.01"; raises UserError when it makes no sense."""
     require_one_of("setting to change", name, CHANGEABLE)
@@ -197,19 +181,6 @@ def with_changes(config: TrainConfig, changes: Iterable[tuple[int, str, float]])
     """The configuration after changes (step, setting, value), in their order."""
     made = {name: type(getattr(config, name))(value) for _, name, value in changes}
     return replace(config, **made) if made else config
-
-
-def shown_data(data: str) -> str:
-    """DATA without the path of a folder: what others may know of it."""
-    kind, _, rest = data.partition(":")
-    return f"folder:{Path(rest).name}" if kind == "folder" else data
-
-
-def check_data_name(name: str) -> None:
-    kind, _, rest = name.partition(":")
-    known = name in ("imagenette", "imagenette:320", "imagenette:full", "cifar10", "shapes")
-    if not known and not (kind == "folder" and rest):
-        raise UserError(f"There is no data '{name}'. Choose one of: {DATA_FORMS}.")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 import pytest
 
-from resnet_demo.config import ARCHS, PRESETS, Home, TrainConfig, UserError, preset
+from resnet_demo.config import ARCHS, PRESETS, Home, TrainConfig, preset
+from resnet_demo.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ LAYERS = [  # from the roof to the ground; a room, or a file that stands alone
     {"training"},
     {"models", "data"},
     {"images"},
-    {"device", "cache", "files", "progress", "config", "run_folder", "__init__"},
+    {"device", "cache", "files", "progress", "config", "run_folder", "refs", "errors", "__init__"},
 ]
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 NAMES = [path.relative_to(PACKAGE).as_posix() for path in FILES]

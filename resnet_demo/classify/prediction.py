@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from resnet_demo.classify.predictor import Predictor
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 
 Read = Callable[[], np.ndarray]  # RGB pixels; raises UserError
 TOP, MOST_TOP = 5, 1000

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from resnet_demo.cli.output import Answer, lab_lines, landscape_lines, ratio_lines, say
 from resnet_demo.cli.progress import ProgressBars
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,8 @@ from resnet_demo.cli.models import (
 )
 from resnet_demo.cli.output import Answer, run_sentence, say
 from resnet_demo.cli.progress import ProgressBars
-from resnet_demo.config import Home, TrainConfig, UserError, preset
+from resnet_demo.config import Home, TrainConfig, preset
+from resnet_demo.errors import UserError
 from resnet_demo.files import plain, read_json
 from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import RunSnapshot

@@ -19,9 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
 from resnet_demo.data.dataset import Pictures, array_split
+from resnet_demo.errors import UserError
 from resnet_demo.progress import Progress
+from resnet_demo.refs import DataRef
 
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 20
@@ -41,8 +43,9 @@ def is_here(name: str, home: Home) -> bool:
     """Whether `imagenette...` or `cifar10` would be opened without a download."""
     from torchvision.datasets import CIFAR10, Imagenette
 
-    kind, _, size = name.partition(":")
-    url = CIFAR10.url if kind == "cifar10" else Imagenette._ARCHIVES[IMAGENETTE_SIZES[size]][0]
+    data = DataRef.parse(name)
+    sizes = Imagenette._ARCHIVES
+    url = CIFAR10.url if data.kind == "cifar10" else sizes[IMAGENETTE_SIZES[data.rest]][0]
     return place_of(url, home.downloads).is_dir()
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_demo.config import UserError
 from resnet_demo.data.dataset import Pictures, Split
 from resnet_demo.data.imagenette import IMAGENETTE_CLASSES
+from resnet_demo.errors import UserError
 from resnet_demo.files import printable
 from resnet_demo.images.decode import decode
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.dataset import Pictures, Split
+from resnet_demo.errors import UserError
 from resnet_demo.files import read_json, write_json
 from resnet_demo.images.decode import square
 from resnet_demo.progress import Progress

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from resnet_demo.config import UserError
 from resnet_demo.data.dataset import Pictures, Split
 from resnet_demo.data.pixel_cache import CROP_MARGIN, Pixels
+from resnet_demo.errors import UserError
 from resnet_demo.images.decode import square
 
 

@@ -6,15 +6,13 @@ Opening a source lists what there is and reads no picture; `data.pixels` decodes
 from collections.abc import Generator
 from dataclasses import replace
 
-from resnet_demo.config import Home, TrainConfig, check_data_name
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.dataset import Pictures
 from resnet_demo.data.download import cifar10, imagenette_folder
 from resnet_demo.data.folder import folder, folder_path
 from resnet_demo.data.shapes import shapes
 from resnet_demo.progress import Progress
-
-# (classes, pictures to train, pictures to validate) of what would have to be downloaded first
-PUBLISHED = {"imagenette": (10, 9469, 3925), "cifar10": (10, 50_000, 10_000)}
+from resnet_demo.refs import DOWNLOADS, DataRef
 
 
 def open_data(name: str, home: Home) -> Generator[Progress, None, Pictures]:
@@ -22,15 +20,14 @@ def open_data(name: str, home: Home) -> Generator[Progress, None, Pictures]:
 
     Raises UserError when the name is unknown or the pictures cannot be had.
     """
-    check_data_name(name)
-    kind, _, rest = name.partition(":")
-    if kind == "folder":
-        return folder(folder_path(rest))
-    if kind == "shapes":
+    data = DataRef.parse(name)
+    if data.is_folder:
+        return folder(folder_path(data.rest))
+    if data.kind == "shapes":
         return shapes()
-    if kind == "cifar10":
+    if data.kind == "cifar10":
         return (yield from cifar10(home))
-    return folder((yield from imagenette_folder(rest, home)))
+    return folder((yield from imagenette_folder(data.rest, home)))
 
 
 def open_here(name: str, home: Home) -> Pictures | None:
@@ -50,16 +47,17 @@ def checked(config: TrainConfig, home: Home) -> TrainConfig:
     Raises UserError for a folder that cannot be trained on; what would be downloaded is not looked
     at.
     """
-    kind, _, rest = config.data.partition(":")
-    if kind != "folder":
+    data = DataRef.parse(config.data)
+    if not data.is_folder:
         return config
-    folder(folder_path(rest))
-    return replace(config, data=f"folder:{folder_path(rest)}")
+    place = folder_path(data.rest)
+    folder(place)
+    return replace(config, data=f"folder:{place}")
 
 
 def count(config: TrainConfig, home: Home) -> tuple[int, int, int]:
     """Classes and pictures that a run would use; nothing is downloaded for it."""
-    classes, train, val = PUBLISHED.get(config.data.partition(":")[0]) or sizes(config.data, home)
+    classes, train, val = DOWNLOADS.get(config.data) or sizes(config.data, home)
     return classes, min(train, config.num_train or train), min(val, config.num_val or val)
 
 

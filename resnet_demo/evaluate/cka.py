@@ -5,7 +5,8 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.evaluate.sample import sample
 from resnet_demo.models.network import Network
 from resnet_demo.probe.anatomy import anatomy, walk

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from resnet_demo import device
-from resnet_demo.config import Home, UserError, require_one_of
+from resnet_demo.config import Home
 from resnet_demo.data import open_data
 from resnet_demo.data.dataset import Pictures, Split
 from resnet_demo.data.imagenette import IMAGENETTE_INDEXES
+from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.evaluate.metrics import all_logits, report
 from resnet_demo.models import reference
 from resnet_demo.models.network import Network

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
 from resnet_demo.data import open_data
 from resnet_demo.data.dataset import Pictures
+from resnet_demo.errors import UserError
 from resnet_demo.evaluate.evaluation import Reader, columns
 from resnet_demo.models.network import Network
 from resnet_demo.progress import Progress

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 
 # MPO is absent on purpose: the JPEG plugin returns it by itself.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")

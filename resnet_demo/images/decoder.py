@@ -26,7 +26,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from resnet_demo.config import Busy, UserError
+from resnet_demo.errors import Busy, UserError
 from resnet_demo.images.decode import MAX_PIXELS, opened, orientation, strips, upright
 
 ROOT = Path(__file__).resolve().parent.parent.parent

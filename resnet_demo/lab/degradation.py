@@ -5,12 +5,13 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 
-from resnet_demo.config import Home, TrainConfig, shown_data
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.lab.protocols import PROTOCOLS
 from resnet_demo.lab.store import Lab, snapshots, state_of
 from resnet_demo.lab.summary import rows_of, table
 from resnet_demo.lab.verdict import verdict
 from resnet_demo.progress import Progress
+from resnet_demo.refs import shown_data
 from resnet_demo.runs.snapshot import RunSnapshot
 
 VERSIONS = ("torch", "torchvision", "timm", "gradio")

@@ -14,10 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_demo import device
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data import open_data
 from resnet_demo.data.augment import normalise
 from resnet_demo.data.pixel_cache import load_pixels
+from resnet_demo.errors import UserError
 from resnet_demo.models import reference
 from resnet_demo.progress import Progress
 from resnet_demo.runs import control, measurements

@@ -4,8 +4,9 @@ import itertools
 import math
 from dataclasses import dataclass, field, replace
 
-from resnet_demo.config import CIFAR_DEPTHS, LIMITS, Home, TrainConfig, UserError, require_one_of
+from resnet_demo.config import CIFAR_DEPTHS, LIMITS, Home, TrainConfig
 from resnet_demo.data.sources import count
+from resnet_demo.errors import UserError, require_one_of
 
 MOST_SEEDS = 10
 

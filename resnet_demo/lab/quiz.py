@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from statistics import mean
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 from resnet_demo.lab.paper import PLAIN_SOURCE, marks
 from resnet_demo.lab.summary import Row, select
 from resnet_demo.lab.verdict import WITHIN, effect

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from resnet_demo.config import Home, TrainConfig, UserError, depth_of
+from resnet_demo.config import Home, TrainConfig, depth_of
 from resnet_demo.data.sources import checked
+from resnet_demo.errors import UserError
 from resnet_demo.files import read_json, write_json
 from resnet_demo.runs import control, measurements
 from resnet_demo.runs.locks import is_held

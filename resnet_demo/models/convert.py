@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from resnet_demo.config import IMAGENET_DEPTHS, IMAGENET_MEAN, IMAGENET_STD, UserError, depth_of
+from resnet_demo.config import IMAGENET_DEPTHS, IMAGENET_MEAN, IMAGENET_STD, depth_of
+from resnet_demo.errors import UserError
 from resnet_demo.files import write_whole
 from resnet_demo.models.resnet import build
 from resnet_demo.models.weights import check_fit, check_sound, describe, read_header, read_tensors

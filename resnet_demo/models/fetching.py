@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 
 KNOCK_SECONDS = 3.0
 T = TypeVar("T")

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 from resnet_demo.images.decode import square
 from resnet_demo.models.fetching import from_the_hub
 from resnet_demo.models.network import Network

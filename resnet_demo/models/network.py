@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 
 Crop = Callable[[np.ndarray], np.ndarray]  # RGB (H, W, 3) -> what the network sees (px, px, 3)
 

@@ -17,27 +17,25 @@ from resnet_demo.config import (
     IMAGENET_STD,
     Home,
     TrainConfig,
-    UserError,
 )
+from resnet_demo.errors import UserError
 from resnet_demo.images.decode import square
 from resnet_demo.models import hub
 from resnet_demo.models.hub import load_file
 from resnet_demo.models.network import Network, tried
 from resnet_demo.models.resnet import build
 from resnet_demo.models.weights import check_fit, read_header
+from resnet_demo.refs import ModelRef
 
-FORMS = (
-    "bundled, run:ID, run:ID@last, run:ID@EPOCH, timm:NAME, hub:USER/REPO, file:PATH, scratch:ARCH"
-)
 BUNDLED = "resnet18"  # `bundled`; the others are `bundled:ARCH`
 
 
 def load(reference: str, home: Home) -> Network:
     """Raises UserError when there is no such network or its file is not one of ours."""
-    kind, _, rest = reference.partition(":")
+    model = ModelRef.parse(reference)
     loaders = {"timm": hub.load_timm, "hub": hub.load_hub, "scratch": untrained}
-    if kind in loaders and rest:
-        return tried(loaders[kind](rest), reference)
+    if model.kind in loaders:
+        return tried(loaders[model.kind](model.name), reference)
     path = weights_path(reference, home)
     load_path = hub.load_folder if path.is_dir() else load_file
     return tried(load_path(path), reference)
@@ -45,25 +43,23 @@ def load(reference: str, home: Home) -> Network:
 
 def version(reference: str, home: Home) -> int:
     """Changes when the file behind a reference does; 0 for what never changes."""
-    if reference.partition(":")[0] in ("timm", "hub", "scratch"):
+    model = ModelRef.parse(reference)
+    if model.is_published or model.kind == "scratch":
         return 0
     return weights_path(reference, home).stat().st_mtime_ns
 
 
 def weights_path(reference: str, home: Home) -> Path:
     """The safetensors file behind `bundled`, `run:` or `file:`."""
-    kind, _, rest = reference.partition(":")
-    if kind == "bundled":
-        return bundled_path(rest or BUNDLED)
-    if kind == "file" and rest:
-        path = Path(rest).expanduser()
-        if not path.exists():
-            raise UserError(f"There is no file {rest}.")
-        return path
-    if kind == "run" and rest:
-        run, _, which = rest.partition("@")
-        return run_weights(home.run(run).weights, run, which or "best")
-    raise UserError(f"There is no model '{reference}'. Choose one of: {FORMS}.")
+    model = ModelRef.parse(reference)
+    if model.kind == "bundled":
+        return bundled_path(model.name or BUNDLED)
+    if model.kind == "run":
+        return run_weights(home.run(model.name).weights, model.name, model.which or "best")
+    path = Path(model.name).expanduser()
+    if not path.exists():
+        raise UserError(f"There is no file {model.name}.")
+    return path
 
 
 def bundled_path(arch: str) -> Path:
@@ -117,9 +113,10 @@ def starting_weights(config: TrainConfig, num_classes: int, home: Home) -> dict[
 
 def is_pretrained(reference: str, home: Home) -> bool:
     """Whether a network that starts from this MODEL has seen ImageNet."""
-    if not reference or reference.startswith("scratch:"):
+    if not reference:
         return False
-    if reference.startswith(("timm:", "hub:")):
-        return True
+    model = ModelRef.parse(reference)
+    if model.is_published or model.kind == "scratch":
+        return model.is_published
     path = weights_path(reference, home)
     return path.is_dir() or read_header(path)[0].get("pretrained") == "true"

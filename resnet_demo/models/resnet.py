@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_demo.config import ARCHS, depth_of, require_one_of
+from resnet_demo.config import ARCHS, depth_of
+from resnet_demo.errors import require_one_of
 
 
 def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 from resnet_demo.models.weights import MOST_CLASSES
 
 CONFIG = "config.json"

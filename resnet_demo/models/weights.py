@@ -21,9 +21,9 @@ from resnet_demo.config import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     LARGEST_PX,
-    UserError,
     depth_of,
 )
+from resnet_demo.errors import UserError
 from resnet_demo.models.resnet import build
 
 MOST_CLASSES = 100_000

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 from resnet_demo.models.resnet import BasicBlock, Block, ResNet
 
 Function = Callable[[Tensor], Tensor]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 from resnet_demo.models.network import Network
 from resnet_demo.probe.anatomy import anatomy
 from resnet_demo.probe.cam import overlay

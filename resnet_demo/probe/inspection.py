@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 from resnet_demo.models.network import Network
 from resnet_demo.probe.anatomy import Anatomy, Step, anatomy, walk
 from resnet_demo.probe.cam import cams, deletion

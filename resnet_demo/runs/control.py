@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from resnet_demo.config import Home, TrainConfig, UserError, changed
+from resnet_demo.config import Home, TrainConfig, changed
 from resnet_demo.data.sources import checked, count, open_here
+from resnet_demo.errors import UserError
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.queue import dequeue, enqueue

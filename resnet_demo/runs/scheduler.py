@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.runs.locks import try_lock
 from resnet_demo.runs.queue import ahead_of, dequeue, enqueue
 from resnet_demo.runs.worker import POLL_SECONDS, Halt, Worker

@@ -8,17 +8,12 @@ from collections.abc import Generator
 from dataclasses import replace
 
 from resnet_demo import device
-from resnet_demo.config import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    TrainConfig,
-    UserError,
-    shown_data,
-    with_changes,
-)
+from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, TrainConfig, with_changes
 from resnet_demo.data import Pictures, open_data
 from resnet_demo.data.pixel_cache import Pixels, load_pixels
+from resnet_demo.errors import UserError
 from resnet_demo.models.reference import is_pretrained, starting_weights
+from resnet_demo.refs import shown_data
 from resnet_demo.runs.context import RunContext
 from resnet_demo.runs.trackers import Tracker
 from resnet_demo.training import checkpoint

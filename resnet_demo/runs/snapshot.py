@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from resnet_demo.config import TrainConfig, UserError
+from resnet_demo.config import TrainConfig
+from resnet_demo.errors import UserError
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.queue import GRACE_SECONDS

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from resnet_demo.config import TrainConfig, UserError
+from resnet_demo.config import TrainConfig
+from resnet_demo.errors import UserError
 from resnet_demo.run_folder import RunFolder
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from contextlib import closing
 from itertools import count
 from typing import IO
 
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.errors import UserError
 from resnet_demo.progress import Progress, finish
 from resnet_demo.runs.control import child_environment
 from resnet_demo.runs.locks import try_lock

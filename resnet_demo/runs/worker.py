@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resnet_demo.config import Home, UserError, changed
+from resnet_demo.config import Home, changed
+from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.context import RunContext
 from resnet_demo.runs.locks import try_lock

@@ -19,9 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_demo import device
-from resnet_demo.config import TrainConfig, UserError, with_changes
+from resnet_demo.config import TrainConfig, with_changes
 from resnet_demo.data.augment import epoch_order, normalise, padded_batch, train_batch, whole_batch
 from resnet_demo.data.pixel_cache import Pixels
+from resnet_demo.errors import UserError
 from resnet_demo.models import build
 from resnet_demo.training.ema import average_weights
 from resnet_demo.training.gradient_norms import block_norms, not_finite

@@ -12,11 +12,14 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import gradio as gr
 
-from resnet_demo.config import IMAGENET_DEPTHS, UserError
+from resnet_demo.config import IMAGENET_DEPTHS
+from resnet_demo.errors import UserError
+from resnet_demo.refs import DataRef, ModelRef
 from resnet_demo.ui.janitor import has_room
 
 log = logging.getLogger(__name__)
@@ -127,16 +130,21 @@ def require_steering(request: gr.Request | None, token: str = "") -> None:
 
 def check_model(reference: str) -> str:
     """On a public page visitors choose among the server's own networks and listed ones."""
-    own = reference.partition(":")[0] in ("bundled", "run")
-    if is_public() and not own and reference not in PUBLIC_TIMM:
-        listed = ", ".join(PUBLIC_TIMM)
+    listed = ", ".join(PUBLIC_TIMM)
+    if is_public() and reference not in PUBLIC_TIMM and not is_own(reference):
         raise UserError(f"On a public page networks are bundled, run:ID or one of: {listed}.")
     return reference
 
 
+def is_own(reference: str) -> bool:
+    with suppress(UserError):
+        return ModelRef.parse(reference).kind in ("bundled", "run")
+    return False
+
+
 def hides_names(data: str) -> bool:
     """On a public page nobody learns what files a folder of the server holds."""
-    return is_public() and data.startswith("folder:")
+    return is_public() and DataRef.parse(data).is_folder
 
 
 def check_shown(data: str) -> None:

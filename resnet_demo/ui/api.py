@@ -5,9 +5,11 @@ from pathlib import Path
 
 import gradio as gr
 
-from resnet_demo.config import Home, TrainConfig, UserError, shown_data
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.errors import UserError
 from resnet_demo.lab import degradation, protocols
 from resnet_demo.lab import store as labs
+from resnet_demo.refs import shown_data
 from resnet_demo.runs import control, subprocess_measurement
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_model, require_steering

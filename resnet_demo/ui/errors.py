@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 from resnet_demo.files import plain
 from resnet_demo.ui.access import OWNER, address_of, may_steer
 from resnet_demo.ui.polling import without_paths

@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 from resnet_demo.ui.access import is_public
 
 log = logging.getLogger(__name__)

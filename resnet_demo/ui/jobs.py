@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 from resnet_demo.progress import Progress
 from resnet_demo.ui.access import OWNER
 

@@ -7,7 +7,8 @@ from typing import IO
 import gradio as gr
 from starlette.middleware import Middleware
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
 from resnet_demo.runs.snapshot import UNDER_WAY

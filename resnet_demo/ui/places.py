@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from resnet_demo.config import Busy
+from resnet_demo.errors import Busy
 from resnet_demo.ui.access import UPLOAD, is_public
 
 THREADS = 80  # of the page's functions; Gradio's events hold at most half of them

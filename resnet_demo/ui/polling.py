@@ -12,8 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from resnet_demo.config import Home, UserError, shown_data
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.evaluate.statistics import wilson
+from resnet_demo.refs import DataRef, shown_data
 from resnet_demo.runs import control
 from resnet_demo.runs.diagnosis import Signs, diagnose
 from resnet_demo.runs.gradient_history import relative_norms, short
@@ -204,7 +206,7 @@ def without_paths(text: str, data: str = "") -> str:
     """For strangers: on a public page no sentence shows where something lies on the server."""
     if not is_public():
         return text
-    _, _, folder = data.partition(":")
+    folder = DataRef.parse(data).rest if data.startswith("folder:") else ""
     known = [str(Path(folder).expanduser())] if folder else []
     for path in (*known, folder):
         text = text.replace(path, Path(path).name) if path else text

@@ -1,6 +1,6 @@
 """Questions of the Inspect panel: JSON that a stranger may have written."""
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 from resnet_demo.ui.access import is_public
 
 LONGEST_TEXT = 300

@@ -170,7 +170,7 @@ def test_the_report_of_a_finished_run_opens_the_pictures(serve, page, config, ho
 
     run = control.start(home, config)
     wait_until(lambda: control.read_run(home, run).state == "finished")
-    report = json.loads((home.run(run).report).read_text())
+    report = json.loads(home.run(run).report.read_text())
     open_page(page, serve(home.path).url)
     page.get_by_text("Final report:").click()
     page.wait_for_selector(f"#live .final[data-ready='{run}']")
@@ -204,7 +204,7 @@ def test_a_killed_server_is_found_again_without_reload(serve, page, config, home
 def test_a_killed_worker_is_offered_for_resume(serve, page, config, home: Home) -> None:
     run = control.new_run(home, replace(config, epochs=LONG), save_every=1)
     process = control.wake(home, run)
-    wait_until(lambda: list((home.run(run).checkpoints).iterdir()))
+    wait_until(lambda: list(home.run(run).checkpoints.iterdir()))
     server = serve(home.path)
     open_page(page, server.url)
     wait_for_state(page, "^running")

@@ -10,7 +10,8 @@ from resnet_demo import device
 from resnet_demo.classify import predictor as rooms
 from resnet_demo.classify.prediction import classify
 from resnet_demo.classify.predictor import Predictor, Predictors, best_form
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.models import build, reference
 
 

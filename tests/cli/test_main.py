@@ -95,7 +95,7 @@ def test_a_second_train_waits_its_turn_and_says_so(command, pictures: Path, tmp_
         [sys.executable, "-m", "resnet_demo", "train", *words(pictures), "--home", str(tmp_path)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    wait_until(lambda: (home.run("0002").lock).exists()
+    wait_until(lambda: home.run("0002").lock.exists()
                and "another run" in control.read_run(home, "0002").message)  # fmt: skip
     assert "Stopped at step" in command("stop", "0001", "--home", tmp_path).stdout
     assert second.wait(60) == 0 and "Waiting for another run" in second.stderr.read()

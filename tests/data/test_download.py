@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
 from resnet_demo.data import download
+from resnet_demo.errors import UserError
 from tests.data.test_pixel_cache import drained
 
 

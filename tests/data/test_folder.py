@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from resnet_demo.config import UserError
 from resnet_demo.data.folder import folder, folder_path
+from resnet_demo.errors import UserError
 
 COLOURS = ("red", "green", "blue", "white")
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.folder import folder
 from resnet_demo.data.pixel_cache import Pixels, cached_pixels, load_pixels
+from resnet_demo.errors import UserError
 from resnet_demo.images.decode import square
 from resnet_demo.progress import finish
 from tests.conftest import ROOT, draw_folder, small

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
 from resnet_demo.data.dataset import Pictures
 from resnet_demo.data.folder import folder
 from resnet_demo.data.sources import open_data
+from resnet_demo.errors import UserError
 from resnet_demo.progress import finish
 
 

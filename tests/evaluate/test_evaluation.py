@@ -8,8 +8,9 @@ import pytest
 import timm
 import torch
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
 from resnet_demo.data.imagenette import IMAGENETTE_CLASSES, IMAGENETTE_INDEXES
+from resnet_demo.errors import UserError
 from resnet_demo.evaluate.evaluation import evaluate
 from resnet_demo.images.decode import square
 from resnet_demo.models import build, reference

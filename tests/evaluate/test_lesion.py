@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.evaluate.cka import centred_gram, cka, compare
 from resnet_demo.evaluate.lesion import lesion
 from resnet_demo.evaluate.sample import sample, spread

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.evaluate.evaluation import evaluate
 from resnet_demo.evaluate.metrics import report
 from resnet_demo.evaluate.statistics import wilson

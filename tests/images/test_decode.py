@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 from resnet_demo.images.decode import decode, square
 
 RAMP = np.linspace(0, 255, 32 * 24).reshape(24, 32)  # (H, W)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet_demo.config import Busy, UserError
+from resnet_demo.errors import Busy, UserError
 from resnet_demo.images import decoder as rooms
 from resnet_demo.images.decoder import Decoder, Decoders
 from tests.conftest import wait_until

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 
 from resnet_demo.charts.analysis import reasons
 from resnet_demo.charts.lab import for_page
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.lab import landscape
 from resnet_demo.lab import store as labs
 from resnet_demo.lab.store import Lab

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.augment import padded_batch
 from resnet_demo.data.pixel_cache import Pixels
+from resnet_demo.errors import UserError
 from resnet_demo.lab import protocols
 from resnet_demo.models import build
 from resnet_demo.runs import control

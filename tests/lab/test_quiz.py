@@ -2,7 +2,7 @@
 
 import pytest
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 from resnet_demo.lab.paper import CLASSES
 from resnet_demo.lab.quiz import EQUAL, compare, questions
 from tests.lab.test_verdict import rows

@@ -187,11 +187,12 @@ def test_hub_references(hub, tmp_path: Path, photo: Path) -> None:
 LOAD = """
 import sys
 from pathlib import Path
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.models import reference
-for reference in sys.argv[1:]:
+for model in sys.argv[1:]:
     try:
-        print(len(reference.load(reference, Home(Path("nowhere"))).classes))
+        print(len(reference.load(model, Home(Path("nowhere"))).classes))
     except UserError as error:
         print(error)
 """

@@ -4,7 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.errors import UserError
 from resnet_demo.models import build, hub, reference
 
 
@@ -41,7 +42,7 @@ def test_half_precision_files_come_back_as_float32(weights, home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "says"),
+    ("model", "says"),
     [
         ("bundle", "Choose one of: bundled, run:ID"),
         ("file:nowhere.safetensors", "no file"),
@@ -51,9 +52,9 @@ def test_half_precision_files_come_back_as_float32(weights, home: Home) -> None:
         ("timm:vit_base_patch16_224", "no ResNet"),
     ],
 )
-def test_a_reference_to_nothing_is_refused(reference: str, says: str, home: Home) -> None:
+def test_a_reference_to_nothing_is_refused(model: str, says: str, home: Home) -> None:
     with pytest.raises(UserError, match=says):
-        reference.load(reference, home)
+        reference.load(model, home)
 
 
 def test_a_file_that_does_not_fit_its_architecture_is_refused(weights, home: Home) -> None:

@@ -2,7 +2,8 @@ import pytest
 import torch
 import torchvision
 
-from resnet_demo.config import CIFAR_DEPTHS, IMAGENET_DEPTHS, UserError
+from resnet_demo.config import CIFAR_DEPTHS, IMAGENET_DEPTHS
+from resnet_demo.errors import UserError
 from resnet_demo.models import build, describe
 from resnet_demo.models.resnet import Bottleneck
 

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.models import reference
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (90, 70, 3)).astype(np.uint8)

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from resnet_demo.config import ARCHS, Home, UserError
+from resnet_demo.config import ARCHS, Home
+from resnet_demo.errors import UserError
 from resnet_demo.models import build, reference
 from resnet_demo.probe.anatomy import anatomy, check_cuts, cut, walk
 from resnet_demo.probe.inspection import inspect

@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.models import reference
 from resnet_demo.models.network import Network
 from resnet_demo.probe import cam

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.errors import UserError
 from resnet_demo.lab import store as labs
 from resnet_demo.runs import control, snapshot
 from resnet_demo.runs.scheduler import train_here

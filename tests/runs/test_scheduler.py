@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import Crew, train_here
 from resnet_demo.runs.store import Store

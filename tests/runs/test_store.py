@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from resnet_demo.config import TrainConfig, UserError
+from resnet_demo.config import TrainConfig
+from resnet_demo.errors import UserError
 from resnet_demo.runs.store import Store
 
 

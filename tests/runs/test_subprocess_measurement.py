@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.subprocess_measurement import Estimates, options

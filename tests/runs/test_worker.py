@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.scheduler import train_here
@@ -35,7 +36,7 @@ def rows(home: Home, run: str) -> list[tuple]:
 
 
 def digest(home: Home, run: str) -> str:
-    return json.loads((control.run_folder(home, run).report).read_text())["sha256"]
+    return json.loads(control.run_folder(home, run).report.read_text())["sha256"]
 
 
 def start_process(home: Home, run: str, *dying: object) -> subprocess.Popen:
@@ -111,7 +112,7 @@ def test_sigterm_saves_and_ends_well(home: Home, long_run) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(5) == 0
     assert control.read_run(home, run).state == "interrupted"
-    saved = max((home.run(run).checkpoints).iterdir()).name
+    saved = max(home.run(run).checkpoints.iterdir()).name
     assert int(saved[5:13]) == step_of(home, run)
 
 
@@ -210,13 +211,13 @@ def test_weights_and_report_stay_after_the_end(home: Home, config: TrainConfig) 
 
     run = control.new_run(home, config)
     train_here(home, run)
-    names = sorted(path.name for path in (home.run(run).weights).iterdir())
+    names = sorted(path.name for path in home.run(run).weights.iterdir())
     assert names == ["best.safetensors", "epoch-001.safetensors", "epoch-002.safetensors",
                      "epoch-003.safetensors", "last.safetensors"]  # fmt: skip
     network = reference.load(f"run:{run}@last", home)
     assert network.classes == ("blue", "green", "red") and network.px == 16
     assert reference.load(f"run:{run}@2", home).about["epoch"] == "2"
-    report = json.loads((home.run(run).report).read_text())
+    report = json.loads(home.run(run).report.read_text())
     with Store(control.run_folder(home, run)) as store:
         assert report["top1"] == pytest.approx(store.last("top1"))
         assert report["val_loss"] == pytest.approx(store.last("val_loss"), rel=1e-3)

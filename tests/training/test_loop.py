@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from resnet_demo.config import Home, TrainConfig, UserError, changed
+from resnet_demo.config import Home, TrainConfig, changed
 from resnet_demo.data.folder import folder
 from resnet_demo.data.pixel_cache import Pixels, load_pixels
+from resnet_demo.errors import UserError
 from resnet_demo.training.checkpoint import weights_digest
 from resnet_demo.training.loop import Change, Diverged, EpochDone, StepDone, Training, Validating
 from resnet_demo.training.schedule import linear, px_at

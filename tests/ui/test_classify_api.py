@@ -6,7 +6,8 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.ui.access import check_model
 from resnet_demo.ui.classify.tab import csv_text
 from resnet_demo.ui.upload import Upload

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from starlette.datastructures import Headers
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.ui import gate
 from tests.conftest import Server

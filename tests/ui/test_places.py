@@ -6,7 +6,7 @@ import threading
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from resnet_demo.config import UserError
+from resnet_demo.errors import UserError
 from resnet_demo.ui.access import OWNER
 from resnet_demo.ui.jobs import OF_ONE, OF_OWNER, WAITING, Jobs
 from resnet_demo.ui.places import ALL_AT_ONCE, AT_ONCE, EVENTS, Places

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import gradio as gr
 from gradio.components import Component
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.ui.access import is_public
 from resnet_demo.ui.errors import friendly, sentence
 from resnet_demo.ui.examples import example_files

@@ -3,9 +3,9 @@
 import base64
 import hashlib
 import io
-import re
 import threading
 from collections.abc import Generator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resnet_demo.cache import Cache
-from resnet_demo.config import Home, UserError, check_data_name, require_one_of
+from resnet_demo.config import Home
 from resnet_demo.data.download import is_here
+from resnet_demo.errors import UserError, require_one_of
+from resnet_demo.refs import DataRef, ModelRef
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_model, check_shown, is_public
@@ -261,18 +263,18 @@ class Inspector:
     def measurable(self, data: object) -> str:
         """Raises UserError for pictures that a stranger may not see, or would have downloaded."""
         data = str(data or "shapes")
-        check_data_name(data)
         check_shown(data)
-        downloaded = data.startswith(("imagenette", "cifar10"))
+        downloaded = DataRef.parse(data).is_downloaded
         if is_public() and downloaded and not is_here(data, self.home):
             raise UserError(f"{data} is not on this machine. Take shapes.")
         return data
 
 
 def run_of(model: str) -> str | None:
-    """From "run:0001@3": "0001"."""
-    match = re.fullmatch(r"run:([A-Za-z0-9_-]+)(@\w+)?", model.strip())
-    return match[1] if match else None
+    """From "run:0001@3": "0001"; None for other networks, and for none."""
+    with suppress(UserError):
+        return ModelRef.parse(model.strip()).run
+    return None
 
 
 def size_of(found: "Inspection") -> int:

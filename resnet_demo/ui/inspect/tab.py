@@ -8,7 +8,8 @@ from typing import NamedTuple
 import gradio as gr
 from gradio.components import Component
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.ui import assets
 from resnet_demo.ui.access import is_public
 from resnet_demo.ui.errors import answering

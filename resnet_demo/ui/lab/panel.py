@@ -8,11 +8,13 @@ from functools import partial
 
 import gradio as gr
 
-from resnet_demo.config import Home, UserError, require_one_of, shown_data
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.lab import curves, degradation, quiz
 from resnet_demo.lab import store as labs
 from resnet_demo.lab.store import Lab
 from resnet_demo.progress import Progress
+from resnet_demo.refs import shown_data
 from resnet_demo.runs import measurements, subprocess_measurement
 from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.ui import assets

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import gradio as gr
 
-from resnet_demo.config import Home, TrainConfig, UserError, with_changes
+from resnet_demo.config import Home, TrainConfig, with_changes
+from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.runs.store import Store

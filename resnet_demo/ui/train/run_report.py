@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
 from resnet_demo.data.dataset import Split
 from resnet_demo.data.sources import open_here
+from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_shown, hides_names

@@ -19,11 +19,11 @@ from resnet_demo.config import (
     TRACKERS,
     Home,
     TrainConfig,
-    UserError,
-    shown_data,
 )
 from resnet_demo.data.preview import preview
 from resnet_demo.data.sources import open_here
+from resnet_demo.errors import UserError
+from resnet_demo.refs import DATA, shown_data
 from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import UNDER_WAY
 from resnet_demo.runs.store import Store
@@ -39,7 +39,6 @@ CHOICES = {
     "lunch (about 30 minutes)": "lunch",
     OWN: OWN,
 }
-DATA = ["imagenette", "imagenette:320", "imagenette:full", "cifar10", "shapes"]
 NETWORKS = [(f"ResNet-{depth}", depth) for depth in IMAGENET_DEPTHS + CIFAR_DEPTHS]
 TILES, TILE_CLASSES = 4, 20
 # what a preset writes into the form
@@ -61,7 +60,7 @@ class Form:
         coffee = PRESETS["coffee"]
         self.widgets |= {
             "data": gr.Dropdown(
-                DATA,
+                list(DATA),
                 value="imagenette",
                 label="Pictures",
                 allow_custom_value=not is_public(),

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.jobs import WAITING, Jobs
 from resnet_demo.ui.serving import Classifier

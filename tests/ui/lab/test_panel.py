@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from resnet_demo.config import Home, UserError
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.lab import store as labs
 from resnet_demo.lab.store import Lab
 from resnet_demo.runs import measurements

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from resnet_demo.config import Home, TrainConfig, UserError
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.ui.train import run_report
@@ -40,7 +41,7 @@ def test_the_worst_mistakes_are_mistakes_surest_first(home: Home, finished: str)
 
 
 def test_a_picture_that_is_gone_leaves_its_row(home: Home, finished: str, tmp_path: Path) -> None:
-    names = json.loads((home.run(finished).predictions).read_text())["names"]
+    names = json.loads(home.run(finished).predictions.read_text())["names"]
     (tmp_path / "own" / "val" / names[0]).unlink()
     cells = [(label, called) for label in range(3) for called in range(3)]
     found = [

@@ -1,0 +1,19 @@
+"""What people can mend is told in a sentence; bugs stay exceptions."""
+
+
+class UserError(Exception):
+    """One sentence with what is wrong, the value seen, what to do."""
+
+
+class Busy(UserError):
+    """Too many ask at once: nothing was begun. `retry_seconds`: when to ask again."""
+
+    def __init__(self, retry_seconds: int = 5) -> None:
+        super().__init__(f"Busy: too many ask at once. Ask again in {retry_seconds} s.")
+        self.retry_seconds = retry_seconds
+
+
+def require_one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raises UserError with the choices."""
+    if value not in allowed:
+        raise UserError(f"There is no {what} '{value}'. Choose one of: {', '.join(allowed)}.")
