@@ -1,4 +1,5 @@
-"""What watching costs: training with 20 pages and with none, in turn; a tick in the browser."""
+"""What watching costs: training with 20 pages and with none, in turn; a tick in the browser; one
+poll of a lab of 24 runs."""
 
 import http.client
 import json
@@ -22,6 +23,7 @@ from resnet_demo.runs.store import Store
 ROOT = Path(__file__).resolve().parent.parent
 VIEWERS, PAIRS, WINDOW_SECONDS = 20, 5, 20
 POINTS, TICKS = 10_000, 30
+LAB_DEPTHS, LAB_SEEDS, POLLS = (20, 32, 44, 56), 3, 9
 ARGUMENTS = "--headless --no-sandbox --disable-gpu --disable-background-networking".split()
 
 
@@ -30,7 +32,8 @@ def measure(data: str, place: Path) -> dict[str, object]:
     home.make()
     with served(home) as port:
         url = f"http://127.0.0.1:{port}"
-        return {"viewers": slowing(home, url, data), "tick": tick_cost(home, url)}
+        watched = {"viewers": slowing(home, url, data), "tick": tick_cost(home, url)}
+    return {**watched, "lab_poll": lab_poll(Home(place / "lab"))}
 
 
 @contextmanager
@@ -187,3 +190,36 @@ def add_points(home: Home, run: str) -> None:
         for index in range(20):
             insert(store, step + index, [])
         store.set(step=step + 20)
+
+
+def lab_poll(home: Home) -> dict[str, object]:
+    """Milliseconds of the first poll of a viewer, and how often it opens a run's file."""
+    from resnet_demo.lab import protocols
+    from resnet_demo.lab import store as labs
+    from resnet_demo.runs import store
+    from resnet_demo.ui.lab.panel import LabPanel
+
+    home.make()
+    lab = labs.create(
+        home, "quick", protocols.configs("quick", "shapes", home, LAB_DEPTHS, LAB_SEEDS)
+    )
+    for run in lab.runs:
+        trained(home, run)
+    opened, connect, milliseconds = [], store.connect, []
+    store.connect = lambda path: opened.append(path) or connect(path)
+    for _ in range(POLLS):
+        opened.clear()
+        started = time.perf_counter()
+        LabPanel(home, None).poll({"lab": lab.lab})
+        milliseconds.append(1000 * (time.perf_counter() - started))
+    store.connect = connect
+    return {"runs": len(lab.runs), "ms": round(median(milliseconds), 1), "opens": len(opened)}
+
+
+def trained(home: Home, run: str) -> None:
+    """What a finished run of the `quick` protocol has in its file."""
+    with Store(control.run_folder(home, run)) as store, store.transaction():
+        for step in range(1, 396):
+            insert(store, step, [])
+            store.db.execute("INSERT INTO metrics VALUES (?, 'error', 50.0)", (step,))
+        store.set(state="stopped", step=395, steps=395, epoch=5, num_train=10_000, num_val=2_000)

@@ -10,6 +10,7 @@ from resnet_demo.config import PRESETS
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 COMMANDS = re.findall(r"^python -m resnet_demo (.+?)(?:\s+#.*)?$", README, re.MULTILINE)
 
 
@@ -37,3 +38,21 @@ def test_every_dependency_has_its_reason() -> None:
     for line in (ROOT / "requirements.txt").read_text().splitlines():
         name = re.split(r"[<>=]", line)[0]
         assert re.search(rf"^\| `{name}` \|", reasons, re.MULTILINE), name
+
+
+def test_the_map_names_every_room_and_no_other() -> None:
+    place = README[README.index("## Where things live") :]
+    named = re.findall(r"^\| `([a-z_]+(?:\.py)?)` \|", place[: place.index("\n## ")], re.MULTILINE)
+    rooms = {path.name for path in (ROOT / "resnet_demo").iterdir() if path.name[0] not in "_."}
+    assert sorted(named) == sorted(rooms)
+
+
+def test_every_measure_has_its_line() -> None:
+    table = (ROOT / "bench/README.md").read_text()
+    names = {path.stem for path in (ROOT / "bench").glob("*.py") if path.stem[0] != "_"}
+    assert {name for name in names if f"\n| `{name}` |" in table} == names
+
+
+@pytest.mark.parametrize("path", re.findall(r"`((?:\w+/)+\w+\.py)`", CONTRIBUTING + README))
+def test_every_file_that_is_named_is_there(path: str) -> None:
+    assert (ROOT / path).exists() or (ROOT / "resnet_demo" / path).exists()

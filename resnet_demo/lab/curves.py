@@ -1,7 +1,8 @@
 """The racing curves: error over iterations, mean and spread over seeds. Imports no torch."""
 
 from collections.abc import Iterable
-from statistics import mean, stdev
+
+import numpy as np
 
 from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.runs.store import Store
@@ -50,12 +51,12 @@ def validation_error(store: Store, since: int) -> Points:
 def over_seeds(seeds: Iterable[Points]) -> Line:
     first, *others = seeds
     xs = sorted(set(first).intersection(*others))
-    columns = [[points[x] for points in (first, *others)] for x in xs]
-    means = [mean(column) for column in columns]
-    wide = [stdev(column) if len(column) > 1 else 0.0 for column in columns]
+    values = np.array([[points[x] for x in xs] for points in (first, *others)])  # (seeds, points)
+    mean = values.mean(0)
+    wide = values.std(0, ddof=1) if len(values) > 1 else np.zeros_like(mean)
     return {
         "x": xs,
-        "mean": [round(value, 2) for value in means],
-        "low": [round(value - width, 2) for value, width in zip(means, wide)],
-        "high": [round(value + width, 2) for value, width in zip(means, wide)],
+        "mean": mean.round(2).tolist(),
+        "low": (mean - wide).round(2).tolist(),
+        "high": (mean + wide).round(2).tolist(),
     }

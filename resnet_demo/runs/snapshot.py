@@ -63,17 +63,31 @@ class RunSnapshot(Generic[T]):
     def read(cls, folder: RunFolder, more: Callable[[Store], T] = nothing) -> "RunSnapshot[T]":
         """more: what else to read in the same transaction. Raises UserError for a damaged file."""
         with Store(folder) as store, store.moment():
-            facts, changes = store.facts(), store.changes()
-            config, metrics = TrainConfig.from_dict(facts["config"]), store.epoch_metrics()
-            return cls(
-                row=row_from(folder, store, config, metrics),
-                config=config,
-                facts=facts,
-                changes=changes,
-                epoch_metrics=metrics,
-                images_per_s=recent_rate(store, facts.get("step", 0)),
-                more=more(store),
+            facts, changes, metrics = store.facts(), store.changes(), store.epoch_metrics()
+            config = TrainConfig.from_dict(facts["config"])
+            row = Run(
+                **of_facts(facts),
+                run=folder.run,
+                state=state_of(folder, facts),
+                arch=config.arch,
+                data=config.data,
+                epochs=int({name: to for _, name, to in changes}.get("epochs", config.epochs)),
+                seed=config.seed,
+                px=facts.get("px", config.px),
+                top1=metrics.get("top1"),
+                best_top1=store.best("top1"),
+                message=silence(facts) if is_held(folder.lock) else facts.get("message", ""),
             )
+            rate = recent_rate(store, row.step)
+            return cls(row, config, facts, changes, metrics, rate, more(store))
+
+
+def of_facts(facts: dict[str, object]) -> dict[str, object]:
+    """What a row takes over as it stands; nothing of it is there before a run has begun."""
+    found = {"epoch": 0, "step": 0, "steps": 0, "seconds": 0.0, "num_val": None, "params": None}
+    return {name: facts.get(name, unset) for name, unset in found.items()} | {
+        "created": facts["created"]
+    }
 
 
 def row_of(folder: RunFolder) -> Run:
@@ -82,32 +96,6 @@ def row_of(folder: RunFolder) -> Run:
         return RunSnapshot.read(folder).row
     except (UserError, sqlite3.Error) as error:
         return unreadable(folder.run, str(error))
-
-
-def row_from(
-    folder: RunFolder, store: Store, config: TrainConfig, metrics: dict[str, float]
-) -> Run:
-    facts = store.facts()
-    made = {name: value for _, name, value in store.changes()}
-    return Run(
-        run=folder.run,
-        state=state_of(folder, facts),
-        arch=config.arch,
-        data=config.data,
-        epoch=facts.get("epoch", 0),
-        epochs=int(made.get("epochs", config.epochs)),
-        step=facts.get("step", 0),
-        steps=facts.get("steps", 0),
-        seed=config.seed,
-        px=facts.get("px", config.px),
-        top1=metrics.get("top1"),
-        best_top1=store.best("top1"),
-        num_val=facts.get("num_val"),
-        seconds=facts.get("seconds", 0.0),
-        created=facts["created"],
-        params=facts.get("params"),
-        message=silence(facts) if is_held(folder.lock) else facts.get("message", ""),
-    )
 
 
 def recent_rate(store: Store, step: int) -> float | None:

@@ -1,10 +1,12 @@
 import pytest
+import timm
 import torch
 import torchvision
 
+from resnet_demo import config
 from resnet_demo.config import CIFAR_DEPTHS, IMAGENET_DEPTHS
 from resnet_demo.errors import UserError
-from resnet_demo.models import build, describe
+from resnet_demo.models import build, describe, resnet
 from resnet_demo.models.resnet import Bottleneck
 
 
@@ -112,3 +114,13 @@ def test_published_option_a_weights_fit_in_order(arch: str, per_stage: int) -> N
 def cifar_layer(channels_in: int, channels_out: int) -> list[tuple[int, ...]]:
     """A 3x3 convolution, then weight, bias, running mean and variance and the norm's counter."""
     return [(channels_out, channels_in, 3, 3), *[(channels_out,)] * 4, ()]
+
+
+def test_a_new_depth_is_a_line_and_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """README's recipe, followed: the 26-layer bottleneck net that timm has."""
+    monkeypatch.setitem(resnet.TABLE, 26, resnet.Arch(Bottleneck, (2, 2, 2, 2)))
+    for module in (config, resnet):  # what IMAGENET_DEPTHS makes of the number
+        monkeypatch.setattr(module, "ARCHS", (*config.ARCHS, "resnet26", "plain26"))
+    assert num_params(build("resnet26")) == num_params(timm.create_model("resnet26"))
+    assert num_params(build("plain26")) < num_params(build("resnet26"))
+    assert config.TrainConfig(arch="plain26").twin().arch == "resnet26"
