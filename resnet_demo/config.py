@@ -1,4 +1,4 @@
-"""What a run is told, how long a preset may take, where things are kept, and how we refuse.
+"""What a run is told, how long a preset may take, and where things are kept.
 
 `TrainConfig` is the one description of a run: the form, the command line and the run folder are
 three views of it. Nothing here imports torch or gradio.
@@ -8,8 +8,9 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.refs import DataRef
@@ -32,43 +33,48 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels in 0..1; what pretrained weig
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
+def setting(default: Any, says: str) -> Any:
+    """A field of TrainConfig; what it says is the command line's --help."""
+    return field(default=default, metadata={"says": says})
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Everything that decides a run's result, apart from the machine; refuses nonsense."""
 
-    data: str = "imagenette"
-    arch: str = "resnet18"
-    epochs: int = 6
-    px: int = 128  # side of the pictures in the last epochs
-    start_px: int = 96  # side in the first epoch; grows to px (progressive resizing)
-    batch_size: int = 64
-    optimizer: str = "muon"
-    lr: float = 0.04  # the schedule's peak; it ends at zero
-    weight_decay: float = 0.01
-    warmup: float = 0.1  # share of all steps
-    label_smoothing: float = 0.1
-    schedule: str = "linear"  # "steps": section 4.2, a tenth after half and after three quarters
-    crop: str = "area"  # "pad": section 4.2, moved by up to an eighth of the side, none resized
-    min_crop: float = 0.6  # least share of a picture's area that a random crop keeps
-    val_scale: float = 1.0  # side in validation and use, over px: crops magnify what they show
-    zero_init: bool = True  # last norm of each residual block starts at zero
-    ema: float = 0.0  # decay of the averaged weights; 0: none
-    num_train: int = 0  # training pictures used, the same ones for every seed; 0: all
-    num_val: int = 0  # validation pictures used; 0: all
-    iterations: int = 0  # batches after which a run ends, also inside an epoch; 0: epochs decide
-    seed: int = 0
-    init: str = ""  # MODEL whose weights to start from
-    budget_seconds: int = 0  # over it, pictures shrink before the first step; 0: no limit
-    probe_every: int = 20  # steps between two measurements of gradient and weight norms
-    tracker: str = "none"
+    data: str = setting("imagenette", "the pictures: imagenette, cifar10, shapes, folder:PATH")
+    arch: str = setting("resnet18", "the network: resnet18, plain56, ...")
+    epochs: int = setting(6, "times that every picture is seen")
+    px: int = setting(128, "side of the pictures in the last epochs")
+    start_px: int = setting(96, "side in the first epoch; grows to px (progressive resizing)")
+    batch_size: int = setting(64, "pictures a step")
+    optimizer: str = setting("muon", "muon, sgd or adamw")
+    lr: float = setting(0.04, "the schedule's peak; it ends at zero")
+    weight_decay: float = setting(0.01, "share of the weights taken off at each step, times lr")
+    warmup: float = setting(0.1, "share of all steps")
+    label_smoothing: float = setting(0.1, "share of a label that is spread over all classes")
+    schedule: str = setting("linear", "linear, or steps: /10 at 1/2 and 3/4 (section 4.2)")
+    crop: str = setting("area", "area, or pad: moved by up to px/8, not resized (section 4.2)")
+    min_crop: float = setting(0.6, "least share of a picture's area that a random crop keeps")
+    val_scale: float = setting(1.0, "side in validation and use, over px; crops magnify")
+    zero_init: bool = setting(True, "each residual block starts as the identity")
+    ema: float = setting(0.0, "decay of the averaged weights; 0: none")
+    num_train: int = setting(0, "training pictures used, the same ones for every seed; 0: all")
+    num_val: int = setting(0, "validation pictures used; 0: all")
+    iterations: int = setting(0, "steps after which a run ends, anywhere; 0: epochs decide")
+    seed: int = setting(0, "decides weights, order and augmentation")
+    init: str = setting("", "MODEL whose weights to start from")
+    budget_seconds: int = setting(0, "over it, pictures shrink before the first step; 0: no limit")
+    probe_every: int = setting(20, "steps between two measurements of gradient and weight norms")
+    tracker: str = setting("none", "none, trackio or wandb")
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type is float and type(value) is int:
-                object.__setattr__(self, field.name, float(value))
-            elif type(value) is not field.type:
-                raise UserError(f"{field.name} must be {KINDS[field.type]}. Got {value!r}.")
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.type is float and type(value) is int:
+                object.__setattr__(self, each.name, float(value))
+            elif type(value) is not each.type:
+                raise UserError(f"{each.name} must be {KINDS[each.type]}. Got {value!r}.")
         DataRef.parse(self.data)
         require_one_of("arch", self.arch, ARCHS)
         require_one_of("optimizer", self.optimizer, OPTIMIZERS)
@@ -114,7 +120,7 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: dict[str, object]) -> "TrainConfig":
         """Raises UserError when a field is unknown, as in a run folder of another version."""
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        unknown = sorted(set(values) - {each.name for each in fields(cls)})
         if unknown:
             raise UserError(
                 f"This run was written by another version: it has the unknown setting "

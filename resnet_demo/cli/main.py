@@ -200,10 +200,10 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", help="minute, coffee or lunch: what fits that time")
     for f in fields(TrainConfig):
         option = "--" + f.name.replace("_", "-")
-        if f.type is bool:
-            parser.add_argument(option, action=argparse.BooleanOptionalAction, default=None)
-        else:
-            parser.add_argument(option, type=f.type, help=f"default {f.default}")
+        default = f"; default {f.default}" if f.default != "" else ""
+        kind = {"action": argparse.BooleanOptionalAction, "default": None}
+        more = kind if f.type is bool else {"type": f.type}
+        parser.add_argument(option, help=f.metadata["says"] + default, **more)
 
 
 def add_sample_options(parser: argparse.ArgumentParser, n: int) -> None:

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from resnet_demo.cli.main import parser
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import is_held
@@ -182,3 +184,11 @@ def test_a_pipe_that_closes_and_a_narrow_terminal_end_quietly(tmp_path: Path) ->
     narrow = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
     done = subprocess.run(words, shell=True, cwd=ROOT, env=narrow, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "") and "\\u65e5" in done.stdout
+
+
+def test_every_setting_says_what_it_is(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["train", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for setting in fields(TrainConfig):
+        assert setting.metadata["says"] in shown, setting.name
