@@ -3,6 +3,9 @@
 import math
 from dataclasses import dataclass, field
 
+from resnet_demo.runs.gradient_history import relative_norms
+from resnet_demo.runs.store import Store
+
 EARLY_STEPS = 20
 DIVERGED = 1.5  # recent loss over the lowest it has been
 RATIO = 1000.0  # between the relative gradients of the first and the last block
@@ -21,6 +24,29 @@ class Signs:
     val_losses: list[float] = field(default_factory=list)
     first_gradient: float | None = None  # gradient over weight norm, first block
     last_gradient: float | None = None
+
+
+def signs_of(store: Store) -> Signs:
+    lines = store.metrics(("loss", "train_loss", "val_loss"))
+    strip = relative_norms(store, -1)
+    first = last = None
+    if strip["steps"]:
+        blocks = [i for i, name in enumerate(strip["blocks"]) if name.startswith("layer")]
+        first, last = strip["values"][-1][blocks[0]], strip["values"][-1][blocks[-1]]
+    return Signs(
+        losses=numbers(lines["loss"]),
+        lr=store.last("lr"),
+        num_classes=len(store.fact("classes") or "0123456789"),
+        train_losses=numbers(lines["train_loss"]),
+        val_losses=numbers(lines["val_loss"]),
+        first_gradient=first,
+        last_gradient=last,
+    )
+
+
+def numbers(points: list[tuple[int, float]]) -> list[float]:
+    """Values that are finite: SQLite keeps NaN as NULL."""
+    return [math.inf if value is None else value for _, value in points]
 
 
 def diagnose(signs: Signs) -> str:

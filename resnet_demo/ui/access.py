@@ -9,10 +9,12 @@ import hashlib
 import hmac
 import logging
 import os
+import re
 import threading
 import time
 from collections import OrderedDict
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import gradio as gr
@@ -151,6 +153,17 @@ def check_shown(data: str) -> None:
     """On a public page visitors do not look into the server's folders."""
     if hides_names(data):
         raise UserError("On a public page pictures come from the listed sources only.")
+
+
+def without_paths(text: str, data: str = "") -> str:
+    """For strangers: on a public page no sentence shows where something lies on the server."""
+    if not is_public():
+        return text
+    folder = DataRef.parse(data).rest if data.startswith("folder:") else ""
+    known = [str(Path(folder).expanduser())] if folder else []
+    for path in (*known, folder):
+        text = text.replace(path, Path(path).name) if path else text
+    return re.sub(r"(?:/[\w.~-]+){2,}/?", "…", text)
 
 
 class BodyLimit:

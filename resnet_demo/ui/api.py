@@ -12,11 +12,11 @@ from resnet_demo.lab import store as labs
 from resnet_demo.refs import shown_data
 from resnet_demo.runs import control, subprocess_measurement
 from resnet_demo.runs.store import Store
-from resnet_demo.ui.access import check_model, require_steering
+from resnet_demo.ui.access import check_model, require_steering, without_paths
 from resnet_demo.ui.errors import friendly
 from resnet_demo.ui.inspect.panel import Inspector
-from resnet_demo.ui.polling import Cursor, without_paths
 from resnet_demo.ui.serving import Classifier
+from resnet_demo.ui.train.feed import Cursor
 from resnet_demo.ui.train.panel import Live
 
 

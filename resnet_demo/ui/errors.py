@@ -9,8 +9,7 @@ import gradio as gr
 
 from resnet_demo.errors import UserError
 from resnet_demo.files import plain
-from resnet_demo.ui.access import OWNER, address_of, may_steer
-from resnet_demo.ui.polling import without_paths
+from resnet_demo.ui.access import OWNER, address_of, may_steer, without_paths
 from resnet_demo.ui.requests import as_dict
 
 log = logging.getLogger(__name__)

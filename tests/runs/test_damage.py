@@ -12,7 +12,7 @@ from resnet_demo.lab import store as labs
 from resnet_demo.runs import control, snapshot
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
-from resnet_demo.ui.polling import Feed
+from resnet_demo.ui.train.feed import Feed
 from resnet_demo.ui.train.panel import Live
 from tests.conftest import wait_until
 

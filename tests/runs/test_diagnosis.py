@@ -9,10 +9,9 @@ from PIL import Image
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
-from resnet_demo.runs.diagnosis import Signs, diagnose
+from resnet_demo.runs.diagnosis import Signs, diagnose, signs_of
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
-from resnet_demo.ui.polling import signs_of
 
 
 def sentence(home: Home, config: TrainConfig) -> str:

@@ -13,7 +13,7 @@ from resnet_demo.device import describe_machine
 from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
-from resnet_demo.ui.polling import Cursor, Feed
+from resnet_demo.ui.train.feed import Cursor, Feed
 from tests.conftest import ROOT
 
 MACHINE = "AMD EPYC, 2 cores, float32, torch 2.14.1"

@@ -16,12 +16,13 @@ from resnet_demo.lab.store import Lab
 from resnet_demo.progress import Progress
 from resnet_demo.refs import shown_data
 from resnet_demo.runs import measurements, subprocess_measurement
+from resnet_demo.runs.eta import seconds_left
 from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.ui import assets
-from resnet_demo.ui.access import may_steer, require_steering
+from resnet_demo.ui.access import may_steer, require_steering, without_paths
 from resnet_demo.ui.errors import answering, json_or_error
 from resnet_demo.ui.jobs import Jobs
-from resnet_demo.ui.polling import Feed, seconds_left, without_paths
+from resnet_demo.ui.polling import Polling
 from resnet_demo.ui.requests import Asked, as_dict, text
 
 LISTED = 40  # newest labs
@@ -34,7 +35,7 @@ class LabPanel:
 
     def __init__(self, home: Home, measure_initialisation: Measure) -> None:
         self.home, self.measure_initialisation = home, measure_initialisation
-        self.feed, self.jobs = Feed(home), Jobs()
+        self.polling, self.jobs = Polling(), Jobs()
 
     def build(self) -> gr.HTML:
         def poll(asked: dict, request: gr.Request) -> dict:
@@ -63,14 +64,14 @@ class LabPanel:
 
     def poll(self, asked: Asked) -> dict[str, object]:
         """asked: {lab, have: {line: last x}}. The lab that was asked for, else the newest."""
-        known = self.feed.cached(("labs",), self.list_labs)
+        known = self.polling.cached(("labs",), self.list_labs)
         names = [lab["lab"] for lab in known]
         name = asked.get("lab") if asked.get("lab") in names else next(iter(names), None)
-        answer = {"labs": known, "lab": name, "pace": self.feed.pace(asked.get("viewer"))}
+        answer = {"labs": known, "lab": name, "pace": self.polling.pace(asked.get("viewer"))}
         if name:
             have = cursors(asked.get("have"))
             key = ("lab", name, tuple(sorted(have.items())))
-            answer |= self.feed.cached(key, lambda: self.read(name, have))
+            answer |= self.polling.cached(key, lambda: self.read(name, have))
             answer["pace"] = max(answer["pace"], len(answer["rows"]) / RUNS_A_SECOND)
         return answer
 
@@ -132,7 +133,7 @@ class LabPanel:
             found = parts[part](self.home, lab, dark)
             return {"drawings": [figures.for_page(drawing) for drawing in found]}
 
-        return self.feed.cached((part, lab, dark), draw)
+        return self.polling.cached((part, lab, dark), draw)
 
     def guess(self, asked: Asked) -> dict[str, object]:
         """asked: {lab, guess}; see `lab.guess`."""
@@ -146,7 +147,7 @@ class LabPanel:
         """The report as it stands: {name, text, type}."""
         lab, kind = self.lab_of(asked), text(asked, "kind")
         require_one_of("file", kind, ("html", "json"))
-        content = self.feed.cached((kind, lab), lambda: self.text_of(lab, kind))
+        content = self.polling.cached((kind, lab), lambda: self.text_of(lab, kind))
         sort = {"html": "text/html", "json": "application/json"}[kind]
         return {"name": f"lab-{lab.lab}.{kind}", "text": content, "type": sort}
 

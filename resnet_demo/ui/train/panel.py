@@ -13,11 +13,11 @@ from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.runs.store import Store
 from resnet_demo.ui import assets
-from resnet_demo.ui.access import hides_names, may_steer, require_steering
+from resnet_demo.ui.access import hides_names, may_steer, require_steering, without_paths
 from resnet_demo.ui.errors import answering, json_or_error
-from resnet_demo.ui.polling import EPOCH_LINES, STEP_LINES, Feed, without_paths
 from resnet_demo.ui.requests import Asked, as_dict, text, whole
 from resnet_demo.ui.train import run_report
+from resnet_demo.ui.train.feed import EPOCH_LINES, STEP_LINES, Feed
 
 LOG_CHARACTERS = 20_000
 

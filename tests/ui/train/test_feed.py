@@ -3,16 +3,17 @@ import json
 import pytest
 
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
-from resnet_demo.ui import polling as feed_module
-from resnet_demo.ui.polling import Feed, columns, default_run, thinned
+from resnet_demo.ui import polling
+from resnet_demo.ui.train.feed import Feed, columns, default_run, thinned
 
 
 @pytest.fixture
 def feed(home: Home, monkeypatch) -> Feed:
-    monkeypatch.setattr(feed_module, "KEEP_SECONDS", -1)  # every question is answered afresh
+    monkeypatch.setattr(polling, "KEEP_SECONDS", -1)  # every question is answered afresh
     return Feed(home)
 
 
@@ -129,7 +130,7 @@ def test_strangers_learn_no_paths(feed: Feed, home: Home, config, monkeypatch) -
     from dataclasses import replace
 
     run = control.new_run(home, replace(config, data="folder:/very/secret/place"))
-    with pytest.raises(feed_module.UserError, match="/very/secret/place"):
+    with pytest.raises(UserError, match="/very/secret/place"):
         train_here(home, run)
     monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
     told = json.dumps(feed.poll({}))
