@@ -31,6 +31,7 @@ from resnet_demo.errors import UserError
 from resnet_demo.files import plain, read_json
 from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import RunSnapshot
+from resnet_demo.runs.subprocess_measurement import end_with_parent
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
 EPOCH_METRICS = ("train_loss", "val_loss", "train_error")
@@ -268,6 +269,7 @@ def main() -> int:
     package_log.propagate = not args.json
     for stream in (sys.stdout, sys.stderr):  # names that a terminal cannot show are spelled out
         stream.reconfigure(errors="backslashreplace")
+    end_with_parent()
     try:
         answer = args.function(args)
         if args.json:

@@ -4,9 +4,12 @@ Imports no torch: the page asks here.
 """
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -21,6 +24,7 @@ from resnet_demo.runs.locks import try_lock
 from resnet_demo.runs.queue import line
 
 POLL_SECONDS = 0.1
+FOR_A_PARENT = "RESNET_DEMO_FOR_A_PARENT"  # in the environment of a measuring child
 GAVE_WAY = "Measured no further: a run starts here, or another choice was made."
 
 
@@ -67,7 +71,11 @@ def followed(
     """The JSON of a command, computed in a process of its own that ends when this is closed."""
     with alone(home), tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
         process = subprocess.Popen(
-            command_line(home, command, *words), stdout=out, stderr=told, env=child_environment()
+            command_line(home, command, *words),
+            stdin=subprocess.PIPE,  # closed by the system when we are killed
+            stdout=out,
+            stderr=told,
+            env=child_environment() | {FOR_A_PARENT: "1"},
         )
         try:
             while process.poll() is None:
@@ -78,6 +86,17 @@ def followed(
             process.wait()
         refuse_failure(process.returncode, text_of(told))
         return json.loads(text_of(out).splitlines()[-1])
+
+
+def end_with_parent() -> None:
+    """Called by the child: nobody waits for it any more once its standard input is closed."""
+
+    def wait() -> None:
+        os.read(sys.stdin.fileno(), 1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if os.environ.get(FOR_A_PARENT):
+        threading.Thread(target=wait, daemon=True).start()
 
 
 def alone(home: Home) -> IO:

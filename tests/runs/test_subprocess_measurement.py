@@ -1,6 +1,9 @@
 """Estimates that a form asks for: the newest only, and never in the way of a run."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +12,7 @@ from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.subprocess_measurement import Estimates, options
-from tests.conftest import wait_until
+from tests.conftest import ROOT, wait_until
 
 LONG = options(TrainConfig(data="shapes", arch="resnet152", px=512, start_px=512, batch_size=512))
 
@@ -32,3 +35,34 @@ def test_only_the_newest_choice_is_measured(home: Home, config: TrainConfig) -> 
         assert estimates.ask("estimate", *options(config))["seconds"] > 0
         with pytest.raises(UserError, match="another choice"):
             first.result(60)
+
+
+PAGE = """
+import sys
+from pathlib import Path
+from resnet_demo.config import Home
+from resnet_demo.runs.subprocess_measurement import measured
+measured(Home(Path(sys.argv[1])), "estimate", *sys.argv[2:])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the child in /proc")
+def test_an_estimate_ends_with_a_page_that_is_killed(home: Home) -> None:
+    page = subprocess.Popen([sys.executable, "-c", PAGE, str(home.path), *LONG], cwd=ROOT)
+    child = int(wait_until(lambda: children_of(page.pid)).split()[0])
+    wait_until(lambda: b"estimate" in Path(f"/proc/{child}/cmdline").read_bytes())
+    page.kill()
+    page.wait()
+    wait_until(lambda: is_dead(child))
+
+
+def children_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text()
+
+
+def is_dead(pid: int) -> bool:
+    """Gone, though nobody has asked for its status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
