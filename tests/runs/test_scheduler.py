@@ -100,7 +100,7 @@ def test_when_all_fail_the_first_reason_is_told(home: Home, config: TrainConfig)
 
 
 def test_a_run_at_work_elsewhere_is_refused_and_the_others_are_let_go(crew: Crew, home: Home):
-    free = control.new_run(home, crew.workers[0].config)
+    free = control.new_run(home, crew.workers[0].context.config)
     with pytest.raises(UserError, match="at work in another process"):
         Crew(home, [free, crew.workers[0].run])
     Crew(home, [free]).dismiss_all()  # its lock is not held any more

@@ -5,16 +5,17 @@ import pytest
 
 from resnet_demo.config import TrainConfig
 from resnet_demo.errors import UserError
+from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.store import Store
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store.create(tmp_path, TrainConfig(arch="resnet20"))
+    return Store.create(RunFolder(tmp_path), TrainConfig(arch="resnet20"))
 
 
 def test_a_run_is_what_was_asked_for(store: Store, tmp_path: Path) -> None:
-    assert Store(tmp_path).config == TrainConfig(arch="resnet20")
+    assert Store(RunFolder(tmp_path)).config == TrainConfig(arch="resnet20")
     assert store.fact("state") == "queued" and store.fact("nothing", 7) == 7
 
 
@@ -39,10 +40,10 @@ def test_rewinding_forgets_what_is_done_again(store: Store) -> None:
 
 
 def test_commands_wait_until_they_are_answered(store: Store, tmp_path: Path) -> None:
-    number = Store(tmp_path).send("set", "lr=0.1")
+    number = Store(RunFolder(tmp_path)).send("set", "lr=0.1")
     assert store.pending() == [(number, "set", "lr=0.1")] and store.answer_to(number) is None
     store.answer(number, "done")
-    assert not store.pending() and Store(tmp_path).answer_to(number) == "done"
+    assert not store.pending() and Store(RunFolder(tmp_path)).answer_to(number) == "done"
 
 
 def test_changes_are_the_set_events(store: Store) -> None:
@@ -57,10 +58,10 @@ def test_another_versions_file_is_left_alone(store: Store, tmp_path: Path) -> No
         db.execute("PRAGMA user_version = 99")
     before = (tmp_path / "run.sqlite").read_bytes()
     with pytest.raises(UserError, match="format 99, here 1"):
-        Store(tmp_path)
+        Store(RunFolder(tmp_path))
     assert (tmp_path / "run.sqlite").read_bytes() == before
 
 
 def test_a_folder_that_holds_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="There is no run"):
-        Store(tmp_path / "0001")
+        Store(RunFolder(tmp_path / "0001"))
