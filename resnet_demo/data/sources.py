@@ -1,6 +1,6 @@
 """DATA names -> pictures: `imagenette`, `cifar10`, `folder:PATH`, `shapes`.
 
-Opening a source lists what there is and reads no picture; `data.pixels` decodes.
+Opening a source lists what there is and reads no picture; `data.pixel_cache` decodes.
 """
 
 from collections.abc import Generator

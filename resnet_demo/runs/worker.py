@@ -1,7 +1,7 @@
 """One run in the process that trains it: it holds the run's lock, obeys what is asked, and trains.
 
 Killed at any instant, it leaves a run that goes on from its newest checkpoint as if nothing had
-happened. torch is imported once it is this run's turn; `runs.crew` says whose turn it is.
+happened. torch is imported once it is this run's turn; `runs.scheduler` says whose turn it is.
 """
 
 import json

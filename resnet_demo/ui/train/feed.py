@@ -75,6 +75,7 @@ class Feed(Polling):
         rows, digest = self.cached(("runs",), lambda: self.list_rows(names, shown))
         if main is None and (main := default_run(rows)) is not None:
             shown = self.shown(cursors(asked, main), names)
+            main = main if main in shown else None  # deleted since the rows were read
         answer: dict[str, object] = {
             "main": main,
             "digest": digest,
@@ -123,7 +124,7 @@ class Feed(Polling):
         others = [self.other(name) for name in found.facts.get("together", []) if name != run]
         return head_of(found) | {"eta": seconds_left(found, others)}
 
-    def other(self, run: str) -> Shown:
+    def other(self, run: str) -> RunSnapshot[None] | None:
         """A run that is trained in turns with the one that is shown."""
         return self.cached(("other", run), lambda: snapshot_of(self.home, run))
 

@@ -55,6 +55,14 @@ def test_a_poll_opens_the_file_of_each_run_once(home: Home, config, opened: list
     assert sorted(opened) == runs
 
 
+def test_a_run_that_was_deleted_a_moment_ago_is_no_error(home: Home, config) -> None:
+    run, feed = control.new_run(home, config), Feed(home)
+    assert feed.poll({})["main"] == run
+    control.delete(home, run)
+    answer = feed.poll({})  # the list of a moment ago still has it
+    assert (answer["main"], answer["series"]) == (None, {})
+
+
 def test_a_tick_is_small_with_ten_thousand_points(feed: Feed, home: Home, config) -> None:
     run = control.new_run(home, config)
     names = [f"{kind}/layer{i}.0" for kind in ("param_norm", "param_grad_norm") for i in range(9)]
