@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from resnet_demo.errors import UserError, require_one_of
+from resnet_demo.files import Json
 from resnet_demo.refs import DataRef
 from resnet_demo.run_folder import RunFolder
 
@@ -114,11 +115,11 @@ class TrainConfig:
         """The same run with shortcuts removed, or put back."""
         return replace(self, arch=f"{'plain' if self.residual else 'resnet'}{self.depth}")
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> Json:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, object]) -> "TrainConfig":
+    def from_dict(cls, values: Json) -> "TrainConfig":
         """Raises UserError when a field is unknown, as in a run folder of another version."""
         unknown = sorted(set(values) - {each.name for each in fields(cls)})
         if unknown:
@@ -151,7 +152,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 
 # What fits a time on 2 cores with bf16; slower machines get smaller pictures (budget_seconds).
-PRESETS: dict[str, dict[str, object]] = {
+PRESETS: dict[str, Json] = {
     "minute": dict(epochs=2, px=80, start_px=64, budget_seconds=120),
     "coffee": dict(epochs=6, px=128, start_px=96, budget_seconds=480),
     "lunch": dict(
@@ -165,7 +166,7 @@ def depth_of(arch: str) -> int:
     return int(arch.removeprefix("resnet").removeprefix("plain"))
 
 
-def preset(name: str) -> dict[str, object]:
+def preset(name: str) -> Json:
     """The settings of a preset; raises UserError that lists the names."""
     require_one_of("preset", name, tuple(PRESETS))
     return PRESETS[name]

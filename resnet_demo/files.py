@@ -4,7 +4,9 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+Json = dict[str, Any]  # an object as JSON has it; its keys are a contract (tests/golden)
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -26,7 +28,7 @@ def write_json(path: Path, content: object) -> None:
     write_whole(path, lambda file: file.write(data))
 
 
-def read_json(path: Path) -> dict[str, object] | None:
+def read_json(path: Path) -> Json | None:
     """What `write_json` wrote; None when it is not there, or damaged."""
     try:
         content = json.loads(path.read_bytes())

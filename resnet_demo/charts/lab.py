@@ -11,6 +11,7 @@ from bokeh.models import ColumnDataSource, Plot
 from bokeh.plotting import figure
 
 from resnet_demo.config import Home, depth_of
+from resnet_demo.files import Json
 from resnet_demo.lab import paper
 from resnet_demo.lab.curves import curves, points_of
 from resnet_demo.lab.degradation import classes_of
@@ -78,7 +79,7 @@ class Palette(NamedTuple):
             drawn.legend.label_text_color = text
 
 
-def for_page(drawing: Drawing) -> dict[str, object]:
+def for_page(drawing: Drawing) -> Json:
     """{item, title, caption}: `Bokeh.embed.embed_item(item, place)` draws it."""
     title = drawing.figure.title.text
     return {"item": json_item(drawing.figure), "title": title, "caption": drawing.caption}
@@ -143,9 +144,7 @@ def depths_of(runs: list[Run]) -> list[int]:
 # --- before any training -------------------------------------------------------------------------
 
 
-def drawn_initialisation(
-    data: str, home: Home, dark: bool
-) -> Generator[Progress, None, dict[str, object]]:
+def drawn_initialisation(data: str, home: Home, dark: bool) -> Generator[Progress, None, Json]:
     """The answer of `lab.initialisation` with its `drawing`."""
     from resnet_demo.lab.initialisation import run
 

@@ -11,7 +11,7 @@ from resnet_demo.charts import lab as figures
 from resnet_demo.charts.analysis import reasons
 from resnet_demo.charts.lab import Drawing
 from resnet_demo.config import Home
-from resnet_demo.files import write_whole
+from resnet_demo.files import Json, write_whole
 from resnet_demo.lab.degradation import record
 from resnet_demo.lab.protocols import PROTOCOLS
 from resnet_demo.lab.store import Lab
@@ -63,7 +63,7 @@ def report(home: Home, lab: Lab) -> str:
     )
 
 
-def repeatable(found: dict) -> dict[str, object]:
+def repeatable(found: dict) -> Json:
     """The networks differ in `arch` and `seed` alone, so the rest is said once."""
     configs = found["configs"] or [{}]
     common = {name: value for name, value in configs[0].items() if name not in ("arch", "seed")}

@@ -7,6 +7,7 @@ import numpy as np
 
 from resnet_demo.classify.predictor import Predictor
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 
 Read = Callable[[], np.ndarray]  # RGB pixels; raises UserError
 TOP, MOST_TOP = 5, 1000
@@ -14,7 +15,7 @@ TOP, MOST_TOP = 5, 1000
 
 def classify(
     predictor: Predictor, pictures: Iterable[tuple[str, Read]], top: int = TOP
-) -> Iterator[dict[str, object]]:
+) -> Iterator[Json]:
     """For each (name, read): {path, ms, top, unlike}, or {path, error} for a refused picture.
 
     ms: from the pixels to the probabilities, here. unlike: whether the picture is unlike all that
@@ -30,7 +31,7 @@ def classify(
             yield {"path": name, "error": str(error)}
 
 
-def classify_pixels(predictor: Predictor, pixels: np.ndarray, top: int) -> dict[str, object]:
+def classify_pixels(predictor: Predictor, pixels: np.ndarray, top: int) -> Json:
     """pixels: uint8 (H, W, 3)."""
     started = time.perf_counter()
     logits = predictor.logits(predictor.network.crop(pixels)[None])[0]

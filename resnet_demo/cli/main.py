@@ -28,7 +28,7 @@ from resnet_demo.cli.output import Answer, run_sentence, say
 from resnet_demo.cli.progress import ProgressBars
 from resnet_demo.config import Home, TrainConfig, preset
 from resnet_demo.errors import UserError
-from resnet_demo.files import plain, read_json
+from resnet_demo.files import Json, plain, read_json
 from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.runs.subprocess_measurement import end_with_parent
@@ -190,7 +190,7 @@ def config_from(args: argparse.Namespace) -> TrainConfig:
     return TrainConfig(**config)
 
 
-def typed_names(typed: dict[str, object]) -> set[str]:
+def typed_names(typed: Json) -> set[str]:
     return {name for name, value in typed.items() if value is not None}
 
 

@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Iterator
 from statistics import median
 
-from resnet_demo.files import printable
+from resnet_demo.files import Json, printable
 
-Answer = dict[str, object]
+Answer = Json
 
 
 def say(args: argparse.Namespace, text: str) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 from resnet_demo.config import Home
 from resnet_demo.data.dataset import Pictures, array_split
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.progress import Progress
 from resnet_demo.refs import DataRef
 
@@ -66,7 +67,7 @@ def cifar10(home: Home) -> Generator[Progress, None, Pictures]:
     return Pictures(tuple(meta["label_names"]), *splits)
 
 
-def read_batch(path: Path) -> dict[str, object]:
+def read_batch(path: Path) -> Json:
     """A pickle, but out of an archive whose MD5 is the published one."""
     with path.open("rb") as file:
         values = pickle.load(file, encoding="bytes")
@@ -76,7 +77,7 @@ def read_batch(path: Path) -> dict[str, object]:
     }
 
 
-def stack(batches: list[dict[str, object]]) -> tuple[np.ndarray, np.ndarray]:
+def stack(batches: list[Json]) -> tuple[np.ndarray, np.ndarray]:
     """uint8 (N, 32, 32, 3) and labels (N,)."""
     data = np.concatenate([batch["data"] for batch in batches])
     labels = np.concatenate([batch["labels"] for batch in batches])

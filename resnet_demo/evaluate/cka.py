@@ -8,6 +8,7 @@ from torch import Tensor
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.evaluate.sample import sample
+from resnet_demo.files import Json
 from resnet_demo.models.network import Network
 from resnet_demo.probe.anatomy import anatomy, walk
 from resnet_demo.progress import Progress
@@ -17,7 +18,7 @@ MOST_PICTURES = 64  # together in one pass
 
 def compare(
     first: tuple[str, Network], second: tuple[str, Network], data: str, home: Home, n: int = 64
-) -> Generator[Progress, None, dict[str, object]]:
+) -> Generator[Progress, None, Json]:
     """Return {model, other, data, n, rows, columns, cka}: cka[i][j] in 0..1 of block rows[i] of
     the first network and columns[j] of the second, on the same pictures.
 

@@ -19,6 +19,7 @@ from resnet_demo.data.dataset import Pictures, Split
 from resnet_demo.data.imagenette import IMAGENETTE_INDEXES
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.evaluate.metrics import all_logits, report
+from resnet_demo.files import Json
 from resnet_demo.models import reference
 from resnet_demo.models.network import Network
 from resnet_demo.progress import Progress
@@ -73,7 +74,7 @@ class Reader:
 
 def evaluate(
     model: str, data: str, home: Home, split: str = "val"
-) -> Generator[Progress, None, dict[str, object]]:
+) -> Generator[Progress, None, Json]:
     """Return the JSON of `evaluate`.
 
     Raises UserError when the network does not know the pictures' classes.
@@ -133,7 +134,7 @@ def clean_pictures(split: Split) -> list[int]:
 
 def run(
     network: Network, parts: list[tuple[Split, list[int]]]
-) -> Generator[Progress, None, tuple[Tensor, tuple[str, ...], Tensor, dict[str, object]]]:
+) -> Generator[Progress, None, tuple[Tensor, tuple[str, ...], Tensor, Json]]:
     """Return labels (N,), names, logits (N, classes), and what to tell of the reading."""
     started = time.perf_counter()
     labels, names, broken, found = [], [], [], []
@@ -149,7 +150,7 @@ def run(
     return torch.tensor(labels), tuple(names), torch.cat(found), facts
 
 
-def of_all_classes(logits: Tensor, labels: Tensor, among: dict[str, object]) -> dict[str, object]:
+def of_all_classes(logits: Tensor, labels: Tensor, among: Json) -> Json:
     """Scores over all outputs take the names; those among the data's classes stand beside."""
     wide = report(logits, labels, ())
     kept = {name: wide[name] for name in ("top1", "top1_ci95", "top5", "val_loss", "ece")}

@@ -9,6 +9,7 @@ from torch import Tensor
 from resnet_demo.config import Home
 from resnet_demo.evaluate.sample import Sample, sample
 from resnet_demo.evaluate.statistics import wilson
+from resnet_demo.files import Json
 from resnet_demo.models.network import Network
 from resnet_demo.probe.anatomy import Anatomy, anatomy, check_cuts, cut
 from resnet_demo.progress import Progress
@@ -40,7 +41,7 @@ def lesion(
     n: int = 500,
     blocks: tuple[str, ...] = (),
     unplug: tuple[str, ...] = (),
-) -> Generator[Progress, None, dict[str, object]]:
+) -> Generator[Progress, None, Json]:
     """Return the JSON of `lesion`: every block switched off alone, or with `blocks` or `unplug`
     (shortcuts) those, each alone and all together.
 
@@ -109,7 +110,7 @@ def answers(body: Anatomy, images: Tensor, cuts: dict[str, Cut]) -> Iterator[tup
         x = part.out(x)
 
 
-def accuracy(count: Count, known: bool) -> dict[str, object]:
+def accuracy(count: Count, known: bool) -> Json:
     return {
         "top1": 100 * count.right / count.n if known else None,
         "top1_ci95": wilson(count.right, count.n) if known else None,
@@ -117,7 +118,7 @@ def accuracy(count: Count, known: bool) -> dict[str, object]:
     }
 
 
-def row_of(body: Anatomy, name: str, count: Count, whole: Count, known: bool) -> dict[str, object]:
+def row_of(body: Anatomy, name: str, count: Count, whole: Count, known: bool) -> Json:
     """drop: points of top-1 below the whole network's; kept: percent of pictures that keep the
     name which the whole network gives them."""
     part = next((part for part in body.parts if part.name == name.split(" ")[0]), None)

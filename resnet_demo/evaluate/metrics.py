@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from resnet_demo import device
 from resnet_demo.evaluate.statistics import wilson
+from resnet_demo.files import Json
 from resnet_demo.progress import Progress
 
 BATCH = 128
@@ -34,7 +35,7 @@ def all_logits(
 
 def report(
     logits: Tensor, labels: Tensor, classes: tuple[str, ...], names: tuple[str, ...] = ()
-) -> dict[str, object]:
+) -> Json:
     """logits (N, classes), labels (N,), names of the N pictures (for the mistakes).
 
     Accuracies in percent, with 95 % Wilson intervals.
@@ -65,7 +66,7 @@ def balanced(right: Tensor, labels: Tensor) -> float:
     return 100 * torch.stack(some).mean().item()
 
 
-def per_class(right: Tensor, labels: Tensor, classes: tuple[str, ...]) -> dict[str, object]:
+def per_class(right: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Json:
     of = {name: right[labels == index] for index, name in enumerate(classes)}
     return {name: {"n": len(some), "top1": percent(some)} for name, some in of.items()}
 
@@ -79,7 +80,7 @@ def confusion(logits: Tensor, labels: Tensor) -> list[list[int]] | None:
     return cells.view(count, count).tolist()
 
 
-def worst(logits: Tensor, labels: Tensor, names: tuple[str, ...]) -> list[dict[str, object]]:
+def worst(logits: Tensor, labels: Tensor, names: tuple[str, ...]) -> list[Json]:
     """The most confident mistakes first."""
     confidence, called = logits.softmax(1).max(1)
     confidence[called == labels] = -1
@@ -100,7 +101,7 @@ def worst(logits: Tensor, labels: Tensor, names: tuple[str, ...]) -> list[dict[s
 # --- calibration -------------------------------------------------------------------------------
 
 
-def calibration(logits: Tensor, labels: Tensor) -> dict[str, object]:
+def calibration(logits: Tensor, labels: Tensor) -> Json:
     """ECE in percent as it is and with temperature scaling, and the reliability diagram's bins.
 
     Guo et al. 2017, sections 2 and 4.2. The temperature is fitted on one half of the pictures and

@@ -27,6 +27,7 @@ from typing import BinaryIO
 import numpy as np
 
 from resnet_demo.errors import Busy, UserError
+from resnet_demo.files import Json
 from resnet_demo.images.decode import MAX_PIXELS, opened, orientation, strips, upright
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -85,7 +86,7 @@ class Decoder:
             raise UserError(str(status["error"]))
         return upright(np.frombuffer(data, np.uint8).reshape(height, width, 3), turn)
 
-    def receive_json(self, deadline: float) -> dict[str, object]:
+    def receive_json(self, deadline: float) -> Json:
         """A frame that belongs to this request. Raises BrokenProtocol for anything else."""
         length = self.receive_length(deadline)
         if length > LONGEST_JSON:

@@ -12,6 +12,7 @@ from torch import Tensor
 from resnet_demo import device
 from resnet_demo.config import Home
 from resnet_demo.evaluate.sample import sample
+from resnet_demo.files import Json
 from resnet_demo.lab.store import Lab, unmeasured
 from resnet_demo.models import reference
 from resnet_demo.probe.anatomy import Step, anatomy, walk
@@ -36,7 +37,7 @@ def measure_blocks(home: Home, lab: Lab) -> Generator[Progress, None, None]:
         measurements.write(home, run, measurements.BLOCKS, {"n": len(images), "blocks": blocks})
 
 
-def measures(model: torch.nn.Module, images: Tensor) -> Iterator[dict[str, object]]:
+def measures(model: torch.nn.Module, images: Tensor) -> Iterator[Json]:
     """images: normalised (B, 3, px, px)."""
     with torch.inference_mode():
         before = None

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.files import Json
 from resnet_demo.lab.protocols import PROTOCOLS
 from resnet_demo.lab.store import Lab, snapshots, state_of
 from resnet_demo.lab.summary import rows_of, table
@@ -17,7 +18,7 @@ from resnet_demo.runs.snapshot import RunSnapshot
 VERSIONS = ("torch", "torchvision", "timm", "gradio")
 
 
-def summary(lab: Lab, runs: list[RunSnapshot]) -> dict[str, object]:
+def summary(lab: Lab, runs: list[RunSnapshot]) -> Json:
     """The JSON of `lab degradation`. The verdict speaks of runs that have finished."""
     rows = rows_of(runs)
     finished = [row for row in rows if row["state"] == "finished"]
@@ -40,7 +41,7 @@ def classes_of(runs: list[RunSnapshot]) -> list[str] | None:
     return runs[0].facts.get("classes") if runs else None
 
 
-def record(home: Home, lab: Lab) -> dict[str, object]:
+def record(home: Home, lab: Lab) -> Json:
     """The summary with what is needed to repeat it: configurations, versions, machine."""
     runs = snapshots(home, lab)
     machines = {run.facts.get("machine") for run in runs}
@@ -59,7 +60,7 @@ def versions() -> Iterator[tuple[str, str]]:
             yield name, version(name)
 
 
-def shown(config: TrainConfig) -> dict[str, object]:
+def shown(config: TrainConfig) -> Json:
     return config.to_dict() | {"data": shown_data(config.data)}
 
 

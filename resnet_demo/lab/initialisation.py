@@ -8,6 +8,7 @@ import torch
 from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, Home
 from resnet_demo.data import open_data
 from resnet_demo.evaluate.sample import spread
+from resnet_demo.files import Json
 from resnet_demo.images.decode import square
 from resnet_demo.probe.initialisation import BATCH, initialisation
 from resnet_demo.progress import Progress
@@ -15,7 +16,7 @@ from resnet_demo.progress import Progress
 PX = 32
 
 
-def run(data: str, home: Home) -> Generator[Progress, None, dict[str, object]]:
+def run(data: str, home: Home) -> Generator[Progress, None, Json]:
     """Return {data, n, rows: [{arch, depth, residual, seed, ratio, blocks}]}."""
     split = (yield from open_data(data, home)).train
     indices = spread(len(split), BATCH)

@@ -19,6 +19,7 @@ from resnet_demo.data import open_data
 from resnet_demo.data.augment import normalise
 from resnet_demo.data.pixel_cache import load_pixels
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.models import reference
 from resnet_demo.progress import Progress
 from resnet_demo.runs import control, measurements
@@ -31,7 +32,7 @@ BATCH = 250
 SEED = 0  # of the directions
 
 
-def landscape(home: Home, run: str) -> Generator[Progress, None, dict[str, object]]:
+def landscape(home: Home, run: str) -> Generator[Progress, None, Json]:
     """Compute what is missing of a run's slice, row by row, and keep it in the run's folder.
 
     Returns {run, arch, n, side, reach, losses[row][column]}, None where the loss is not finite; the

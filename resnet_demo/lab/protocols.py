@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from resnet_demo.config import CIFAR_DEPTHS, LIMITS, Home, TrainConfig
 from resnet_demo.data.sources import count
 from resnet_demo.errors import UserError, require_one_of
+from resnet_demo.files import Json
 
 MOST_SEEDS = 10
 
 # Section 4.2 but for its schedule: SGD with momentum 0.9, batches of 128, pad-4 crops and flips, He
 # initialisation. No block starts as the identity: that would be another experiment.
-COMMON: dict[str, object] = dict(
+COMMON: Json = dict(
     px=32,
     start_px=32,
     batch_size=128,
@@ -36,7 +37,7 @@ class Protocol:
     # `quick` about twice its standard deviation of 4.2 over five seeds (`bench lab`); the others'
     # are assumed from how errors shrink and seeds agree (110 layers: 6.61 +- 0.16 in the paper).
     one_seed: float
-    settings: dict[str, object] = field(default_factory=dict)
+    settings: Json = field(default_factory=dict)
 
 
 PROTOCOLS: dict[str, Protocol] = {

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.lab.paper import PLAIN_SOURCE, marks
 from resnet_demo.lab.summary import Row, select
 from resnet_demo.lab.verdict import WITHIN, effect
@@ -28,7 +29,7 @@ class Answer:
     note: str = ""
 
 
-def questions(rows: list[Row]) -> dict[str, object]:
+def questions(rows: list[Row]) -> Json:
     """What is asked of a lab: {plain, residual, place: the answers to choose from, depths: [{depth,
     why_not}], chosen, note}."""
     depths = sorted({row["depth"] for row in rows})
@@ -46,9 +47,7 @@ def questions(rows: list[Row]) -> dict[str, object]:
     }
 
 
-def compare(
-    guess: dict[str, object], rows: list[Row], classes: list[str] | None = None
-) -> list[Answer]:
+def compare(guess: Json, rows: list[Row], classes: list[str] | None = None) -> list[Answer]:
     """guess: {plain, residual: "20 layers" or EQUAL, depth: one of BETWEEN, place: of PLACES};
     rows of finished runs; classes of their pictures. Raises UserError for a depth or a place that
     was not asked."""

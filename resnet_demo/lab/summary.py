@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from statistics import mean, stdev
 
 from resnet_demo.evaluate.statistics import wilson
+from resnet_demo.files import Json
 from resnet_demo.runs.snapshot import RunSnapshot
 
-Row = dict[str, object]
+Row = Json
 # Student's t, two-sided 95 %, by degrees of freedom; from 9 on the value of 9, a little too wide
 T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 

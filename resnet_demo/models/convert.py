@@ -11,7 +11,7 @@ from torch import Tensor
 
 from resnet_demo.config import IMAGENET_DEPTHS, IMAGENET_MEAN, IMAGENET_STD, depth_of
 from resnet_demo.errors import UserError
-from resnet_demo.files import write_whole
+from resnet_demo.files import Json, write_whole
 from resnet_demo.models.resnet import build
 from resnet_demo.models.weights import check_fit, check_sound, describe, read_header, read_tensors
 
@@ -29,7 +29,7 @@ def convert(
     px: int = 0,
     mean: str = "",
     std: str = "",
-) -> dict[str, object]:
+) -> Json:
     """Write `out` with the tensors of `source` (.pth, .th, .pt, .safetensors) as a network of
     `arch`; numbers that are not given are ImageNet's, unnamed classes are numbered.
 

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.models.network import Network
 from resnet_demo.probe.anatomy import anatomy
 from resnet_demo.probe.cam import overlay
@@ -14,9 +15,7 @@ from resnet_demo.probe.feature_maps import columns_for, filters, grey, sheet
 from resnet_demo.probe.inspection import Inspection
 
 
-def write_inspection(
-    folder: Path, found: Inspection, network: Network, record: dict[str, object]
-) -> None:
+def write_inspection(folder: Path, found: Inspection, network: Network, record: Json) -> None:
     """inspect.json, maps.npz (block name -> float32 (C, h, w)), and a PNG a block of its maps
     (each channel on its own scale) and of its Grad-CAM. Raises UserError."""
     try:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from resnet_demo.files import Json
 from resnet_demo.models import build
 from resnet_demo.probe.gradients import norm
 from resnet_demo.progress import Progress
@@ -23,7 +24,7 @@ BATCH, CLASSES = 70, 10
 
 def initialisation(
     images: Tensor, labels: Tensor, depths: tuple[int, ...] = DEPTHS, seeds: tuple[int, ...] = SEEDS
-) -> Generator[Progress, None, list[dict[str, object]]]:
+) -> Generator[Progress, None, list[Json]]:
     """images: normalised (B, 3, 32, 32), labels (B,). Return rows
     {arch, depth, residual, seed, ratio, blocks: {name: relative gradient norm}}."""
     nets = list(itertools.product(("plain", "resnet"), depths, seeds))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.models.network import Network
 from resnet_demo.probe.anatomy import Anatomy, Step, anatomy, walk
 from resnet_demo.probe.cam import cams, deletion
@@ -23,7 +24,7 @@ TOP = 5
 class Inspection:
     """The numbers as JSON, and the arrays that the pictures are made of, by block name."""
 
-    record: dict[str, object]
+    record: Json
     seen: np.ndarray  # uint8 (px, px, 3)
     maps: dict[str, np.ndarray]  # float32 (C, h, w): block outputs
     cams: dict[str, np.ndarray]  # float32 (h, w) in 0..1
@@ -84,7 +85,7 @@ def deeper(network: Network, quick: Inspection) -> list[dict[str, float | None]]
     return [{"receptive_field_px": px} | row for px, row in zip(fields, deleted)]
 
 
-def prediction(network: Network, logits: Tensor, target: int) -> dict[str, object]:
+def prediction(network: Network, logits: Tensor, target: int) -> Json:
     """logits: (classes,)."""
     probabilities = logits.softmax(0)
     best = probabilities.topk(min(TOP, len(probabilities)))
@@ -118,7 +119,7 @@ def class_index(network: Network, target: str | int | None, logits: Tensor) -> i
     )
 
 
-def described(body: Anatomy, index: int, step: Step) -> dict[str, object]:
+def described(body: Anatomy, index: int, step: Step) -> Json:
     """What passed a block, without gradients; `branch_norm` and `shortcut_norm` before the
     addition, None where there is no such way."""
     out = step.out.detach()[0]

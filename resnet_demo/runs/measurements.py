@@ -3,21 +3,21 @@
 import json
 
 from resnet_demo.config import Home
-from resnet_demo.files import write_json
+from resnet_demo.files import Json, write_json
 from resnet_demo.runs import control
 
 BLOCKS = "blocks.json"  # {n, blocks: [{name, response_std: [one a 3x3 layer], distance}]}
 LANDSCAPE = "landscape.json"  # {run, arch, n, side, reach, losses[row][column]}, row by row
 
 
-def read(home: Home, run: str, name: str) -> dict[str, object] | None:
+def read(home: Home, run: str, name: str) -> Json | None:
     """None before anything was measured, or when the run was trained further since."""
     path = control.run_folder(home, run).path / name
     found = json.loads(path.read_text()) if path.is_file() else {}
     return found if found.get("sha256") == weights_of(home, run) else None
 
 
-def write(home: Home, run: str, name: str, found: dict[str, object]) -> None:
+def write(home: Home, run: str, name: str, found: Json) -> None:
     write_json(control.run_folder(home, run).path / name, found | {"sha256": weights_of(home, run)})
 
 

@@ -9,15 +9,13 @@ from torch import Tensor
 from resnet_demo.data.augment import normalise, whole_batch
 from resnet_demo.data.pixel_cache import Pixels
 from resnet_demo.evaluate.metrics import BATCH, all_logits, report
-from resnet_demo.files import write_json
+from resnet_demo.files import Json, write_json
 from resnet_demo.runs.context import RunContext
 from resnet_demo.training import checkpoint
 from resnet_demo.training.loop import Training
 
 
-def final_report(
-    context: RunContext, training: Training
-) -> Generator[None, None, dict[str, object]]:
+def final_report(context: RunContext, training: Training) -> Generator[None, None, Json]:
     """Evaluate the last weights, write the two files, and return what report.json holds."""
     store, val = context.store, training.val
     classes, labels = tuple(store.fact("classes")), torch.from_numpy(val.labels)

@@ -12,6 +12,7 @@ from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, TrainConfig, with_ch
 from resnet_demo.data import Pictures, open_data
 from resnet_demo.data.pixel_cache import Pixels, load_pixels
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.models.reference import is_pretrained, starting_weights
 from resnet_demo.refs import shown_data
 from resnet_demo.runs.context import RunContext
@@ -138,7 +139,7 @@ def check_same_pictures(
     context.store.set(sizes=sizes, prints=prints)
 
 
-def newest_state(context: RunContext) -> dict[str, object] | None:
+def newest_state(context: RunContext) -> Json | None:
     """After a divergence the weights are spoilt long before a loss is not finite: then the state
     at the end of the last epoch, or none, to begin anew."""
     folder = context.folder.checkpoints
@@ -157,7 +158,7 @@ def newest_state(context: RunContext) -> dict[str, object] | None:
     return state
 
 
-def go_on_from(context: RunContext, training: Training, state: dict[str, object] | None) -> None:
+def go_on_from(context: RunContext, training: Training, state: Json | None) -> None:
     if state is None:
         context.store.rewind(-1)
         return

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from resnet_demo.config import TrainConfig
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.queue import GRACE_SECONDS
@@ -53,7 +54,7 @@ def nothing(store: Store) -> None:
 class RunSnapshot(Generic[T]):
     row: Run
     config: TrainConfig
-    facts: dict[str, object]
+    facts: Json
     changes: list[tuple[int, str, float]]  # (step, setting, value), in order
     epoch_metrics: dict[str, float]  # of the last epoch that ended
     images_per_s: float | None  # of the last steps
@@ -82,7 +83,7 @@ class RunSnapshot(Generic[T]):
             return cls(row, config, facts, changes, metrics, rate, more(store))
 
 
-def of_facts(facts: dict[str, object]) -> dict[str, object]:
+def of_facts(facts: Json) -> Json:
     """What a row takes over as it stands; nothing of it is there before a run has begun."""
     found = {"epoch": 0, "step": 0, "steps": 0, "seconds": 0.0, "num_val": None, "params": None}
     return {name: facts.get(name, unset) for name, unset in found.items()} | {
@@ -104,7 +105,7 @@ def recent_rate(store: Store, step: int) -> float | None:
     return sum(rate for _, rate in points) / len(points) if points else None
 
 
-def silence(facts: dict[str, object]) -> str:
+def silence(facts: Json) -> str:
     """The stored message, or since when a process that holds the run's lock has done nothing."""
     alive, state = facts.get("alive"), facts.get("state")
     silent = time.time() - alive if alive else 0
@@ -125,7 +126,7 @@ def unreadable(run: str, why: str) -> Run:
     return Run(**blank | zero | text)
 
 
-def state_of(folder: RunFolder, facts: dict[str, object]) -> str:
+def state_of(folder: RunFolder, facts: Json) -> str:
     """The stored state, corrected by the lock."""
     state = facts.get("state")
     if not isinstance(state, str):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from resnet_demo.config import TrainConfig
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ class Store:
 
     # --- facts -----------------------------------------------------------------------------
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> Json:
         return {k: json.loads(v) for k, v in self.db.execute("SELECT name, value FROM facts")}
 
     def fact(self, name: str, default: object = None) -> object:
@@ -174,7 +175,7 @@ class Store:
             (time.time(), step, kind, text),
         )
 
-    def events(self, since: int = 0) -> list[dict[str, object]]:
+    def events(self, since: int = 0) -> list[Json]:
         rows = self.db.execute(
             "SELECT id, time, step, kind, text FROM events WHERE id > ? ORDER BY id", (since,)
         )
@@ -218,6 +219,6 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def write_facts(db: sqlite3.Connection, facts: dict[str, object]) -> None:
+def write_facts(db: sqlite3.Connection, facts: Json) -> None:
     rows = [(name, json.dumps(value)) for name, value in facts.items()]
     db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)

@@ -18,6 +18,7 @@ from typing import IO
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.progress import Progress, finish
 from resnet_demo.runs.control import child_environment
 from resnet_demo.runs.locks import try_lock
@@ -37,7 +38,7 @@ class Estimates:
         self.numbers = count()
         self.newest = -1
 
-    def ask(self, command: str, *words: str) -> dict[str, object]:
+    def ask(self, command: str, *words: str) -> Json:
         """The JSON of a command. Raises UserError when it gave way, too."""
         mine = self.newest = next(self.numbers)
         return measured(
@@ -46,14 +47,14 @@ class Estimates:
         )  # fmt: skip
 
 
-def evaluate(home: Home, model: str, data: str, split: str) -> dict[str, object]:
+def evaluate(home: Home, model: str, data: str, split: str) -> Json:
     """The JSON of the command `evaluate`, computed in a process of its own."""
     return measured(home, "evaluate", f"--data={data}", f"--split={split}", "--", model)
 
 
 def measured(
     home: Home, command: str, *words: str, wanted: Callable[[], bool] = lambda: True
-) -> dict[str, object]:
+) -> Json:
     """Raises UserError when the command refuses, when a run under way would spoil it, and when it
     is not wanted any more."""
 
@@ -67,7 +68,7 @@ def measured(
 
 def followed(
     home: Home, progress: Callable[[], Progress], command: str, *words: str
-) -> Generator[Progress, None, dict[str, object]]:
+) -> Generator[Progress, None, Json]:
     """The JSON of a command, computed in a process of its own that ends when this is closed."""
     with alone(home), tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
         process = subprocess.Popen(

@@ -3,19 +3,21 @@
 import importlib
 import logging
 
+from resnet_demo.files import Json
+
 log = logging.getLogger(__name__)
 
 
 class Tracker:
     """Both libraries share these calls; whatever goes wrong is one warning."""
 
-    def __init__(self, kind: str, run: str, config: dict[str, object]) -> None:
+    def __init__(self, kind: str, run: str, config: Json) -> None:
         self.library = None
         if kind != "none":
             self.kind = kind
             self.attempt(lambda: self.begin(kind, run, config))
 
-    def begin(self, kind: str, run: str, config: dict[str, object]) -> None:
+    def begin(self, kind: str, run: str, config: Json) -> None:
         library = importlib.import_module(kind)
         identity = {"id": run} if kind == "wandb" else {}
         library.init(project="resnet-demo", name=run, config=config, resume="allow", **identity)

@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
-from resnet_demo.files import write_whole
+from resnet_demo.files import Json, write_whole
 
 KEPT = 3  # resume states
 SNAPSHOTS = 20  # epoch snapshots at most
 
 
-def save_state(folder: Path, state: dict[str, object]) -> None:
+def save_state(folder: Path, state: Json) -> None:
     """Raises OSError when the disk is full; older states stay as they are."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -34,7 +34,7 @@ def states(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*.pt"), reverse=True)
 
 
-def load_state(folder: Path) -> tuple[dict[str, object] | None, list[str]]:
+def load_state(folder: Path) -> tuple[Json | None, list[str]]:
     """The newest state whose bytes are as they were written; damaged ones are removed and named."""
     spoilt = []
     for path in states(folder):

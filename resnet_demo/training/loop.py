@@ -23,6 +23,7 @@ from resnet_demo.config import TrainConfig, with_changes
 from resnet_demo.data.augment import epoch_order, normalise, padded_batch, train_batch, whole_batch
 from resnet_demo.data.pixel_cache import Pixels
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.models import build
 from resnet_demo.training.ema import average_weights
 from resnet_demo.training.gradient_norms import block_norms, not_finite
@@ -250,7 +251,7 @@ class Training:
         loss = F.cross_entropy(logits, labels, reduction="sum").item()
         return loss, int((logits.argmax(1) == labels).sum()), logits.amax(1).cpu()
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> Json:
         """Everything that a resumed run needs besides its configuration and changes."""
         return {
             "step": self.step,
@@ -263,7 +264,7 @@ class Training:
             "ema": None if self.ema is None else self.ema.state_dict(),
         }
 
-    def load(self, state: dict[str, object]) -> None:
+    def load(self, state: Json) -> None:
         self.step, self.epoch = state["step"], state["epoch"]
         self.seconds = state["seconds"]
         self.sums = Sums(**state["sums"])

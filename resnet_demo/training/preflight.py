@@ -8,13 +8,14 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data import open_data
 from resnet_demo.data.pixel_cache import CROP_MARGIN, cached_pixels
 from resnet_demo.data.sources import count
+from resnet_demo.files import Json
 from resnet_demo.progress import Progress
 from resnet_demo.training.estimate import fitting_batch, fitting_px, speed_here
 from resnet_demo.training.loop import Training
 from resnet_demo.training.lr_finder import STEPS, suggest, sweep
 
 
-def estimate(config: TrainConfig, home: Home) -> Generator[Progress, None, dict[str, object]]:
+def estimate(config: TrainConfig, home: Home) -> Generator[Progress, None, Json]:
     """Seconds from the first step to the last validation, and the side that keeps the budget."""
     num_classes, *sizes = count(config, home)
     config = replace(config, batch_size=fitting_batch(config, sizes[0]))
@@ -34,7 +35,7 @@ def estimate(config: TrainConfig, home: Home) -> Generator[Progress, None, dict[
     }
 
 
-def find_lr(config: TrainConfig, home: Home) -> Generator[Progress, None, dict[str, object]]:
+def find_lr(config: TrainConfig, home: Home) -> Generator[Progress, None, Json]:
     """Try rates on the run's own pictures; nothing of it is kept."""
     pictures = yield from open_data(config.data, home)
     px = config.start_px

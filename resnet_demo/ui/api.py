@@ -7,6 +7,7 @@ import gradio as gr
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.lab import degradation, protocols
 from resnet_demo.lab import store as labs
 from resnet_demo.refs import shown_data
@@ -99,7 +100,7 @@ def build_lab(home: Home) -> None:
     gr.api(lab, api_name="lab")
 
 
-def started(home: Home, lab: labs.Lab) -> dict[str, object]:
+def started(home: Home, lab: labs.Lab) -> Json:
     return degradation.summary(lab, labs.snapshots(home, lab))
 
 

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.ui.access import is_public
 
 log = logging.getLogger(__name__)
@@ -206,7 +207,7 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-def dicts_in(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
+def dicts_in(value: object, depth: int = 0) -> Iterator[Json]:
     """Every object within a JSON value. Raises UserError when it is nested too deep."""
     if depth > DEEPEST:
         raise UserError("This request is nested too deep.")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.progress import Progress
 from resnet_demo.ui.access import OWNER
 
@@ -15,7 +16,7 @@ KEPT = 20
 WAITING, OF_ONE, OF_OWNER = 6, 2, 6  # measurements of all visitors, of one, of the owner
 ASK_SECONDS = 0.1
 FORGOTTEN_SECONDS = 90  # work that nobody asks for any more ends; a hidden page asks once a minute
-Work = Callable[[], Generator[Progress, None, dict[str, object]]]
+Work = Callable[[], Generator[Progress, None, Json]]
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Job:
     """What became of one piece of work so far."""
 
     visitor: str = ""
-    told: dict[str, object] = field(default_factory=lambda: {"what": "Waiting its turn"})
+    told: Json = field(default_factory=lambda: {"what": "Waiting its turn"})
     stopping: threading.Event = field(default_factory=threading.Event)
     over: bool = False
     asked: float = field(default_factory=time.monotonic)
@@ -66,7 +67,7 @@ class Jobs:
             finally:
                 job.over = True
 
-    def progress(self, name: str) -> dict[str, object]:
+    def progress(self, name: str) -> Json:
         """{what, done, total} under way, {answer} or {error} at the end."""
         job = self.jobs.get(name)
         if job is None:
@@ -74,7 +75,7 @@ class Jobs:
         job.asked = time.monotonic()
         return job.told
 
-    def finish(self, work: Work) -> dict[str, object]:
+    def finish(self, work: Work) -> Json:
         """For programs that wait. Raises UserError as the work does."""
         name = self.start(work)
         while not self.jobs[name].over:
@@ -90,7 +91,7 @@ class Jobs:
             self.jobs[name].stopping.set()
 
 
-def follow(job: Job, steps: Generator) -> dict[str, object]:
+def follow(job: Job, steps: Generator) -> Json:
     while not job.stopping.is_set() and time.monotonic() - job.asked < FORGOTTEN_SECONDS:
         try:
             what, done, total = next(steps)

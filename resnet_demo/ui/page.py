@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
 from resnet_demo.runs.snapshot import UNDER_WAY
@@ -102,7 +103,7 @@ def shared() -> bool:
     return os.environ.get("GRADIO_SHARE", "").lower() in ("true", "1")
 
 
-def settings(home: Home, host: str | None, port: int | None) -> dict[str, object]:
+def settings(home: Home, host: str | None, port: int | None) -> Json:
     """What an open page needs and a stranger may not have."""
     return dict(
         server_name=host,

@@ -1,11 +1,12 @@
 """Questions of the Inspect panel: JSON that a stranger may have written."""
 
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.ui.access import is_public
 
 LONGEST_TEXT = 300
 MOST_PUBLIC_PICTURES = 500  # that a stranger may have measured
-Asked = dict[str, object]
+Asked = Json
 
 
 def as_dict(asked: object) -> Asked:

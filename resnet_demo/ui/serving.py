@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from resnet_demo.config import Home
+from resnet_demo.files import Json
 from resnet_demo.images.decoder import Decoders
 from resnet_demo.runs import control
 from resnet_demo.ui.access import PUBLIC_TIMM, check_model
@@ -38,7 +39,7 @@ class Classifier:
         runs = [f"run:{run.run}" for run in control.list_runs(self.home) if run.epoch]
         return [*BUNDLED, *runs, *PUBLIC_TIMM]
 
-    def answers(self, paths: list[Path], reference: str, top: int) -> Iterator[dict[str, object]]:
+    def answers(self, paths: list[Path], reference: str, top: int) -> Iterator[Json]:
         """One a picture, as the command `classify` gives them; `path` is the picture's own name.
 
         Raises UserError when the network cannot be had; a refused picture is an answer.

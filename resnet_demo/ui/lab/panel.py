@@ -10,6 +10,7 @@ import gradio as gr
 
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError, require_one_of
+from resnet_demo.files import Json
 from resnet_demo.lab import curves, degradation, quiz
 from resnet_demo.lab import store as labs
 from resnet_demo.lab.store import Lab
@@ -27,7 +28,7 @@ from resnet_demo.ui.requests import Asked, as_dict, text
 
 LISTED = 40  # newest labs
 RUNS_A_SECOND = 4  # read for a page; a lab of many runs is asked for less often
-Measure = Callable[[Asked], Generator[Progress, None, dict[str, object]]]
+Measure = Callable[[Asked], Generator[Progress, None, Json]]
 
 
 class LabPanel:
@@ -62,7 +63,7 @@ class LabPanel:
 
     # --- watching --------------------------------------------------------------------------------
 
-    def poll(self, asked: Asked) -> dict[str, object]:
+    def poll(self, asked: Asked) -> Json:
         """asked: {lab, have: {line: last x}}. The lab that was asked for, else the newest."""
         known = self.polling.cached(("labs",), self.list_labs)
         names = [lab["lab"] for lab in known]
@@ -82,7 +83,7 @@ class LabPanel:
             for lab in found
         ]
 
-    def read(self, name: str, have: dict[str, int]) -> dict[str, object]:
+    def read(self, name: str, have: dict[str, int]) -> Json:
         lab = labs.open_lab(self.home, name)
         snapshots = labs.snapshots(self.home, lab, partial(curves.points_of, have=have))
         runs = [run.row for run in snapshots]
@@ -119,7 +120,7 @@ class LabPanel:
         ]
         return f"{epochs} {sum(done)}"
 
-    def drawings(self, asked: Asked) -> dict[str, object]:
+    def drawings(self, asked: Asked) -> Json:
         """asked: {lab, part: race or why, dark}. {drawings: [{item, caption}]} for BokehJS."""
         from resnet_demo.charts import lab as figures
         from resnet_demo.charts.analysis import reasons
@@ -129,13 +130,13 @@ class LabPanel:
         require_one_of("part", part, tuple(parts))
         lab = self.lab_of(asked)
 
-        def draw() -> dict[str, object]:
+        def draw() -> Json:
             found = parts[part](self.home, lab, dark)
             return {"drawings": [figures.for_page(drawing) for drawing in found]}
 
         return self.polling.cached((part, lab, dark), draw)
 
-    def guess(self, asked: Asked) -> dict[str, object]:
+    def guess(self, asked: Asked) -> Json:
         """asked: {lab, guess}; see `lab.guess`."""
         lab = self.lab_of(asked)
         found = degradation.summary(lab, labs.snapshots(self.home, lab))
@@ -195,10 +196,10 @@ class LabPanel:
             return self.measure_initialisation({"data": data, "dark": dark})
         return self.measure_initialisation({"data": "shapes", "dark": dark})
 
-    def progress(self, asked: Asked) -> dict[str, object]:
+    def progress(self, asked: Asked) -> Json:
         return self.jobs.progress(text(asked, "job"))
 
-    def stop(self, asked: Asked) -> dict[str, object]:
+    def stop(self, asked: Asked) -> Json:
         self.jobs.stop(text(asked, "job"))
         return {}
 

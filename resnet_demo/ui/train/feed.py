@@ -9,6 +9,7 @@ from typing import NamedTuple
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.evaluate.statistics import wilson
+from resnet_demo.files import Json
 from resnet_demo.refs import shown_data
 from resnet_demo.runs import control
 from resnet_demo.runs.diagnosis import Signs, diagnose, signs_of
@@ -35,7 +36,7 @@ class Cursor(NamedTuple):
     epoch: int = -1
 
 
-def cursors(asked: dict[str, object], main: str | None) -> dict[str, Cursor]:
+def cursors(asked: Json, main: str | None) -> dict[str, Cursor]:
     """From a stranger's JSON: at most MAX_RUNS, whole numbers only."""
     given = asked.get("runs")
     found = {str(run): cursor_of(c) for run, c in given.items()} if isinstance(given, dict) else {}
@@ -53,7 +54,7 @@ def cursor_of(given: object) -> Cursor:
 class News(NamedTuple):
     """What a page does not have yet of a run, and what its sentence is made from."""
 
-    series: dict[str, object]
+    series: Json
     signs: Signs
 
 
@@ -67,7 +68,7 @@ class Feed(Polling):
         super().__init__()
         self.home = home
 
-    def poll(self, asked: dict[str, object]) -> dict[str, object]:
+    def poll(self, asked: Json) -> Json:
         """asked: {main, digest, runs: {RUN: {generation, step, epoch}}}; see train/panel.js."""
         names = control.run_names(self.home)
         main = asked.get("main") if asked.get("main") in names else None
@@ -76,7 +77,7 @@ class Feed(Polling):
         if main is None and (main := default_run(rows)) is not None:
             shown = self.shown(cursors(asked, main), names)
             main = main if main in shown else None  # deleted since the rows were read
-        answer: dict[str, object] = {
+        answer: Json = {
             "main": main,
             "digest": digest,
             "pace": self.pace(asked.get("viewer")),
@@ -109,15 +110,13 @@ class Feed(Polling):
 
         return self.cached(("run", run, cursor), snapshot)
 
-    def list_rows(
-        self, names: list[str], shown: dict[str, Shown]
-    ) -> tuple[list[dict[str, object]], str]:
+    def list_rows(self, names: list[str], shown: dict[str, Shown]) -> tuple[list[Json], str]:
         read = {run: found.row for run, found in shown.items() if isinstance(found, RunSnapshot)}
         found = [read.get(name) or row_of(self.home.run(name)) for name in names[:LISTED]]
         rows = [row_for_page(row) for row in found]
         return rows, hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
 
-    def head(self, run: str, found: Shown) -> dict[str, object]:
+    def head(self, run: str, found: Shown) -> Json:
         """The line above the charts."""
         if isinstance(found, str):
             return {"run": run, "state": "failed", "message": found}
@@ -128,12 +127,12 @@ class Feed(Polling):
         """A run that is trained in turns with the one that is shown."""
         return self.cached(("other", run), lambda: snapshot_of(self.home, run))
 
-    def series(self, run: str, cursor: Cursor) -> dict[str, object]:
+    def series(self, run: str, cursor: Cursor) -> Json:
         """New points of all lines, or all of them when the run began anew or nothing is known."""
         return series_of(self.read(run, cursor))
 
 
-def series_of(found: Shown) -> dict[str, object]:
+def series_of(found: Shown) -> Json:
     return {"error": found} if isinstance(found, str) else found.more.series
 
 
@@ -143,7 +142,7 @@ def snapshot_of(home: Home, run: str) -> RunSnapshot[None] | None:
     return None
 
 
-def default_run(rows: list[dict[str, object]]) -> str | None:
+def default_run(rows: list[Json]) -> str | None:
     """The run to show when none was chosen: one that is under way, else the newest."""
     for state in ("running", "paused", "stopping", "queued"):
         for row in rows:
@@ -152,7 +151,7 @@ def default_run(rows: list[dict[str, object]]) -> str | None:
     return rows[0]["run"] if rows else None
 
 
-def row_for_page(run: Run) -> dict[str, object]:
+def row_for_page(run: Run) -> Json:
     """A run as the list shows it: nothing that changes with every step, no path of the server."""
     row = asdict(run)
     for name in ("step", "steps", "seconds", "message", "params"):
@@ -169,7 +168,7 @@ def interval(top1: float | None, n: int | None) -> list[float] | None:
     return [round(bound, 2) for bound in wilson(round(top1 / 100 * n), n)]
 
 
-def head_of(found: RunSnapshot[News]) -> dict[str, object]:
+def head_of(found: RunSnapshot[News]) -> Json:
     row, rate = found.row, found.images_per_s
     return {
         "run": row.run,
@@ -193,7 +192,7 @@ def head_of(found: RunSnapshot[News]) -> dict[str, object]:
     }
 
 
-def series_since(store: Store, cursor: Cursor) -> dict[str, object]:
+def series_since(store: Store, cursor: Cursor) -> Json:
     generation = store.fact("generation", 0)
     fresh = cursor.generation != generation
     step, epoch = (-1, -1) if fresh else (cursor.step, cursor.epoch)

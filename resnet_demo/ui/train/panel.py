@@ -9,6 +9,7 @@ import gradio as gr
 
 from resnet_demo.config import Home, TrainConfig, with_changes
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.runs.store import Store
@@ -56,7 +57,7 @@ class Live:
             elem_id="live",
         )
 
-    def steer(self, asked: Asked, request: gr.Request | None) -> dict[str, object]:
+    def steer(self, asked: Asked, request: gr.Request | None) -> Json:
         """One command for one run. Raises UserError when it may not or cannot be done."""
         require_steering(request, text(asked, "token"))
         run, command, value = (text(asked, name) for name in ("run", "command", "value"))

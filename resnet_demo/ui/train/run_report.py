@@ -7,6 +7,7 @@ from resnet_demo.config import Home
 from resnet_demo.data.dataset import Split
 from resnet_demo.data.sources import open_here
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_shown, hides_names
@@ -16,7 +17,7 @@ SHOWN_PICTURES = 24
 THUMBNAIL_PX = 112
 
 
-def numbers(home: Home, run: str) -> dict[str, object]:
+def numbers(home: Home, run: str) -> Json:
     """report.json; raises UserError before the run has finished. On a public page a folder's files
     have no names."""
     folder = control.run_folder(home, run)
@@ -40,7 +41,7 @@ def read(path: Path) -> dict:
     return found
 
 
-def confused(home: Home, run: str, label: int, called: int) -> dict[str, object]:
+def confused(home: Home, run: str, label: int, called: int) -> Json:
     """Validation pictures of class `label` that were given the name `called`, surest first."""
     predictions = read(control.run_folder(home, run).predictions)
     pairs = zip(predictions["labels"], predictions["called"])
@@ -49,14 +50,14 @@ def confused(home: Home, run: str, label: int, called: int) -> dict[str, object]
     return shown(home, run, predictions, found)
 
 
-def worst(home: Home, run: str) -> dict[str, object]:
+def worst(home: Home, run: str) -> Json:
     """The most confident mistakes."""
     predictions = read(control.run_folder(home, run).predictions)
     found = [one["picture"] for one in numbers(home, run).get("worst", [])]
     return shown(home, run, predictions, found)
 
 
-def shown(home: Home, run: str, predictions: dict, indices: list[int]) -> dict[str, object]:
+def shown(home: Home, run: str, predictions: dict, indices: list[int]) -> Json:
     """{pictures: [{src, name, label, called, probability}], count}: the first SHOWN_PICTURES."""
     with Store(control.run_folder(home, run)) as store:
         data = store.config.data
