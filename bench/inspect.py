@@ -14,6 +14,7 @@ from resnet_demo.lab import initialisation
 from resnet_demo.models import reference
 from resnet_demo.progress import finish
 from resnet_demo.ui.inspect.panel import Inspector
+from resnet_demo.ui.requests import InspectRequest
 from resnet_demo.ui.serving import Classifier
 
 PICTURES, PICTURE_SIDE = 9, 500
@@ -50,11 +51,13 @@ def seconds_of_views(home: Home, place: Path, model: str) -> dict[str, float]:
         )
         picture.save(path)
         started = time.perf_counter()
-        asked = {"picture": inspector.put(path), "model": model, "block": "layer3.0", "channel": 0}
-        inspector.look(asked)
+        request = InspectRequest(
+            picture=inspector.put(path), model=model, block="layer3.0", channel=0
+        )
+        inspector.look(request)
         firsts.append(time.perf_counter() - started)
         for view in (inspector.block, inspector.channel, inspector.deeper):
-            view(asked)
-        inspector.cut({**asked, "off": ["layer2.1"]})
+            view(request)
+        inspector.cut(request.model_copy(update={"off": ["layer2.1"]}))
         lasts.append(time.perf_counter() - started)
     return {"first": round(median(firsts[1:]), 3), "last": round(median(lasts[1:]), 3)}

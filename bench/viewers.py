@@ -198,6 +198,7 @@ def lab_poll(home: Home) -> dict[str, object]:
     from resnet_demo.lab import store as labs
     from resnet_demo.runs import store
     from resnet_demo.ui.lab.panel import LabPanel
+    from resnet_demo.ui.requests import LabRequest
 
     home.make()
     lab = labs.create(
@@ -210,7 +211,7 @@ def lab_poll(home: Home) -> dict[str, object]:
     for _ in range(POLLS):
         opened.clear()
         started = time.perf_counter()
-        LabPanel(home, None).poll({"lab": lab.lab})
+        LabPanel(home, None).poll(LabRequest(lab=lab.lab), None)
         milliseconds.append(1000 * (time.perf_counter() - started))
     store.connect = connect
     return {"runs": len(lab.runs), "ms": round(median(milliseconds), 1), "opens": len(opened)}

@@ -6,46 +6,45 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-class Cache(Generic[T]):
+class Cache(Generic[K, T]):
     """`get(key)` makes a thing or waits for whoever makes it; other keys never wait for it."""
 
-    def __init__(
-        self, make: Callable[[Hashable], T], size: Callable[[T], int], limit_bytes: int
-    ) -> None:
+    def __init__(self, make: Callable[[K], T], size: Callable[[T], int], limit_bytes: int) -> None:
         self.make, self.size, self.limit = make, size, limit_bytes
-        self.things: OrderedDict[Hashable, Future[T]] = OrderedDict()
+        self.entries: OrderedDict[K, Future[T]] = OrderedDict()
         self.lock = threading.Lock()
 
-    def get(self, key: Hashable) -> T:
+    def get(self, key: K) -> T:
         """Whatever making it raises is raised for all who wait, and tried again by the next."""
         with self.lock:
-            mine = key not in self.things
-            future = self.things.setdefault(key, Future())
-            self.things.move_to_end(key)
+            mine = key not in self.entries
+            future = self.entries.setdefault(key, Future())
+            self.entries.move_to_end(key)
         if mine:
-            self.fulfil(key, future)
+            self.compute(key, future)
         return future.result()
 
-    def fulfil(self, key: Hashable, future: Future) -> None:
+    def compute(self, key: K, future: Future[T]) -> None:
         try:
             future.set_result(self.make(key))
             self.drop_least_used()
         except BaseException as error:
             with self.lock:
-                self.things.pop(key, None)
+                self.entries.pop(key, None)
             future.set_exception(error)
 
     def drop_least_used(self) -> None:
         """The last one used stays, however large."""
         with self.lock:
-            while len(self.things) > 1 and self.total() > self.limit:
-                oldest = next((key for key, one in self.things.items() if one.done()), None)
-                if oldest is None or oldest == next(reversed(self.things)):
+            while len(self.entries) > 1 and self.total() > self.limit:
+                oldest = next((key for key, one in self.entries.items() if one.done()), None)
+                if oldest is None or oldest == next(reversed(self.entries)):
                     return
-                del self.things[oldest]
+                del self.entries[oldest]
 
     def total(self) -> int:
-        return sum(self.size(future.result()) for future in self.things.values() if future.done())
+        return sum(self.size(future.result()) for future in self.entries.values() if future.done())

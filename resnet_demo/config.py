@@ -72,10 +72,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if each.type is float and type(value) is int:
+            kind = type(each.default)
+            if kind is float and type(value) is int:
                 object.__setattr__(self, each.name, float(value))
-            elif type(value) is not each.type:
-                raise UserError(f"{each.name} must be {KINDS[each.type]}. Got {value!r}.")
+            elif type(value) is not kind:
+                raise UserError(f"{each.name} must be {KINDS[kind]}. Got {value!r}.")
         DataRef.parse(self.data)
         require_one_of("arch", self.arch, ARCHS)
         require_one_of("optimizer", self.optimizer, OPTIMIZERS)
@@ -130,7 +131,12 @@ class TrainConfig:
         return cls(**values)
 
 
-KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+KINDS: dict[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+}
 LIMITS: dict[str, tuple[float, float]] = {
     "epochs": (1, 10_000),
     "px": (SMALLEST_PX, LARGEST_PX),
@@ -181,7 +187,7 @@ def changed(config: TrainConfig, name: str, text: str) -> TrainConfig:
         raise UserError(f"{name} must be a number. Got '{text}'.") from None
     if name == "epochs" and not value.is_integer():  # nor are NaN and infinity
         raise UserError(f"epochs must be a whole number. Got {text}.")
-    return replace(config, **{name: int(value) if name == "epochs" else value})
+    return with_changes(config, [(0, name, value)])
 
 
 def with_changes(config: TrainConfig, changes: Iterable[tuple[int, str, float]]) -> TrainConfig:

@@ -3,9 +3,10 @@
 import ctypes
 import os
 import platform
-from contextlib import AbstractContextManager
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 
 def device() -> torch.device:
@@ -20,12 +21,22 @@ def fast_bf16(on: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def autocast(on: torch.device) -> AbstractContextManager:
+M = TypeVar("M", bound=nn.Module)
+
+
+def placed(model: M, on: torch.device) -> M:
+    """On the device, with the channels last in memory: convolutions are twice as fast so."""
+    return model.to(device=on).to(memory_format=torch.channels_last)
+
+
+def autocast(on: torch.device) -> torch.autocast:
     return torch.autocast(on.type, torch.bfloat16, enabled=fast_bf16(on))
 
 
 def num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def prepare(threads: int | None = None) -> int:

@@ -44,7 +44,7 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in whole)
 
 
-def plain(value: object) -> object:
+def plain(value: Any) -> Any:
     """JSON has no NaN, and UTF-8 no halves of characters (names on a disk can have them)."""
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
@@ -55,7 +55,7 @@ def plain(value: object) -> object:
     return value
 
 
-def mended(value: object) -> object:
+def mended(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode(errors="replace").decode()
     if isinstance(value, float):

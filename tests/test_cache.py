@@ -38,7 +38,7 @@ def test_the_least_used_goes_first() -> None:
     cache = Cache(lambda key: key, len, 6)
     for key in ("aa", "bb", "cc", "aa", "dd"):
         cache.get(key)
-    assert list(cache.things) == ["cc", "aa", "dd"]
+    assert list(cache.entries) == ["cc", "aa", "dd"]
 
 
 def test_a_failure_is_told_and_tried_again() -> None:

@@ -4,7 +4,8 @@ end, loss slices."""
 from collections.abc import Iterator
 
 import numpy as np
-from bokeh.models import ColorBar, ColumnDataSource, FactorRange, LogColorMapper
+from bokeh.models import ColumnDataSource, FactorRange, LogColorMapper
+from bokeh.models.annotations import ColorBar
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
@@ -68,7 +69,7 @@ def heat(arch: str, strip: dict, scale: tuple[float, float], palette: Palette) -
     )  # fmt: skip
     drawn.yaxis.major_label_text_font_size = "7px"
     drawn.grid.grid_line_color = None
-    text = drawn.title.text_color
+    text = palette.text
     bar = ColorBar(color_mapper=mapper, width=10, background_fill_color=None)
     bar.major_label_text_color = text
     drawn.add_layout(bar, "right")
@@ -94,8 +95,8 @@ BLOCK_FIGURES = (  # title, y axis, what of a block, how to read it
 
 
 def measured_blocks(home: Home, runs: list[Run], palette: Palette) -> Iterator[Drawing]:
-    found = {run.arch: measurements.read(home, run.run, measurements.BLOCKS) for run in runs}
-    found = {arch: found[arch]["blocks"] for arch in archs_of(runs) if found[arch]}
+    read = {run.arch: measurements.read(home, run.run, measurements.BLOCKS) for run in runs}
+    found = {arch: known["blocks"] for arch in archs_of(runs) if (known := read[arch])}
     if not found:
         return
     for title, axis, values_of, caption in BLOCK_FIGURES:
@@ -103,9 +104,9 @@ def measured_blocks(home: Home, runs: list[Run], palette: Palette) -> Iterator[D
         for arch, blocks in found.items():
             values = [value for block in blocks for value in values_of(block)]
             colour, x = palette.of(arch, depths_of(runs)), np.linspace(0, 1, len(values))
-            known = [(at, value) for at, value in zip(x, values) if value is not None]
-            at, value = (list(column) for column in zip(*known))
-            drawn.line(at, value, color=colour, width=2, legend_label=shown(arch))
+            points = [(at, value) for at, value in zip(x, values) if value is not None]
+            at, value = (list(column) for column in zip(*points))
+            drawn.line(at, value, color=colour, line_width=2, legend_label=shown(arch))
             drawn.scatter(at, value, color=colour, size=4)
         palette.finish_legend(drawn)
         yield Drawing(drawn, caption)
@@ -131,7 +132,7 @@ def landscapes(found: list[dict], palette: Palette) -> Iterator[Drawing]:
         places, middle = places_of(one), one["side"] // 2
         colour = palette.of(one["arch"], depths)
         for losses in (losses_of(one)[middle], losses_of(one)[:, middle]):
-            drawn.line(places, losses, color=colour, width=2, legend_label=shown(one["arch"]))
+            drawn.line(places, losses, color=colour, line_width=2, legend_label=shown(one["arch"]))
     palette.finish_legend(drawn)
     yield Drawing(
         drawn,
@@ -164,7 +165,7 @@ def contours(one: dict, log: np.ndarray, levels: np.ndarray, palette: Palette) -
     )  # fmt: skip
     bar = drawn_contour.construct_color_bar(title="log10 loss", width=10)
     bar.background_fill_color = None
-    bar.major_label_text_color = bar.title_text_color = drawn.title.text_color
+    bar.major_label_text_color = bar.title_text_color = palette.text
     drawn.add_layout(bar, "right")
     drawn.scatter([0], [0], marker="cross", size=12, color="#ffffff", line_width=2)
     return drawn

@@ -4,10 +4,11 @@ training thin, validation bold; the deeper the network, the stronger its colour.
 from collections.abc import Generator
 from functools import partial
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource, Plot
+from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 
 from resnet_demo.config import Home, depth_of
@@ -43,6 +44,10 @@ class Palette(NamedTuple):
 
     dark: bool
 
+    @property
+    def text(self) -> str:
+        return "#e4e4e7" if self.dark else "#27272a"
+
     def of(self, arch: str, depths: list[int]) -> str:
         kind = "plain" if arch.startswith("plain") else "resnet"
         place = depths.index(depth_of(arch))
@@ -51,10 +56,11 @@ class Palette(NamedTuple):
             return shades[2]
         return shades[round(place * (len(shades) - 1) / (len(depths) - 1))]
 
-    def blank(self, title: str, x: str, y: str, **more: object) -> figure:
-        text, line = ("#e4e4e7", "#52525b") if self.dark else ("#27272a", "#d4d4d8")
+    def blank(self, title: str, x: str, y: str, **more: Any) -> figure:
+        text, line = self.text, "#52525b" if self.dark else "#d4d4d8"
         drawn = figure(
-            title=title, x_axis_label=x, y_axis_label=y, height=HEIGHT, min_width=260,
+            title=Title(text=title, text_color=text), x_axis_label=x, y_axis_label=y,
+            height=HEIGHT, min_width=260,
             sizing_mode="stretch_width", toolbar_location="above",
             tools="hover,box_zoom,wheel_zoom,reset,save",
             background_fill_color=None, border_fill_color=None, outline_line_color=line,
@@ -62,7 +68,6 @@ class Palette(NamedTuple):
         )  # fmt: skip
         drawn.toolbar.logo, drawn.toolbar.autohide = None, True
         drawn.toolbar.active_drag = None  # a thumb scrolls the page
-        drawn.title.text_color = text
         for axis in drawn.axis:
             axis.axis_label_text_color = axis.major_label_text_color = text
             axis.axis_line_color = axis.major_tick_line_color = text
@@ -71,18 +76,18 @@ class Palette(NamedTuple):
         return drawn
 
     def finish_legend(self, drawn: figure) -> None:
-        text = "#e4e4e7" if self.dark else "#27272a"
         if drawn.legend:
             drawn.add_layout(drawn.legend[0], "below")
             drawn.legend.ncols, drawn.legend.click_policy = 2, "hide"
             drawn.legend.background_fill_color = drawn.legend.border_line_color = None
-            drawn.legend.label_text_color = text
+            drawn.legend.label_text_color = self.text
 
 
 def for_page(drawing: Drawing) -> Json:
     """{item, title, caption}: `Bokeh.embed.embed_item(item, place)` draws it."""
-    title = drawing.figure.title.text
-    return {"item": json_item(drawing.figure), "title": title, "caption": drawing.caption}
+    title = drawing.figure.title
+    assert isinstance(title, Title)
+    return {"item": json_item(drawing.figure), "title": title.text, "caption": drawing.caption}
 
 
 # --- the race ------------------------------------------------------------------------------------
@@ -112,7 +117,7 @@ def panel(
             source = ColumnDataSource(known, name=f"{arch} {part}")
             drawn.varea("x", "low", "high", source=source, color=colour, alpha=0.15)
             drawn.line(
-                "x", "mean", source=source, color=colour, width=width, legend_label=shown(arch)
+                "x", "mean", source=source, color=colour, line_width=width, legend_label=shown(arch)
             )
             drawn.scatter("x", "mean", source=source, color=colour, size=dots)
         depth = depth_of(arch)
@@ -167,7 +172,7 @@ def initialisation(answer: dict, dark: bool) -> Drawing:
                 by_depth.setdefault(row["depth"], []).append(row["ratio"])
         middle = [median(ratios) for ratios in by_depth.values()]
         colour = SHADES[kind, dark][2]
-        drawn.line(list(by_depth), middle, color=colour, width=3)
+        drawn.line(list(by_depth), middle, color=colour, line_width=3)
         drawn.scatter(list(by_depth), middle, color=colour, size=8)
         said.append(f"{name} {', '.join(f'{ratio:.3g}' for ratio in middle)}")
     return Drawing(drawn, (

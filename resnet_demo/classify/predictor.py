@@ -3,7 +3,7 @@
 import copy
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from resnet_demo.models.network import Network
 
 WARM_UP = 3  # passes in which the fused graph is made
 KEPT_BYTES = 2**30  # of networks in memory
+Key = tuple[str, Hashable]  # MODEL, and which version of it
 Forward = Callable[[Tensor], Tensor]  # normalised float32 (B, 3, px, px) -> logits (B, classes)
 
 
@@ -44,7 +45,7 @@ def best_form(model: nn.Module, images: Tensor) -> Forward:
     that, on a CPU with additions and ReLUs fused into convolutions by oneDNN (`bench infer`)."""
     on = device.device()
     folded = fuse(copy.deepcopy(model).eval()).requires_grad_(False)
-    folded = folded.to(on, memory_format=torch.channels_last)
+    folded = device.placed(folded, on)
     if not device.fast_bf16(on):
         return inference(folded, on, torch.float32)
     half = folded.to(torch.bfloat16)
@@ -82,10 +83,10 @@ class Predictors:
         """threads: for every forward pass in this process."""
         self.home = home
         torch.set_num_threads(threads)
-        self.networks: Cache[Network] = Cache(
+        self.networks: Cache[Key, Network] = Cache(
             lambda key: reference.load(key[0], home), size_bytes, KEPT_BYTES
         )
-        self.cache: Cache[Predictor] = Cache(
+        self.cache: Cache[Key, Predictor] = Cache(
             lambda key: Predictor(self.networks.get(key)),
             lambda predictor: size_bytes(predictor.network),  # of its folded copy
             KEPT_BYTES,

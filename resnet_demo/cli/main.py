@@ -7,6 +7,7 @@
 """
 
 import argparse
+import io
 import json
 import logging
 import os
@@ -268,7 +269,8 @@ def main() -> int:
     package_log.setLevel(logging.INFO)
     package_log.propagate = not args.json
     for stream in (sys.stdout, sys.stderr):  # names that a terminal cannot show are spelled out
-        stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     end_with_parent()
     try:
         answer = args.function(args)

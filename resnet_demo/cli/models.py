@@ -125,9 +125,9 @@ def compare(args: argparse.Namespace) -> Answer:
     home = Home.find(args.home)
     home.make()
     device.prepare()
-    pair = [(model, reference.load(model, home)) for model in (args.model, args.other)]
+    first, second = ((model, reference.load(model, home)) for model in (args.model, args.other))
     with ProgressBars() as bars:
-        answer = bars.follow(measure(*pair, args.data, home, args.n))
+        answer = bars.follow(measure(first, second, args.data, home, args.n))
     say(args, " " * 10 + " ".join(f"{name:>9}" for name in answer["columns"]))
     for name, row in zip(answer["rows"], answer["cka"]):
         say(args, f"{name:10}" + " ".join(f"{value:9.2f}" for value in row))

@@ -1,15 +1,22 @@
 """Long work shown on the command line."""
 
 from collections.abc import Generator
+from typing import TYPE_CHECKING, NoReturn
 
 from resnet_demo.progress import Progress, Result, finish
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class ProgressBars:
     """One tqdm bar at a time on standard error, when that is a terminal."""
 
+    def __init__(self) -> None:
+        self.bar: tqdm[NoReturn] | None = None
+        self.what = ""
+
     def __enter__(self) -> "ProgressBars":
-        self.bar, self.what = None, ""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -19,7 +26,7 @@ class ProgressBars:
     def show(self, what: str, done: int, total: int) -> None:
         from tqdm import tqdm
 
-        if what != self.what:
+        if self.bar is None or what != self.what:
             self.__exit__()
             self.bar, self.what = tqdm(total=total, desc=what, disable=None, leave=False), what
         self.bar.total = total

@@ -60,11 +60,11 @@ def cifar10(home: Home) -> Generator[Progress, None, Pictures]:
     root = yield from fetch_folder(CIFAR10.url, CIFAR10.tgz_md5, home.downloads)
     meta = read_batch(root / "batches.meta")
     train = [read_batch(root / f"data_batch_{number}") for number in range(1, 6)]
-    splits = [
+    train_split, val_split = (
         array_split(*stack(batches), stem, f"cifar10-{stem}-{CIFAR10.tgz_md5}")
         for stem, batches in (("train", train), ("val", [read_batch(root / "test_batch")]))
-    ]
-    return Pictures(tuple(meta["label_names"]), *splits)
+    )
+    return Pictures(tuple(meta["label_names"]), train_split, val_split)
 
 
 def read_batch(path: Path) -> Json:

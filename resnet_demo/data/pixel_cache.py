@@ -11,6 +11,7 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -151,7 +152,7 @@ def remove_left_overs(array_path: Path) -> None:
             left_over.unlink(missing_ok=True)
 
 
-def write_header(file, count: int, px: int) -> None:
+def write_header(file: BinaryIO, count: int, px: int) -> None:
     """NumPy's .npy header: always of the same length, so the count can be mended at the end."""
     file.seek(0)
     header = {"descr": "|u1", "fortran_order": False, "shape": (count, px, px, 3)}

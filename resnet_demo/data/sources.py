@@ -11,6 +11,7 @@ from resnet_demo.data.dataset import Pictures
 from resnet_demo.data.download import cifar10, imagenette_folder
 from resnet_demo.data.folder import folder, folder_path
 from resnet_demo.data.shapes import shapes
+from resnet_demo.errors import UserError
 from resnet_demo.progress import Progress
 from resnet_demo.refs import DOWNLOADS, DataRef
 
@@ -63,4 +64,6 @@ def count(config: TrainConfig, home: Home) -> tuple[int, int, int]:
 
 def sizes(data: str, home: Home) -> tuple[int, int, int]:
     pictures = open_here(data, home)
+    if pictures is None:
+        raise UserError(f"{data} is not here yet: its pictures have to be downloaded first.")
     return len(pictures.classes), len(pictures.train), len(pictures.val)

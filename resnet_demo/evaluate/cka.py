@@ -26,7 +26,7 @@ def compare(
     """
     if not 2 <= n <= MOST_PICTURES:
         raise UserError(f"Blocks are compared on 2 to {MOST_PICTURES} pictures. Got {n}.")
-    grams = []
+    grams: list[dict[str, Tensor]] = []
     for model, network in (first, second):
         pictures = yield from sample(network, model, data, home, n)
         yield "Comparing blocks", len(grams), 2

@@ -74,7 +74,7 @@ def planned(
 ) -> dict[str, Cut]:
     """Named cuts; a shortcut's name has a mark."""
     places = {part.name: place for place, part in enumerate(body.parts)}
-    nothing = frozenset()
+    nothing: frozenset[str] = frozenset()
     cuts: dict[str, Cut] = {WHOLE: (nothing, nothing, 0)}
     cuts |= {name: (frozenset([name]), nothing, places[name]) for name in off}
     cuts |= {f"{name} shortcut": (nothing, frozenset([name]), places[name]) for name in unplug}
@@ -87,13 +87,14 @@ def planned(
 def counted(
     body: Anatomy, pictures: Sample, cuts: dict[str, Cut]
 ) -> Generator[Progress, None, dict[str, Count]]:
-    counts, whole = {name: Count() for name in cuts}, None
+    counts = {name: Count() for name in cuts}
     for start in range(0, len(pictures), BATCH):
         part = slice(start, start + BATCH)
         labels = None if pictures.labels is None else pictures.labels[part]
         with torch.inference_mode():
             for name, called in answers(body, pictures.images(part), cuts):
-                whole = called if name == WHOLE else whole  # it comes first
+                if name == WHOLE:  # it comes first
+                    whole = called
                 counts[name].add(called, whole, labels)
         yield "Lesioning", min(start + BATCH, len(pictures)), len(pictures)
     return counts

@@ -23,7 +23,7 @@ def all_logits(
     """batches: normalised (B, 3, px, px), together `total` pictures. Return logits
     (total, classes) in float32 on the CPU."""
     found: list[Tensor] = []
-    model = model.to(on, memory_format=torch.channels_last).eval()
+    model = device.placed(model, on).eval()
     done = 0
     for images in batches:
         with torch.inference_mode(), device.autocast(on):
@@ -130,7 +130,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     return float(tried[torch.stack(losses).argmin()])
 
 
-def reliability(logits: Tensor, right: Tensor) -> list[dict[str, float]]:
+def reliability(logits: Tensor, right: Tensor) -> list[dict[str, float | None]]:
     """Mean confidence and accuracy, in percent, in equal-width bins of confidence."""
     confidence, bins = confidence_bins(logits)
     rows = []

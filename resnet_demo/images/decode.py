@@ -8,7 +8,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
@@ -117,12 +117,17 @@ def to_rgb(image: Image.Image, scale: float) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+def brightest(grey: Image.Image) -> float:
+    low_high: Any = grey.getextrema()  # one pair a band
+    return low_high[1]
+
+
 def scale_to_8_bits(image: Image.Image) -> float:
     """For grey pictures of 16 bits a pixel, or floats in 0..1 (Pillow would clip them)."""
     if image.mode == "F":
-        return 255.0 if image.getextrema()[1] <= 1 else 1.0
+        return 255.0 if brightest(image) <= 1 else 1.0
     if image.mode.startswith("I"):
-        return 255 / 65535 if image.getextrema()[1] > 255 else 1.0
+        return 255 / 65535 if brightest(image) > 255 else 1.0
     return 1.0
 
 

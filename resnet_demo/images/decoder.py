@@ -22,7 +22,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class Decoder:
     """One process; it decodes one picture at a time."""
 
     def __init__(self) -> None:
-        self.process: subprocess.Popen | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self.number = 0  # of requests, so that no answer is taken for another's
 
     def decode(self, path: Path) -> np.ndarray:
@@ -74,12 +74,14 @@ class Decoder:
         self.number += 1
         deadline = time.monotonic() + SECONDS
         request = json.dumps([self.number, str(path.absolute())])
-        self.process.stdin.write(request.encode() + b"\n")
-        self.process.stdin.flush()
+        pipes(self.process)[0].write(request.encode() + b"\n")
+        pipes(self.process)[0].flush()
         about = self.receive_json(deadline)
         if "error" in about:
             raise UserError(str(about["error"]))
         height, width, turn = (about.get(name) for name in ("height", "width", "turn"))
+        if not type(height) is type(width) is type(turn) is int:
+            raise BrokenProtocol
         data = self.receive_pixels(height, width, deadline)
         status = self.receive_json(deadline)
         if "error" in status:
@@ -99,9 +101,9 @@ class Decoder:
             raise BrokenProtocol
         return told
 
-    def receive_pixels(self, height: object, width: object, deadline: float) -> bytearray:
+    def receive_pixels(self, height: int, width: int, deadline: float) -> bytearray:
         """Frames of pixels until an empty one; fewer than promised when an error comes next."""
-        if not type(height) is type(width) is int or not 0 < height * width <= MAX_PIXELS:
+        if not 0 < height * width <= MAX_PIXELS:
             raise BrokenProtocol
         data, done = bytearray(height * width * 3), 0
         while length := self.receive_length(deadline):
@@ -120,7 +122,9 @@ class Decoder:
         return data
 
     def receive_into(self, view: memoryview, deadline: float) -> None:
-        pipe = self.process.stdout.fileno()
+        if self.process is None:
+            raise EOFError
+        pipe = pipes(self.process)[1].fileno()
         while view:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([pipe], [], [], left)[0]:
@@ -135,8 +139,8 @@ class Decoder:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            self.process.stdin.close()
-            self.process.stdout.close()
+            for pipe in pipes(self.process):
+                pipe.close()
             self.process = None
 
 
@@ -204,7 +208,13 @@ def identity_of(path: Path) -> tuple[str, int, int]:
         return str(path), 0, 0
 
 
-def start() -> subprocess.Popen:
+def pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """Its standard input and output, which `start` opens."""
+    assert process.stdin and process.stdout
+    return process.stdin, process.stdout
+
+
+def start() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "resnet_demo.images.decoder"],
         cwd=ROOT,

@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.files import Json
@@ -18,7 +19,7 @@ from resnet_demo.runs.snapshot import RunSnapshot
 VERSIONS = ("torch", "torchvision", "timm", "gradio")
 
 
-def summary(lab: Lab, runs: list[RunSnapshot]) -> Json:
+def summary(lab: Lab, runs: list[RunSnapshot[Any]]) -> Json:
     """The JSON of `lab degradation`. The verdict speaks of runs that have finished."""
     rows = rows_of(runs)
     finished = [row for row in rows if row["state"] == "finished"]
@@ -36,14 +37,14 @@ def summary(lab: Lab, runs: list[RunSnapshot]) -> Json:
     }
 
 
-def classes_of(runs: list[RunSnapshot]) -> list[str] | None:
+def classes_of(runs: list[RunSnapshot[Any]]) -> list[str] | None:
     """Of the pictures; None before they were opened."""
     return runs[0].facts.get("classes") if runs else None
 
 
 def record(home: Home, lab: Lab) -> Json:
     """The summary with what is needed to repeat it: configurations, versions, machine."""
-    runs = snapshots(home, lab)
+    runs: list[RunSnapshot[Any]] = snapshots(home, lab)
     machines = {run.facts.get("machine") for run in runs}
     return {
         **summary(lab, runs),
@@ -64,7 +65,7 @@ def shown(config: TrainConfig) -> Json:
     return config.to_dict() | {"data": shown_data(config.data)}
 
 
-def estimate(configs: list[TrainConfig], home: Home) -> Generator[Progress, None, dict]:
+def estimate(configs: list[TrainConfig], home: Home) -> Generator[Progress, None, Json]:
     """How long the networks would take here, one measured for each depth and kind."""
     from resnet_demo import device
     from resnet_demo.data.sources import count

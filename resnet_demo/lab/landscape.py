@@ -43,23 +43,23 @@ def landscape(home: Home, run: str) -> Generator[Progress, None, Json]:
         config: TrainConfig = store.config
     if control.read_run(home, run).state != "finished":
         raise UserError(f"Run {run} has not finished; its slice is taken from its last weights.")
-    known = measurements.read(home, run, measurements.LANDSCAPE)
-    losses = known["losses"] if known else []
+    slice_so_far = measurements.read(home, run, measurements.LANDSCAPE) or {"losses": []}
+    losses: list[list[float | None]] = slice_so_far["losses"]
     if len(losses) < SIDE:
         device.prepare()
         on = device.device()
         images, labels = (part.to(on) for part in (yield from pictures(config, home)))
-        model = reference.load(f"run:{run}@last", home).model
-        model = model.to(on, memory_format=torch.channels_last)
+        model = device.placed(reference.load(f"run:{run}@last", home).model, on)
         about = {"run": run, "arch": config.arch, "n": len(labels), "side": SIDE, "reach": REACH}
         for done, loss in enumerate(slices(model, images, labels, len(losses)), 1):
             if (done - 1) % SIDE == 0:
                 losses.append([])
             losses[-1].append(loss if math.isfinite(loss) else None)
             if done % SIDE == 0:
-                measurements.write(home, run, measurements.LANDSCAPE, {**about, "losses": losses})
+                slice_so_far = {**about, "losses": losses}
+                measurements.write(home, run, measurements.LANDSCAPE, slice_so_far)
             yield f"Loss around {config.arch}", len(losses[:-1]) * SIDE + len(losses[-1]), SIDE**2
-    return measurements.read(home, run, measurements.LANDSCAPE)
+    return slice_so_far
 
 
 def pictures(config: TrainConfig, home: Home) -> Generator[Progress, None, tuple[Tensor, Tensor]]:

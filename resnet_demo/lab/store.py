@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from resnet_demo.config import Home, TrainConfig, depth_of
 from resnet_demo.data.sources import checked
@@ -100,7 +100,8 @@ def snapshots(home: Home, lab: Lab, more: Callable[[Store], T] = nothing) -> lis
 
 
 def runs_of(home: Home, lab: Lab) -> list[Run]:
-    return [found.row for found in snapshots(home, lab)]
+    runs: list[RunSnapshot[Any]] = snapshots(home, lab)
+    return [run.row for run in runs]
 
 
 def here(home: Home, lab: Lab) -> list[str]:

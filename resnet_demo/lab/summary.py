@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from statistics import mean, stdev
+from typing import Any
 
 from resnet_demo.evaluate.statistics import wilson
 from resnet_demo.files import Json
@@ -13,13 +14,13 @@ Row = Json
 T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
-def rows_of(runs: Iterable[RunSnapshot]) -> list[Row]:
+def rows_of(runs: Iterable[RunSnapshot[Any]]) -> list[Row]:
     """One a run: {run, arch, depth, residual, seed, state, epoch, train_error, val_error, params,
     num_train, num_val}; errors in percent, of the last epoch."""
     return [row_of(run) for run in runs]
 
 
-def row_of(found: RunSnapshot) -> Row:
+def row_of(found: RunSnapshot[Any]) -> Row:
     run = found.row
     return {
         "run": run.run,

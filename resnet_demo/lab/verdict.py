@@ -119,7 +119,7 @@ def of_residual(effect: Effect | None, plain: Effect | None) -> tuple[str, str]:
     if effect.points <= WITHIN:
         return NOT_SHOWN, f"It seems not, but {TRUSTED_SEEDS} seeds are needed to say so: {effect}."
     lessened = differences(plain, effect)
-    if not lessened:
+    if plain is None or not lessened:
         return NOT_SHOWN, f"{effect}; it would have to be within {WITHIN:.0f} point."
     if bounds(lessened, effect.one_seed)[1] < 0:
         return OPPOSITE, f"More than plain ones: {effect}."

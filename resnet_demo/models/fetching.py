@@ -87,7 +87,8 @@ def why(error: BaseException, reference: str) -> str | None:
         return STATUS[status].format(reference)
     if status and status >= 500:
         return f"The Hub has trouble of its own (status {status}). Try {reference} again later."
-    disk = next((one.errno for one in chain if getattr(one, "errno", None) in DISK), None)
+    numbers = [getattr(one, "errno", None) for one in chain]
+    disk = next((number for number in numbers if number in DISK), None)
     if disk is not None:
         return DISK[disk].format(reference)
     if "onsistency check" in str(error) or "IncompleteRead" in str(error):

@@ -7,6 +7,7 @@ a network that cannot be built exactly as its author means it is refused.
 import difflib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,7 +78,7 @@ def from_config(config: Path, weights: Path, reference: str) -> Network:
 
     given = read_config(config, reference)
     told = given.get("pretrained_cfg") or given
-    arch, count = given.get("architecture"), given.get("num_classes", told.get("num_classes"))
+    arch, count = given.get("architecture"), given.get("num_classes", told.get("num_classes", 0))
     if arch not in timm.list_models(module="resnet") or not is_count(count):
         raise UserError(f"{reference} is not a ResNet of timm (architecture {str(arch)[:40]!r}).")
     build = partial(
@@ -142,7 +143,7 @@ def described_by_timm(
     )
 
 
-def timm_classes(model: nn.Module) -> tuple[str, ...]:
+def timm_classes(model: Any) -> tuple[str, ...]:
     """Names from the model's configuration, else ImageNet's for as many classes."""
     import timm
 

@@ -44,12 +44,19 @@ class Block(nn.Module):
     """`relu(F(x) + shortcut(x))`, equation 1; a plain block leaves out the addition."""
 
     expansion = 1
+    conv1: nn.Conv2d
+    conv2: nn.Conv2d
 
     def __init__(self, channels_out: int, downsample: nn.Module | None, residual: bool) -> None:
         super().__init__()
         self.residual = residual
         self.channels_out = channels_out
         self.downsample = downsample
+
+    @property
+    def last_norm(self) -> nn.BatchNorm2d:
+        """The branch's last layer."""
+        raise NotImplementedError
 
     def branch(self, x: Tensor) -> Tensor:
         """F(x): what the block adds to its shortcut."""
@@ -82,6 +89,10 @@ class BasicBlock(Block):
         self.conv2 = conv(width, width, 3)
         self.bn2 = nn.BatchNorm2d(width)
 
+    @property
+    def last_norm(self) -> nn.BatchNorm2d:
+        return self.bn2
+
     def branch(self, x: Tensor) -> Tensor:
         return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
 
@@ -107,6 +118,10 @@ class Bottleneck(Block):
         self.conv3 = conv(width, self.channels_out, 1)
         self.bn3 = nn.BatchNorm2d(self.channels_out)
 
+    @property
+    def last_norm(self) -> nn.BatchNorm2d:
+        return self.bn3
+
     def branch(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.relu(self.bn2(self.conv2(x)))
@@ -121,6 +136,9 @@ class Arch:
     blocks: tuple[int, ...]  # per stage
     width: int = 64  # of the first stage; doubles with every stage
     cifar: bool = False  # 3x3 stem, no pooling, option-A shortcuts (section 4.2)
+
+    def channels_out(self, stage: int) -> int:
+        return self.width * 2**stage * self.block.expansion
 
 
 TABLE: dict[int, Arch] = {
@@ -146,7 +164,7 @@ class ResNet(nn.Module):
         self.stages: list[str] = []
         for index, count in enumerate(arch.blocks):
             blocks = make_stage(arch, channels, index, count, residual)
-            channels = blocks[-1].channels_out
+            channels = arch.channels_out(index)
             self.stages.append(f"layer{index + 1}")
             self.add_module(self.stages[-1], blocks)
         self.fc = nn.Linear(channels, num_classes)
@@ -182,8 +200,7 @@ def make_stage(
     arch: Arch, channels_in: int, index: int, count: int, residual: bool
 ) -> nn.Sequential:
     """The blocks of one stage; all but the first stage halve the resolution at their first."""
-    width = arch.width * 2**index
-    channels_out = width * arch.block.expansion
+    width, channels_out = arch.width * 2**index, arch.channels_out(index)
     blocks = []
     for position in range(count):
         stride = 2 if index > 0 and position == 0 else 1
@@ -216,7 +233,7 @@ def zero_last_norms(model: ResNet) -> None:
     """
     for _, block in model.blocks():
         if block.residual:
-            nn.init.zeros_((block.bn3 if isinstance(block, Bottleneck) else block.bn2).weight)
+            nn.init.zeros_(block.last_norm.weight)
 
 
 def build(arch: str, num_classes: int = 1000, zero_init: bool = False) -> ResNet:

@@ -38,7 +38,10 @@ def is_count(value: object) -> bool:
 
 def is_number(low: float, high: float) -> Callable[[object], bool]:
     return lambda value: (
-        type(value) in (int, float) and math.isfinite(value) and low < value <= high
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and low < value <= high
     )
 
 
@@ -49,8 +52,9 @@ def is_triple(low: float, high: float) -> Callable[[object], bool]:
 
 def is_side(value: object) -> bool:
     """[3, px, px]"""
-    whole = isinstance(value, list) and [type(part) for part in value] == [int] * 3
-    return whole and value[0] == 3 and value[1] == value[2] and 16 <= value[1] <= 1024
+    if not isinstance(value, list) or [type(part) for part in value] != [int] * 3:
+        return False
+    return value[0] == 3 and value[1] == value[2] and 16 <= value[1] <= 1024
 
 
 def one_of(*names: str) -> Callable[[object], bool]:

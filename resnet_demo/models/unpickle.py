@@ -8,12 +8,16 @@ Only tensors are unpickled (`torch.load(weights_only=True)`): no code of the fil
 import resource
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # imported under the limits of this process
+    import torch
 
 NESTED = ("state_dict", "model_state_dict", "model_state", "model", "net", "weights")
 SECONDS, BYTES = 120, 16 * 2**30  # address space: torch itself maps several GiB
 
 
-def tensors_in(content: object) -> dict:
+def tensors_in(content: object) -> "dict[object, torch.Tensor]":
     """The state dict, which trainers wrap in dicts of their own."""
     import torch
 

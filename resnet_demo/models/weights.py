@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from resnet_demo.config import (
     ARCHS,
@@ -24,7 +24,7 @@ from resnet_demo.config import (
     depth_of,
 )
 from resnet_demo.errors import UserError
-from resnet_demo.models.resnet import build
+from resnet_demo.models.resnet import ResNet, build
 
 MOST_CLASSES = 100_000
 HEADER_BYTES = 8 * 2**20  # ours are below 100 kB; class names of a large data set fit
@@ -43,7 +43,7 @@ class Description:
     about: dict[str, str]  # all of it: run, scores, recipe
 
 
-def read_network(path: Path) -> tuple[nn.Module, Description]:
+def read_network(path: Path) -> tuple[ResNet, Description]:
     """A network in float32 and eval mode, from a file that describes itself or that holds the
     tensors of one of ours by torchvision's names. Raises UserError for any other."""
     about, header = read_header(path)

@@ -7,6 +7,7 @@ bit for bit. Nothing is written into the model, so that visitors may walk one at
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -37,15 +38,20 @@ class Part:
     activate: Function
     downsamples: bool  # the shortcut is more than the identity: the shape changes
 
+    def way_around(self, x: Tensor) -> Tensor:
+        if self.shortcut is None:
+            raise UserError(f"{self.name} is a plain block: there is no way around it.")
+        return self.shortcut(x)
+
     def out(self, x: Tensor, off: bool = False, unplugged: bool = False) -> Tensor:
         """off: the shortcut alone; unplugged: the branch alone."""
         if off:
-            return self.activate(self.shortcut(x).clone())
+            return self.activate(self.way_around(x).clone())
         out = x
         for _, function in self.branch:
             out = function(out)
         if self.shortcut is not None and not unplugged:
-            out = out + self.shortcut(x)
+            out = out + self.way_around(x)
         return self.activate(out)
 
 
@@ -84,7 +90,7 @@ class Step:
     responses: list[float] = field(default_factory=list)  # std of each 3x3 layer, see `is_response`
 
 
-def anatomy(model: nn.Module) -> Anatomy:
+def anatomy(model: Any) -> Anatomy:
     """Raises UserError for a network that is not made of residual blocks or their plain twins."""
     if isinstance(model, ResNet):
         parts = tuple(our_part(name, block) for name, block in model.blocks())
@@ -103,7 +109,7 @@ def our_stem(model: ResNet) -> Function:
     return lambda images: model.maxpool(F.relu(model.bn1(model.conv1(images))))
 
 
-def timm_stem(model: nn.Module) -> Function:
+def timm_stem(model: Any) -> Function:
     return lambda images: model.maxpool(model.act1(model.bn1(model.conv1(images))))
 
 
@@ -121,7 +127,7 @@ def our_part(name: str, block: Block) -> Part:
     )
 
 
-def timm_part(name: str, block: nn.Module) -> Part:
+def timm_part(name: str, block: Any) -> Part:
     names = TIMM_BOTTLENECK if hasattr(block, "conv3") else TIMM_BASIC
     missing = [one for one in (*names, "downsample") if not hasattr(block, one)]
     if missing:

@@ -52,9 +52,10 @@ def enlarged(cam: np.ndarray, side: tuple[int, int]) -> np.ndarray:
 def overlay(seen: np.ndarray, cam: np.ndarray) -> np.ndarray:
     """seen: uint8 (px, px, 3); cam: (h, w) in 0..1. The picture with the heat map over it."""
     values = enlarged(cam, seen.shape[:2])
-    points, colours = zip(*HEAT)
-    heat = np.stack([np.interp(values, points, channel) for channel in zip(*colours)], axis=-1)
-    return np.uint8((1 - OPACITY) * seen + OPACITY * heat)
+    points = [point for point, _ in HEAT]
+    colours = np.array([colour for _, colour in HEAT])  # (points, 3)
+    heat = np.stack([np.interp(values, points, channel) for channel in colours.T], axis=-1)
+    return ((1 - OPACITY) * seen + OPACITY * heat).astype(np.uint8)
 
 
 # --- is it what the network goes by? -----------------------------------------------------------

@@ -21,7 +21,7 @@ def write_inspection(folder: Path, found: Inspection, network: Network, record: 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "inspect.json").write_text(json.dumps(record))
-        np.savez_compressed(folder / "maps.npz", **found.maps)
+        np.savez_compressed(folder / "maps.npz", allow_pickle=False, **found.maps)
         for name, picture in pictures(found, network).items():
             Image.fromarray(picture).save(folder / f"{name}.png")
     except OSError as error:

@@ -17,7 +17,7 @@ def grey(maps: np.ndarray, shared: bool) -> np.ndarray:
     """(C, h, w) -> uint8; white is the largest value of all (`shared`) or of each channel."""
     positive = np.clip(maps, 0, None)
     largest = positive.max() if shared else positive.max((1, 2), keepdims=True)
-    return np.uint8(np.round(255 * positive / np.maximum(largest, 1e-12)))
+    return np.round(255 * positive / np.maximum(largest, 1e-12)).astype(np.uint8)
 
 
 def sheet(tiles: np.ndarray, columns: int) -> np.ndarray:
@@ -41,4 +41,4 @@ def filters(first: nn.Conv2d) -> np.ndarray:
     """The weights that see the picture, as uint8 (C, k, k, 3); grey is zero."""
     weight = first.weight.detach().float().cpu().permute(0, 2, 3, 1).numpy()
     largest = np.abs(weight).max((1, 2, 3), keepdims=True)
-    return np.uint8(np.round(127.5 + 127.5 * weight / np.maximum(largest, 1e-12)))
+    return np.round(127.5 + 127.5 * weight / np.maximum(largest, 1e-12)).astype(np.uint8)

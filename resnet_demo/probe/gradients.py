@@ -16,7 +16,7 @@ def norm(tensors: list[Tensor]) -> float:
 
 def gradient_norms(
     body: Anatomy, steps: list[Step], logits: Tensor, target: int
-) -> list[dict[str, float]]:
+) -> list[dict[str, float | None]]:
     """For each step: `grad_norm` of the cross-entropy L with class `target`, dL/d(out); and of the
     block's parameters `param_grad_norm`, `param_norm` and their ratio `relative_grad_norm`.
 
@@ -26,7 +26,7 @@ def gradient_norms(
     owned = body.parameters()
     flat = [parameter for some in owned for parameter in some]
     outs = [step.out for step in steps]
-    found = torch.autograd.grad(loss, outs + flat, retain_graph=True)
+    found = torch.autograd.grad(loss, [*outs, *flat], retain_graph=True)
     gradients = iter(found[len(outs) :])
     rows = []
     for out, parameters in zip(found, owned):

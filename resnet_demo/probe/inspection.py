@@ -82,7 +82,7 @@ def deeper(network: Network, quick: Inspection) -> list[dict[str, float | None]]
     with torch.enable_grad():
         fields = map(receptive_field, input_gradients(images, list(walk(body, images))))
     deleted = deletion(network, quick.seen, list(quick.cams.values()), quick.record["target"])
-    return [{"receptive_field_px": px} | row for px, row in zip(fields, deleted)]
+    return [{"receptive_field_px": px, **row} for px, row in zip(fields, deleted)]
 
 
 def prediction(network: Network, logits: Tensor, target: int) -> Json:

@@ -118,11 +118,11 @@ def line_up(home: Home, run: str) -> None:
     enqueue(home, run)
 
 
-def wake(home: Home, run: str) -> subprocess.Popen:
+def wake(home: Home, run: str) -> subprocess.Popen[bytes]:
     return spawn(home, home.run(run).log, "resume", run)
 
 
-def spawn(home: Home, log_file: Path, *words: str) -> subprocess.Popen:
+def spawn(home: Home, log_file: Path, *words: str) -> subprocess.Popen[bytes]:
     """A worker: in a session of its own, so that it does not end with the page."""
     command = [sys.executable, "-m", "resnet_demo", *words, "--json"]
     command += ["--home", str(home.path)]

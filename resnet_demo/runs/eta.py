@@ -1,19 +1,20 @@
 """How long a run still takes. Imports no torch."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.training.schedule import px_at
 
 
-def seconds_left(found: RunSnapshot, others: Iterable[RunSnapshot | None]) -> int | None:
+def seconds_left(found: RunSnapshot[Any], others: Iterable[RunSnapshot[Any] | None]) -> int | None:
     """Of a run and all that are trained in turns with it: they end together. None when it does not
     train."""
     own = remaining_seconds(found)
     return own and own + sum(remaining_seconds(other) or 0 for other in others if other)
 
 
-def remaining_seconds(found: RunSnapshot) -> int | None:
+def remaining_seconds(found: RunSnapshot[Any]) -> int | None:
     """Work left, in pictures weighted by their area, at the speed of the last steps."""
     row, config, rate = found.row, found.config, found.images_per_s
     if row.state != "running" or not rate or not row.steps or not row.epochs:

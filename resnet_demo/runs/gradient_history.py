@@ -1,13 +1,14 @@
 """The gradient of every block over time, relative to its weights. Imports no torch."""
 
+from resnet_demo.files import Json
 from resnet_demo.runs.store import Store
 
 MOST_STEPS = 200
 
 
-def relative_norms(store: Store, since: int) -> dict[str, list]:
+def relative_norms(store: Store, since: int) -> Json:
     """{blocks, steps, values[step][block]}: gradient over weight norm of each block."""
-    blocks = store.fact("blocks", [])
+    blocks: list[str] = store.fact("blocks", [])
     gradients = store.metrics([f"param_grad_norm/{block}" for block in blocks], since)
     weights = store.metrics([f"param_norm/{block}" for block in blocks], since)
     by_step: dict[int, list[float | None]] = {}
@@ -20,5 +21,5 @@ def relative_norms(store: Store, since: int) -> dict[str, list]:
     return {"blocks": blocks, "steps": steps, "values": [by_step[step] for step in steps]}
 
 
-def short(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.5g}")
+def short(value: float) -> float:
+    return float(f"{value:.5g}")

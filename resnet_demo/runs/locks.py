@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import IO
 
 
-def try_lock(path: Path, patience: float = 0.0) -> IO | None:
+def try_lock(path: Path, patience: float = 0.0) -> IO[str] | None:
     """The open file that holds the lock until closed; None when somebody else holds it.
 
     patience: seconds to go on trying, since `is_held` holds a lock for an instant.

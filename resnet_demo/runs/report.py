@@ -18,7 +18,8 @@ from resnet_demo.training.loop import Training
 def final_report(context: RunContext, training: Training) -> Generator[None, None, Json]:
     """Evaluate the last weights, write the two files, and return what report.json holds."""
     store, val = context.store, training.val
-    classes, labels = tuple(store.fact("classes")), torch.from_numpy(val.labels)
+    classes: tuple[str, ...] = tuple(store.fact("classes"))
+    labels = torch.from_numpy(val.labels)
     work = all_logits(training.best_model, batches(val), len(val), training.device)
     logits = yield from context.attend(work)
     numbers = report(logits, labels, classes, val.names) | {"classes": classes}
@@ -39,7 +40,7 @@ def batches(pixels: Pixels) -> Iterator[Tensor]:
         yield normalise(images)
 
 
-def predictions(val: Pixels, logits: Tensor) -> dict[str, list]:
+def predictions(val: Pixels, logits: Tensor) -> Json:
     """One entry a validation picture."""
     probability, called = logits.softmax(1).max(1)
     return {

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from resnet_demo.config import TrainConfig
 from resnet_demo.errors import UserError
@@ -15,7 +15,7 @@ from resnet_demo.files import Json
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.queue import GRACE_SECONDS
-from resnet_demo.runs.store import Store
+from resnet_demo.runs.store import Facts, Store
 
 UNDER_WAY = ("queued", "running", "paused", "stopping")
 SILENT_SECONDS = 60
@@ -46,7 +46,7 @@ class Run:
     message: str  # why it failed, or what it waits for
 
 
-def nothing(store: Store) -> None:
+def nothing(store: Store) -> Any:
     """What else to read."""
 
 
@@ -54,7 +54,7 @@ def nothing(store: Store) -> None:
 class RunSnapshot(Generic[T]):
     row: Run
     config: TrainConfig
-    facts: Json
+    facts: Facts
     changes: list[tuple[int, str, float]]  # (step, setting, value), in order
     epoch_metrics: dict[str, float]  # of the last epoch that ended
     images_per_s: float | None  # of the last steps
@@ -83,7 +83,7 @@ class RunSnapshot(Generic[T]):
             return cls(row, config, facts, changes, metrics, rate, more(store))
 
 
-def of_facts(facts: Json) -> Json:
+def of_facts(facts: Facts) -> Json:
     """What a row takes over as it stands; nothing of it is there before a run has begun."""
     found = {"epoch": 0, "step": 0, "steps": 0, "seconds": 0.0, "num_val": None, "params": None}
     return {name: facts.get(name, unset) for name, unset in found.items()} | {
@@ -105,7 +105,7 @@ def recent_rate(store: Store, step: int) -> float | None:
     return sum(rate for _, rate in points) / len(points) if points else None
 
 
-def silence(facts: Json) -> str:
+def silence(facts: Facts) -> str:
     """The stored message, or since when a process that holds the run's lock has done nothing."""
     alive, state = facts.get("alive"), facts.get("state")
     silent = time.time() - alive if alive else 0
@@ -118,7 +118,7 @@ def silence(facts: Json) -> str:
 
 
 def unreadable(run: str, why: str) -> Run:
-    blank = dict.fromkeys(Run.__dataclass_fields__)
+    blank: Json = dict.fromkeys(Run.__dataclass_fields__)
     zero = dict.fromkeys(
         ("epoch", "epochs", "step", "steps", "seed", "px", "created", "seconds"), 0
     )
@@ -126,7 +126,7 @@ def unreadable(run: str, why: str) -> Run:
     return Run(**blank | zero | text)
 
 
-def state_of(folder: RunFolder, facts: Json) -> str:
+def state_of(folder: RunFolder, facts: Facts) -> str:
     """The stored state, corrected by the lock."""
     state = facts.get("state")
     if not isinstance(state, str):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Required, TypedDict, cast
 
 from resnet_demo.config import TrainConfig
 from resnet_demo.errors import UserError
@@ -27,6 +28,47 @@ CREATE TABLE metrics(step INTEGER, name TEXT, value REAL, PRIMARY KEY(step, name
 CREATE TABLE events(id INTEGER PRIMARY KEY, time REAL, step INTEGER, kind TEXT, text TEXT);
 CREATE TABLE commands(id INTEGER PRIMARY KEY, time REAL, name TEXT, value TEXT, answer TEXT);
 """
+
+
+class Event(TypedDict):
+    """Something that happened to a run, as its page tells it."""
+
+    id: int
+    time: float
+    step: int
+    kind: str  # "started", "set", "stopped", ...
+    text: str
+
+
+class Facts(TypedDict, total=False):
+    """What is known of a run besides its measurements; a key appears when it is first known."""
+
+    config: Required[Json]  # a TrainConfig, as it was asked for
+    created: Required[float]  # Unix time, as `alive` and `woken`
+    state: Required[str]  # as its worker wrote it; see snapshot.state_of
+    message: str  # why it failed, or what it waits for
+    woken: float  # when it was last put in the queue
+    alive: float  # when its worker last gave a sign of life
+    generation: int  # worker processes so far
+    together: list[str]  # runs that take turns with it
+    step: int  # trained, of `steps`
+    steps: int
+    epoch: int
+    seconds: float  # spent on training
+    px: int  # the side that the time allowed
+    params: int
+    classes: list[str]
+    blocks: list[str]  # whose gradients are measured
+    num_train: int  # pictures that it used
+    num_val: int
+    sizes: list[int]  # of the data: classes, training and validation pictures
+    prints: list[str]  # fingerprints of the data's splits
+    threads: int  # on which bit-exact results depend, as on `machine`
+    machine: str
+    estimate: str
+    save_every: float  # seconds between two checkpoints
+    diverged: int | None  # step at which it stopped being finite
+    pretrained: bool  # whether it began with somebody's weights
 
 
 class Store:
@@ -104,10 +146,12 @@ class Store:
 
     # --- facts -----------------------------------------------------------------------------
 
-    def facts(self) -> Json:
-        return {k: json.loads(v) for k, v in self.db.execute("SELECT name, value FROM facts")}
+    def facts(self) -> Facts:
+        rows = self.db.execute("SELECT name, value FROM facts")
+        return cast(Facts, {name: json.loads(value) for name, value in rows})
 
-    def fact(self, name: str, default: object = None) -> object:
+    def fact(self, name: str, default: Any = None) -> Any:
+        """One of `Facts`."""
         row = self.db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return json.loads(row[0]) if row else default
 
@@ -175,11 +219,14 @@ class Store:
             (time.time(), step, kind, text),
         )
 
-    def events(self, since: int = 0) -> list[Json]:
+    def events(self, since: int = 0) -> list[Event]:
         rows = self.db.execute(
             "SELECT id, time, step, kind, text FROM events WHERE id > ? ORDER BY id", (since,)
         )
-        return [dict(zip(("id", "time", "step", "kind", "text"), row)) for row in rows]
+        return [
+            Event(id=number, time=time, step=step, kind=kind, text=text)
+            for number, time, step, kind, text in rows
+        ]
 
     def changes(self) -> list[tuple[int, str, float]]:
         """(step, setting, value), in the order in which they were made."""
@@ -193,7 +240,7 @@ class Store:
         cursor = self.db.execute(
             "INSERT INTO commands(time, name, value) VALUES (?, ?, ?)", (time.time(), name, value)
         )
-        return cursor.lastrowid
+        return cursor.lastrowid or 0
 
     def pending(self) -> list[tuple[int, str, str]]:
         """(id, name, value) of commands that nobody has answered."""

@@ -100,7 +100,7 @@ def end_with_parent() -> None:
         threading.Thread(target=wait, daemon=True).start()
 
 
-def alone(home: Home) -> IO:
+def alone(home: Home) -> IO[str]:
     """The lock that keeps runs from training meanwhile."""
     home.make()
     lock = try_lock(home.path / "train.lock", patience=2)  # another that gives way

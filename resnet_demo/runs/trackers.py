@@ -2,6 +2,8 @@
 
 import importlib
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from resnet_demo.files import Json
 
@@ -12,7 +14,7 @@ class Tracker:
     """Both libraries share these calls; whatever goes wrong is one warning."""
 
     def __init__(self, kind: str, run: str, config: Json) -> None:
-        self.library = None
+        self.library: Any = None
         if kind != "none":
             self.kind = kind
             self.attempt(lambda: self.begin(kind, run, config))
@@ -32,7 +34,7 @@ class Tracker:
         if self.library:
             self.attempt(self.library.finish)
 
-    def attempt(self, action) -> None:
+    def attempt(self, action: Callable[[], object]) -> None:
         try:
             action()
         except Exception as error:  # noqa: BLE001 - a tracker may fail in any way

@@ -8,7 +8,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,9 +42,10 @@ class Worker:
     def __init__(self, home: Home, run: str) -> None:
         self.home, self.run = home, run
         self.folder = control.run_folder(home, run)
-        self.lock = try_lock(self.folder.lock, patience=2)
-        if self.lock is None:
+        lock = try_lock(self.folder.lock, patience=2)
+        if lock is None:
             raise UserError(f"Run {run} is at work in another process. Watch it, or stop it.")
+        self.lock = lock
         self.store = Store(self.folder)
         self.context = RunContext(home, run, self.folder, self.store, self.store.config)
         self.signalled = ""  # "terminate" or "interrupt"
@@ -130,20 +131,20 @@ class Worker:
         if wanted.epochs * self.training.steps_per_epoch < self.step:
             least = self.training.epoch + 1
             return self.store.answer(number, f"Epoch {least} has begun; epochs must be {least} up.")
-        self.make_change(number, name, getattr(wanted, name))
+        self.make_change(self.training, number, name, getattr(wanted, name))
 
-    def make_change(self, number: int, name: str, value: float) -> None:
+    def make_change(self, training: "Training", number: int, name: str, value: float) -> None:
         """Event and answer in one transaction: a kill in between would make the change twice."""
         from resnet_demo.training.loop import Change
 
         with self.store.transaction():
             self.store.add_event(self.step, "set", json.dumps([name, value]))
             self.store.answer(number, f"{name} is {value:g} from step {self.step + 1} on.")
-        self.training.changes.append(Change(self.step, name, value))
+        training.changes.append(Change(self.step, name, value))
 
     # --- the run ------------------------------------------------------------------------------
 
-    def train(self) -> Iterator[None]:
+    def train(self) -> Generator[None]:
         """From the newest checkpoint to the final report; yields where it may be left alone."""
         from resnet_demo.runs import session
         from resnet_demo.runs.report import final_report
@@ -154,7 +155,7 @@ class Worker:
         tracker = Tracker(context.config.tracker, identity, context.config.to_dict())
         self.asked_at, self.saved_at = 0.0, time.monotonic()
         self.look_up()  # settings that were left for this start
-        for event in self.until_it_diverges():
+        for event in self.until_it_diverges(training):
             session.record(context, training, event, tracker)
             if time.monotonic() - self.saved_at > self.store.fact("save_every", 30.0):
                 self.save()
@@ -165,14 +166,14 @@ class Worker:
         self.store.set(state="finished", message="")
         self.context.say("finished", f"Finished: top-1 {numbers['top1']:.1f} %.")
 
-    def until_it_diverges(self) -> Iterator["Event"]:
+    def until_it_diverges(self, training: "Training") -> Iterator["Event"]:
         """The training's events; a divergence is noted, for whoever resumes."""
         from resnet_demo.training.loop import Diverged
 
         try:
-            yield from self.training.run()
+            yield from training.run()
         except Diverged:
-            self.store.set(diverged=self.training.step + 1)
+            self.store.set(diverged=training.step + 1)
             raise
 
     def save(self) -> None:

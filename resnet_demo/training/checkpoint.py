@@ -36,14 +36,14 @@ def states(folder: Path) -> list[Path]:
 
 def load_state(folder: Path) -> tuple[Json | None, list[str]]:
     """The newest state whose bytes are as they were written; damaged ones are removed and named."""
-    spoilt = []
+    corrupt: list[str] = []
     for path in states(folder):
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() == path.name.split(".")[1]:
-            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True), spoilt
-        spoilt.append(path.name)
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True), corrupt
+        corrupt.append(path.name)
         path.unlink()  # it would crowd out the states that follow
-    return None, spoilt
+    return None, corrupt
 
 
 def save_weights(path: Path, model: nn.Module, about: dict[str, str], half: bool = False) -> None:

@@ -4,13 +4,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 def average_weights(model: nn.Module, decay: float) -> AveragedModel | None:
     """None when decay is 0. The decay warms up, so that short runs are not held back."""
     if decay == 0:
         return None
 
-    def update(averages: list[Tensor], values: list[Tensor], count: Tensor | int) -> None:
+    def update(averages: Tensors, values: Tensors, count: Tensor | int) -> None:
         present = min(decay, (1 + float(count)) / (10 + float(count)))
         if averages[0].is_floating_point():
             torch._foreach_lerp_(averages, values, 1 - present)

@@ -47,6 +47,11 @@ def at(line: tuple[float, float], px: int) -> float:
     return line[0] + line[1] * px**2
 
 
+def pair(numbers: list[float]) -> tuple[float, float]:
+    constant, slope = map(float, numbers)
+    return constant, slope
+
+
 def speed_here(
     config: TrainConfig, num_classes: int, home: Home
 ) -> Generator[Progress, None, Speed]:
@@ -57,7 +62,7 @@ def speed_here(
     key = " ".join(map(str, (device.describe_machine(), *settings)))
     with suppress(KeyError, TypeError, ValueError):
         if 0 <= time.time() - kept[key]["time"] < KNOWN_SECONDS:
-            return Speed(tuple(map(float, kept[key]["step"])), tuple(map(float, kept[key]["val"])))
+            return Speed(pair(kept[key]["step"]), pair(kept[key]["val"]))
     speed = yield from measure(config, num_classes)
     write_json(path, kept | {key: {"time": time.time(), **asdict(speed)}})
     return speed

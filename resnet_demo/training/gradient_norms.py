@@ -16,8 +16,8 @@ def block_norms(model: nn.Module) -> dict[str, float]:
     """`param_grad_norm/BLOCK` and `param_norm/BLOCK`: Euclidean norms over a block's parameters."""
     squares: dict[str, Tensor] = {}
     names = [name for name, _ in model.named_parameters()]
-    parameters = [parameter for parameter in model.parameters()]
-    gradients = [parameter.grad for parameter in parameters]
+    parameters: list[Tensor] = list(model.parameters())
+    gradients = gradients_of(model)
     for kind, tensors in (("param_grad_norm", gradients), ("param_norm", parameters)):
         for name, norm in zip(names, torch._foreach_norm(tensors)):
             key = f"{kind}/{block_of(name)}"
@@ -25,9 +25,13 @@ def block_norms(model: nn.Module) -> dict[str, float]:
     return {key: float(square) ** 0.5 for key, square in squares.items()}
 
 
+def gradients_of(model: nn.Module) -> list[Tensor]:
+    return [p.grad for p in model.parameters() if p.grad is not None]
+
+
 def not_finite(model: nn.Module) -> str:
     """Which gradient holds NaN or Inf, in words; empty when none does."""
-    norms = torch._foreach_norm([parameter.grad for parameter in model.parameters()])
+    norms = torch._foreach_norm(gradients_of(model))
     if torch.isfinite(torch.stack(norms)).all():
         return ""
     named = zip(norms, model.named_parameters())

@@ -107,7 +107,7 @@ class Training:
                 f"({len(self.train)} pictures). Choose at most {len(self.train)}."
             )
         self.device = device.device()
-        self.model = self.make_model().to(self.device, memory_format=torch.channels_last)
+        self.model = device.placed(self.make_model(), self.device)
         self.optimizer = make_optimizer(self.model, self.config)
         self.ema = average_weights(self.model, self.config.ema)
         self.steps_per_epoch = self.config.num_batches(len(self.train))
@@ -219,7 +219,7 @@ class Training:
     def validate(self) -> Iterator[Event]:
         started = time.perf_counter()
         total = len(self.val)
-        loss = correct = 0
+        loss, correct = 0.0, 0
         scores: list[Tensor] = []
         for start in range(0, total, VAL_BATCH):
             part = range(start, min(start + VAL_BATCH, total))

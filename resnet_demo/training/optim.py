@@ -1,5 +1,7 @@
 """The three optimizers."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -19,11 +21,11 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
         return torch.optim.SGD(
             model.parameters(), config.lr, momentum=0.9, weight_decay=config.weight_decay
         )
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in model.parameters() if p.ndim > 1]},
         {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    common = {"lr": config.lr, "weight_decay": config.weight_decay}
+    common: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, betas=(0.9, 0.99), **common)
     from timm.optim import Muon  # slow to import

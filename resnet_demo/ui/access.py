@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import gradio as gr
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resnet_demo.config import IMAGENET_DEPTHS
 from resnet_demo.errors import UserError
@@ -170,11 +171,11 @@ class BodyLimit:
     """ASGI middleware: a request body over the limit is answered with 413 and read no further."""
 
     def __init__(
-        self, app, max_bytes: int = MAX_BODY_BYTES, max_upload_bytes: int = MAX_BODY_BYTES
+        self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES, max_upload_bytes: int = MAX_BODY_BYTES
     ) -> None:
         self.app, self.max_bytes, self.max_upload_bytes = app, max_bytes, max_upload_bytes
 
-    async def __call__(self, scope, receive, send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         headers = dict(scope["headers"])
@@ -187,7 +188,7 @@ class BodyLimit:
         seen = 0
         started = whole = False
 
-        async def counting_receive() -> dict:
+        async def counting_receive() -> Message:
             nonlocal seen, whole
             wait = None if whole else BODY_SECONDS  # then it is the end of the connection
             message = await asyncio.wait_for(receive(), wait)
@@ -197,7 +198,7 @@ class BodyLimit:
                 raise TooLarge
             return message
 
-        async def watching_send(message: dict) -> None:
+        async def watching_send(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
@@ -223,7 +224,7 @@ class TooLarge(Exception):
     """The body went over the limit."""
 
 
-async def refuse(send, status: int, sentence: str) -> None:
+async def refuse(send: Send, status: int, sentence: str) -> None:
     text = sentence.encode()
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -16,8 +16,8 @@ from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_model, require_steering, without_paths
 from resnet_demo.ui.errors import friendly
 from resnet_demo.ui.inspect.panel import Inspector
+from resnet_demo.ui.requests import Cursor, InspectRequest, TrainRequest, parsed
 from resnet_demo.ui.serving import Classifier
-from resnet_demo.ui.train.feed import Cursor
 from resnet_demo.ui.train.panel import Live
 
 
@@ -41,7 +41,7 @@ def build_runs(home: Home) -> None:
     @friendly
     def control_(run: str, command: str, value: str, token: str, request: gr.Request) -> dict:
         asked = {"run": run, "command": command, "value": value, "token": token}
-        return live.steer(asked, request)
+        return live.steer(parsed(TrainRequest, asked), request)
 
     def runs() -> dict:
         found = [asdict(run) for run in control.list_runs(home)]
@@ -54,7 +54,7 @@ def build_runs(home: Home) -> None:
     def history(run: str, since: int) -> dict:
         with Store(control.run_folder(home, run)) as store:
             generation = store.fact("generation", 0)
-        return live.feed.series(run, Cursor(generation, since, since))
+        return live.feed.series(run, Cursor(generation=generation, step=since, epoch=since))
 
     for name, function in (("start", start), ("control", control_), ("runs", runs)):
         gr.api(function, api_name=name)
@@ -108,16 +108,17 @@ def build_inspect(inspector: Inspector) -> None:
     @friendly
     def inspect(picture: gr.FileData, model: str, target: str) -> dict:
         key = inspector.put(Path(as_file(picture)))
-        asked = {"picture": key, "model": model, "target": target}
-        record = inspector.looked(asked).record
-        more = inspector.deeper(asked)["blocks"]
+        request = parsed(InspectRequest, {"picture": key, "model": model, "target": target})
+        record = inspector.looked(request).record
+        more = inspector.deeper(request)["blocks"]
         blocks = [row | extra for row, extra in zip(record["blocks"], more)]
         return {"model": model, **record, "blocks": blocks}
 
     @friendly
     def lesion(model: str, data: str, n: int, blocks: list[str], unplug: list[str]) -> dict:
         asked = {"model": model, "data": data, "n": n, "off": blocks, "unplugged": unplug}
-        return inspector.jobs.finish(lambda: inspector.lesion(asked))
+        request = parsed(InspectRequest, asked)
+        return inspector.jobs.finish(lambda: inspector.lesion(request))
 
     for name, function in (("inspect", inspect), ("lesion", lesion)):
         gr.api(function, api_name=name, concurrency_limit=1)

@@ -25,8 +25,9 @@ def scripts(*names: str) -> str:
 def bokeh_files() -> Route:
     """BokehJS out of the bokeh package, without importing it. A route and no mount: a mount looks
     for its files in the wrong place where a proxy serves the page under a prefix."""
-    (package,) = importlib.util.find_spec("bokeh").submodule_search_locations
-    folder = Path(package) / "server" / "static" / "js"
+    spec = importlib.util.find_spec("bokeh")
+    assert spec and spec.origin
+    folder = Path(spec.origin).parent / "server" / "static" / "js"
 
     def send(request: Request) -> Response:
         name = request.path_params["name"]

@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 
 from resnet_demo.errors import UserError
-from resnet_demo.files import plain
+from resnet_demo.files import Json, plain
 from resnet_demo.ui.access import OWNER, address_of, may_steer, without_paths
-from resnet_demo.ui.requests import as_dict
+from resnet_demo.ui.requests import R, parsed
 
 log = logging.getLogger(__name__)
+ServerFunction = Callable[[Any, gr.Request], Json]
 FAILED = "This went wrong on the server, and not by your doing; its log says more."
 
 
@@ -31,7 +32,7 @@ def friendly(callback: Callable) -> Callable:
     return wrapped
 
 
-def json_or_error(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def json_or_error(action: Callable[[], Json]) -> Json:
     """For a panel's functions: the answer, or {"error": sentence}; never an exception."""
     try:
         return plain(action())
@@ -39,22 +40,36 @@ def json_or_error(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return {"error": sentence(error)}
 
 
-def answering(name: str, action: Callable[[dict], dict]) -> Callable[[dict], dict]:
-    """As one of Gradio's server functions, which are known by their names."""
+def answering(name: str, kind: type[R], action: Callable[[R], Json]) -> ServerFunction:
+    """As one of Gradio's server functions, which are known by their names: `action` answers what
+    a page asks, as a `kind` of request."""
 
-    def answer(asked: dict, request: gr.Request) -> dict:
-        given = as_dict(asked)
-        return json_or_error(lambda: action(given | {"visitor": visitor_of(request, given)}))
+    def answer(given: Any, sender: gr.Request) -> Json:
+        def act() -> Json:
+            request = parsed(kind, given)
+            return action(request.model_copy(update={"visitor": visitor_of(sender, request.token)}))
+
+        return json_or_error(act)
 
     answer.__name__ = name
     return answer
 
 
-def visitor_of(request: gr.Request | None, asked: dict) -> str:
+def answering_sender(
+    name: str, kind: type[R], action: Callable[[R, gr.Request], Json]
+) -> ServerFunction:
+    """As `answering`, for an action that must know who asks."""
+
+    def answer(given: Any, sender: gr.Request) -> Json:
+        return json_or_error(lambda: action(parsed(kind, given), sender))
+
+    answer.__name__ = name
+    return answer
+
+
+def visitor_of(sender: gr.Request | None, token: str) -> str:
     """Who has places of his own among those who measure: the owner, or an address."""
-    if may_steer(request, str(asked.get("token") or "")):
-        return OWNER
-    return address_of(request)
+    return OWNER if may_steer(sender, token) else address_of(sender)
 
 
 def sentence(error: Exception) -> str:

@@ -8,8 +8,9 @@ import ipaddress
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -192,7 +193,7 @@ def check_body(body: bytes) -> object:
     return value
 
 
-def no_number(text: str) -> None:
+def no_number(text: str) -> NoReturn:
     raise UserError(f"{text} is not a number that a request may hold.")
 
 
@@ -207,14 +208,19 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def parts_of(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
 def dicts_in(value: object, depth: int = 0) -> Iterator[Json]:
     """Every object within a JSON value. Raises UserError when it is nested too deep."""
     if depth > DEEPEST:
         raise UserError("This request is nested too deep.")
     if isinstance(value, dict):
         yield value
-    parts = value.values() if isinstance(value, dict) else value
-    for part in parts if isinstance(value, dict | list) else ():
+    for part in parts_of(value):
         yield from dicts_in(part, depth + 1)
 
 

@@ -91,7 +91,7 @@ class Jobs:
             self.jobs[name].stopping.set()
 
 
-def follow(job: Job, steps: Generator) -> Json:
+def follow(job: Job, steps: Generator[Progress, None, Json]) -> Json:
     while not job.stopping.is_set() and time.monotonic() - job.asked < FORGOTTEN_SECONDS:
         try:
             what, done, total = next(steps)

@@ -56,7 +56,7 @@ def build(home: Home) -> gr.Blocks:
             with gr.Tab("Inspect", id="inspect") as inspect:
                 inspected = inspect_tab.build(home, classifier, inspect)
             with gr.Tab("Lab", id="lab"):
-                lab_tab.build(home, inspected.inspector.initialisation, token)
+                lab_tab.build(home, inspected.inspector.measure_initialisation, token)
         page.load(None, None, None, js=assets.read("static/tabs.js"), api_visibility="private")
         page.load(reopen, None, [tabs, classified.model, inspected.model], api_visibility="private")
         classified.inside.click(

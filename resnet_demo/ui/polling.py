@@ -3,9 +3,9 @@ stays cheap."""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 QUICK_VIEWERS = 8  # so many pages may ask once a second; more share that rate
 SLOWEST_SECONDS = 4.0
@@ -18,7 +18,7 @@ class Answer:
     """One answer, shared by the viewers that ask within a second."""
 
     made: float
-    value: object = None
+    value: Any = None
     ready: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -27,7 +27,7 @@ class Polling:
     """What the viewers of one panel share."""
 
     def __init__(self) -> None:
-        self.kept: dict[tuple, Answer] = {}
+        self.kept: dict[tuple[Hashable, ...], Answer] = {}
         self.lock = threading.Lock()
         self.seen: dict[str, float] = {}  # viewer -> when it last asked
 
@@ -39,7 +39,7 @@ class Polling:
             self.seen = {v: at for v, at in self.seen.items() if now - at < 2 * SLOWEST_SECONDS}
             return min(SLOWEST_SECONDS, max(1.0, len(self.seen) / QUICK_VIEWERS))
 
-    def cached(self, key: tuple, make: Callable[..., T], *arguments: object) -> T:
+    def cached(self, key: tuple[Hashable, ...], make: Callable[..., T], *arguments: object) -> T:
         """The answer made for another viewer a moment ago, or a new one."""
         with self.lock:
             now = time.monotonic()

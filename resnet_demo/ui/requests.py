@@ -1,46 +1,100 @@
-"""Questions of the Inspect panel: JSON that a stranger may have written."""
+"""What the panels' scripts may ask: JSON that a stranger may have written, one model a panel."""
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.ui.access import is_public
 
 LONGEST_TEXT = 300
+MOST_NAMES = 400  # of blocks, lines or runs in one question
 MOST_PUBLIC_PICTURES = 500  # that a stranger may have measured
-Asked = Json
+Place = Annotated[
+    int, Field(ge=-1, lt=2**53)
+]  # step or epoch up to which a page knows; -1: nothing
+Names = Annotated[list[str], Field(max_length=MOST_NAMES)]
+R = TypeVar("R", bound="PanelRequest")
 
 
-def as_dict(asked: object) -> Asked:
-    return asked if isinstance(asked, dict) else {}
+class PanelRequest(BaseModel):
+    """A field that is null counts as not given; other fields than these are passed over."""
+
+    model_config = ConfigDict(
+        strict=True, str_strip_whitespace=True, str_max_length=LONGEST_TEXT, frozen=True
+    )
+    token: str = ""
+    viewer: int | str = ""  # which open page asks
+    visitor: str = ""  # who measures; the server writes it, see errors.answering
+    job: str = ""
+    kind: str = ""
+    data: str = ""
+    dark: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def without_nulls(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if value is not None}
 
 
-def whole(asked: Asked, name: str) -> int:
-    """A whole number; -1 for anything else."""
-    given = asked.get(name)
-    return given if type(given) is int else -1
+class Cursor(BaseModel):
+    """What a page has of a run: nothing when the generation is another one."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+    generation: Place = -1
+    step: Place = -1
+    epoch: Place = -1
 
 
-def text(asked: Asked, name: str) -> str:
-    """A stranger's text, cut short; empty for anything else."""
-    given = asked.get(name)
-    return given.strip()[:LONGEST_TEXT] if isinstance(given, str) else ""
+class TrainRequest(PanelRequest):
+    main: str = ""  # the run to show
+    digest: str = ""  # of the list of runs that the page has
+    runs: Annotated[dict[str, Cursor], Field(max_length=MOST_NAMES)] = {}
+    run: str = ""
+    command: str = ""
+    value: str = ""
+    label: int = -1
+    called: int = -1
 
 
-def target_of(asked: Asked) -> str | int | None:
-    given = asked.get("target")
-    return given if type(given) is int else text(asked, "target") or None
+class InspectRequest(PanelRequest):
+    picture: str = ""  # its key
+    model: str = ""
+    other: str = ""
+    version: str = ""  # of the model's weights that were looked at
+    target: int | str | None = None
+    block: str = ""
+    channel: int = -1
+    shared: bool = False  # one scale for all channels
+    off: Names = []
+    unplugged: Names = []
+    n: int | None = None  # pictures
+
+    def pictures(self, default: int) -> int:
+        """How many to measure on. Raises UserError for more than a stranger may ask for."""
+        n = default if self.n is None else self.n
+        if is_public() and n > MOST_PUBLIC_PICTURES:
+            raise UserError(f"On a public page at most {MOST_PUBLIC_PICTURES} pictures. Got {n}.")
+        return n
 
 
-def names(asked: Asked, which: str) -> tuple[str, ...]:
-    given = asked.get(which) or []
-    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
-        raise UserError(f"{which} must be a list of block names. Got {str(given)[:40]}.")
-    return tuple(given)
+class LabRequest(PanelRequest):
+    lab: str = ""
+    have: Annotated[dict[str, Place], Field(max_length=MOST_NAMES)] = {}  # line -> its last x
+    part: str = ""
+    command: str = ""
+    guess: Json = {}
 
 
-def how_many(asked: Asked, default: int) -> int:
-    n = asked.get("n", default)
-    if type(n) is not int:
-        raise UserError(f"The number of pictures must be a whole number. Got {str(n)[:20]!r}.")
-    if is_public() and n > MOST_PUBLIC_PICTURES:
-        raise UserError(f"On a public page at most {MOST_PUBLIC_PICTURES} pictures. Got {n}.")
-    return n
+def parsed(kind: type[R], given: object) -> R:
+    """Raises UserError that names the first field that is wrong."""
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part)[:40] for part in first["loc"]) or "This question"
+        got = str(first["input"])[:40]
+        raise UserError(f"{field} is wrong: {first['msg'].lower()}. Got {got!r}.") from None

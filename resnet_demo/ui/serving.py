@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -17,6 +18,9 @@ from resnet_demo.runs import control
 from resnet_demo.ui.access import PUBLIC_TIMM, check_model
 
 BUNDLED = ("bundled", "bundled:resnet56", "bundled:plain56")
+if TYPE_CHECKING:
+    from resnet_demo.classify.predictor import Predictors
+
 MOST_PICTURES = 500
 PAGE_THREADS = 1  # training has the cores
 
@@ -29,7 +33,7 @@ class Classifier:
         self.decoders = Decoders()
 
     @functools.cached_property
-    def predictors(self):  # noqa: ANN201 - its type would import torch
+    def predictors(self) -> "Predictors":
         from resnet_demo.classify.predictor import Predictors
 
         return Predictors(self.home, PAGE_THREADS)

@@ -10,9 +10,10 @@ def path_only(self: gr.Image, payload: object) -> Path | None:
     """In place of gr.Image's own, which opens the file in this process."""
     if payload is None:
         return None
-    if not getattr(payload, "path", None):
+    path = getattr(payload, "path", None)
+    if not path:
         raise gr.Error("Give a file, not an address.", print_exception=False)
-    return Path(payload.path)
+    return Path(path)
 
 
 # Drop, browse, paste or camera; the value is the file's path. A class statement would make Gradio

@@ -12,6 +12,7 @@ from resnet_demo.lab import store as labs
 from resnet_demo.runs import control, snapshot
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
+from resnet_demo.ui.requests import Cursor, TrainRequest
 from resnet_demo.ui.train.feed import Feed
 from resnet_demo.ui.train.panel import Live
 from tests.conftest import wait_until
@@ -51,7 +52,8 @@ def test_150_damages_have_no_effect_on_another_run(home: Home, trained: bytes) -
         (folder / "run.sqlite").write_bytes(spoilt(trained, rng))
         rows = {row.run: row for row in control.list_runs(home)}
         assert rows["0001"] == whole_row and rows["0002"].state in ("failed", "finished")
-        answer = Feed(home).poll({"main": "0002", "runs": {"0001": {}, "0002": {}}})
+        request = TrainRequest(main="0002", runs={"0001": Cursor(), "0002": Cursor()})
+        answer = Feed(home).poll(request)
         assert answer["main"] == "0002" and answer["series"]["0001"]["lines"]["loss"]
         for read in (Live(home).csv, Live(home).details):
             try:
@@ -69,7 +71,7 @@ def test_a_fact_of_another_kind_is_damage(name: str, value: str, home: Home, con
         store.db.execute("UPDATE facts SET value = ? WHERE name = ?", (value, name))
     (row,) = control.list_runs(home)
     assert row.state == "failed" and "damaged" in row.message
-    assert Feed(home).poll({"main": run})["main"] == run
+    assert Feed(home).poll(TrainRequest(main=run))["main"] == run
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{", '{"runs": 7}', '{"runs": [null]}'])

@@ -25,6 +25,7 @@ from resnet_demo.ui.access import (
     may_steer,
     require_steering,
 )
+from resnet_demo.ui.requests import TrainRequest
 from resnet_demo.ui.train.panel import Live
 
 
@@ -91,7 +92,7 @@ def test_without_a_token_set_no_token_opens(monkeypatch) -> None:
 def test_every_command_is_checked(space, action, home: Home, config) -> None:
     run = control.new_run(home, config)
     with pytest.raises(UserError, match="only the owner"):
-        Live(home).steer({"run": run, "command": action}, visitor("eve"))
+        Live(home).steer(TrainRequest(run=run, command=action), visitor("eve"))
     assert control.run_names(home) == [run]
 
 

@@ -24,7 +24,7 @@ from resnet_demo.ui.upload import Upload
 
 TOP = 5
 NOTHING = "<p>Drop a photograph, paste one, use the camera, or choose an example below.</p>"
-QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 class Widgets(NamedTuple):
@@ -91,7 +91,7 @@ def thinking(classifier: Classifier) -> Callable[..., str]:
         path: Path | None,
         reference: str | None,
         look: bool,
-        progress=gr.Progress(track_tqdm=True),  # noqa: B008 - shows huggingface_hub's downloads
+        progress: gr.Progress = gr.Progress(track_tqdm=True),  # noqa: B008 - shows huggingface_hub's downloads
     ) -> str:
         try:
             return opinion(classifier, path, reference, look)
@@ -112,8 +112,8 @@ def opinion(classifier: Classifier, path: Path | None, reference: str | None, lo
         raise UserError(answer["error"])
     network = classifier.predictors.get(reference.strip()).network
     target = answer["top"][0]["index"] if look else None
-    seen, side = classifier.seen(path, reference, target)
-    seen = data_url(seen)
+    pixels, side = classifier.seen(path, reference, target)
+    seen = data_url(pixels)
     caption = caption_of(answer["top"][0]["class"], side)
     return (
         f'<div class="opinion">{bars(answer["top"])}'
@@ -180,11 +180,12 @@ def batch(classifier: Classifier, model: gr.Dropdown) -> None:
         paths: list[str] | None,
         reference: str,
         request: gr.Request,
-        progress=gr.Progress(),  # noqa: B008
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[str, Any]:
         if not paths:
             raise UserError("There are no pictures. Drop some, or browse for them.")
-        asked = stopping[request.session_hash] = threading.Event()
+        session, asked = request.session_hash or "", threading.Event()
+        stopping[session] = asked
         rows = []
         try:
             for row in classifier.answers([Path(path) for path in paths], reference or "", TOP):
@@ -193,14 +194,14 @@ def batch(classifier: Classifier, model: gr.Dropdown) -> None:
                 if asked.is_set():
                     break
         finally:
-            stopping.pop(request.session_hash, None)
+            stopping.pop(session, None)
         return table_of(classifier, rows, paths), gr.DownloadButton(
             value=csv_file(rows), interactive=True
         )
 
     def stop_it(request: gr.Request) -> None:
-        if request.session_hash in stopping:
-            stopping[request.session_hash].set()
+        if (session := request.session_hash or "") in stopping:
+            stopping[session].set()
 
     run.click(classify_all, [files, model], [table, download], api_visibility="private")
     stop.click(stop_it, None, None, queue=False, api_visibility="private")

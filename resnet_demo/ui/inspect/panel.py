@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,12 +16,14 @@ from resnet_demo.cache import Cache
 from resnet_demo.config import Home
 from resnet_demo.data.download import is_here
 from resnet_demo.errors import UserError, require_one_of
+from resnet_demo.files import Json
+from resnet_demo.progress import Progress
 from resnet_demo.refs import DataRef, ModelRef
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_model, check_shown, is_public
 from resnet_demo.ui.jobs import Jobs
-from resnet_demo.ui.requests import Asked, how_many, names, target_of, text
+from resnet_demo.ui.requests import InspectRequest
 from resnet_demo.ui.serving import Classifier, data_url
 
 if TYPE_CHECKING:
@@ -31,6 +33,18 @@ if TYPE_CHECKING:
 KEPT_BYTES = 256 * 2**20  # of decoded pictures, and of inspections
 KEPT_PATHS = 1000
 AT_ONCE = 2  # visitors whose picture is looked into; others wait
+
+
+Work = Generator[Progress, None, Json]
+
+
+class LookKey(NamedTuple):
+    """What was looked at."""
+
+    picture: str
+    model: str
+    version: int
+    target: int | str | None  # class; None: the one predicted
 
 
 class Inspector:
@@ -68,52 +82,52 @@ class Inspector:
     def network(self, reference: str) -> "Network":
         return self.classifier.predictors.network(check_model(reference))
 
-    def look_anew(self, key: tuple) -> "Inspection":
+    def look_anew(self, key: LookKey) -> "Inspection":
         from resnet_demo.probe.inspection import look
 
-        picture, model, _, target = key
         with self.at_once:
-            predict = self.classifier.predictors.get(model).logits
-            return look(self.network(model), self.pixels.get(picture), target, predict)
+            predict = self.classifier.predictors.get(key.model).logits
+            pixels = self.pixels.get(key.picture)
+            return look(self.network(key.model), pixels, key.target, predict)
 
-    def deeper_anew(self, key: tuple) -> list[dict[str, float | None]]:
+    def deeper_anew(self, key: LookKey) -> list[dict[str, float | None]]:
         from resnet_demo.probe.inspection import deeper
 
         found = self.looks.get(key)
         with self.at_once:
-            return deeper(self.network(key[1]), found)
+            return deeper(self.network(key.model), found)
 
-    def looked(self, asked: Asked) -> "Inspection":
-        return self.looks.get(self.key(asked))
+    def looked(self, request: InspectRequest) -> "Inspection":
+        return self.looks.get(self.key(request))
 
-    def key(self, asked: Asked) -> tuple:
+    def key(self, request: InspectRequest) -> LookKey:
         """Of what was looked at: picture, network with its version, class."""
         from resnet_demo.models.reference import version
 
-        model = check_model(text(asked, "model"))
+        model = check_model(request.model)
         new = version(model, self.home)
-        if str(asked.get("version") or new) != str(new):
+        if (request.version or str(new)) != str(new):
             raise UserError(f"{model} has new weights since. Look again.")
-        return text(asked, "picture"), model, new, target_of(asked)
+        return LookKey(request.picture, model, new, request.target or None)
 
     # --- answers -------------------------------------------------------------------------------
 
-    def look(self, asked: Asked) -> Asked:
+    def look(self, request: InspectRequest) -> Json:
         """The record of `inspect` as far as one walk can tell, and its pictures."""
         from resnet_demo.probe.cam import overlay
         from resnet_demo.probe.feature_maps import grey, sheet
 
-        model, version = self.key(asked)[1:3]
-        found, network = self.looked(asked), self.network(model)
+        key = self.key(request)
+        model, found, network = key.model, self.looked(request), self.network(key.model)
         strips, heat = {}, {}
         for row in found.record["blocks"]:
             name = row["name"]
-            tiles = grey(found.maps[name][row["strongest"]], bool(asked.get("shared")))
+            tiles = grey(found.maps[name][row["strongest"]], request.shared)
             strips[name] = data_url(sheet(tiles, len(tiles)))
             heat[name] = data_url(overlay(found.seen, found.cams[name]), "JPEG")
         return {
             "record": {"model": model, **found.record},
-            "version": str(version),  # too large for JavaScript's numbers
+            "version": str(key.version),  # too large for JavaScript's numbers
             "arch": network.arch,
             "classes": list(network.classes),
             "params": sum(p.numel() for p in network.model.parameters()),
@@ -125,76 +139,76 @@ class Inspector:
             "cams": heat,
         }
 
-    def deeper(self, asked: Asked) -> Asked:
+    def deeper(self, request: InspectRequest) -> Json:
         """What takes a walk for each block: receptive field and deletion."""
-        return {"blocks": self.deeps.get(self.key(asked))}
+        return {"blocks": self.deeps.get(self.key(request))}
 
-    def block(self, asked: Asked) -> Asked:
+    def block(self, request: InspectRequest) -> Json:
         """All channels of a block, and of the stem the filters."""
         from resnet_demo.probe.anatomy import anatomy
         from resnet_demo.probe.feature_maps import columns_for, filters, grey, sheet
 
-        maps = self.maps_of(asked)
+        maps = self.maps_of(request)
         columns = columns_for(len(maps))
         answer = {
-            "sheet": data_url(sheet(grey(maps, bool(asked.get("shared"))), columns)),
+            "sheet": data_url(sheet(grey(maps, request.shared), columns)),
             "columns": columns,
             "means": maps.mean((1, 2)).tolist(),
             "largest": maps.max((1, 2)).tolist(),
         }
-        if text(asked, "block") == "stem":
-            first = filters(anatomy(self.network(text(asked, "model")).model).first)
+        if request.block == "stem":
+            first = filters(anatomy(self.network(request.model).model).first)
             answer["filters"] = data_url(sheet(first, columns_for(len(first))))
         return answer
 
-    def channel(self, asked: Asked) -> Asked:
+    def channel(self, request: InspectRequest) -> Json:
         """One channel large over the picture."""
         from resnet_demo.probe.cam import overlay
 
-        maps, index = self.maps_of(asked), asked.get("channel")
-        if type(index) is not int or not 0 <= index < len(maps):
-            raise UserError(f"{text(asked, 'block')} has the channels 0 to {len(maps) - 1}.")
+        maps, index = self.maps_of(request), request.channel
+        if not 0 <= index < len(maps):
+            raise UserError(f"{request.block} has the channels 0 to {len(maps) - 1}.")
         one = np.clip(maps[index], 0, None)
-        over = overlay(self.looked(asked).seen, one / max(float(one.max()), 1e-12))
+        over = overlay(self.looked(request).seen, one / max(float(one.max()), 1e-12))
         return {"over": data_url(over)}
 
-    def maps_of(self, asked: Asked) -> np.ndarray:
-        maps, name = self.looked(asked).maps, text(asked, "block")
+    def maps_of(self, request: InspectRequest) -> np.ndarray:
+        maps, name = self.looked(request).maps, request.block
         if name not in maps:
             raise UserError(f"There is no block '{name[:40]}' in this network.")
         return maps[name]
 
-    def cut(self, asked: Asked) -> Asked:
+    def cut(self, request: InspectRequest) -> Json:
         """The prediction with blocks switched off and shortcuts unplugged."""
         import torch
 
         from resnet_demo.probe.anatomy import anatomy, check_cuts, cut
         from resnet_demo.probe.inspection import prediction
 
-        network, found = self.network(text(asked, "model")), self.looked(asked)
+        network, found = self.network(request.model), self.looked(request)
         body = anatomy(network.model)
-        off, unplugged = names(asked, "off"), names(asked, "unplugged")
+        off, unplugged = tuple(request.off), tuple(request.unplugged)
         check_cuts(body, off, unplugged)
         with torch.no_grad():
             x = body.stem(network.normalise(found.seen[None]))
             logits = cut(body, x, set(off), set(unplugged))[0]
         return prediction(network, logits, found.record["target"])
 
-    def files(self, asked: Asked) -> Asked:
+    def files(self, request: InspectRequest) -> Json:
         """Lossless: the block's maps as npz, or as one PNG."""
         from resnet_demo.probe.feature_maps import columns_for, grey, sheet
 
-        maps, name = self.maps_of(asked), f"{text(asked, 'block')}-maps"
-        if asked.get("kind") == "png":
-            tiles = grey(maps, bool(asked.get("shared")))
+        maps, name = self.maps_of(request), f"{request.block}-maps"
+        if request.kind == "png":
+            tiles = grey(maps, request.shared)
             return {"name": f"{name}.png", "url": data_url(sheet(tiles, columns_for(len(tiles))))}
         data = io.BytesIO()
-        np.savez_compressed(data, **{text(asked, "block"): maps})
+        np.savez_compressed(data, allow_pickle=False, **{request.block: maps})
         return {"name": f"{name}.npz", "url": octets(data.getvalue())}
 
     # --- long work -----------------------------------------------------------------------------
 
-    def work(self, asked: Asked) -> Asked:
+    def work(self, request: InspectRequest) -> Json:
         """Start `lesion`, `compare`, `initialisation` or `gif`; ask `progress` for it."""
         kinds = {
             "lesion": self.lesion,
@@ -202,38 +216,48 @@ class Inspector:
             "initialisation": self.initialisation,
             "gif": self.gif,
         }
-        kind = text(asked, "kind")
-        require_one_of("measurement", kind, tuple(kinds))
-        return {"job": self.jobs.start(partial(kinds[kind], asked), text(asked, "visitor"))}
+        require_one_of("measurement", request.kind, tuple(kinds))
+        work = partial(kinds[request.kind], request)
+        return {"job": self.jobs.start(work, request.visitor)}
 
-    def lesion(self, asked: Asked) -> Generator:
+    def progress(self, request: InspectRequest) -> Json:
+        return self.jobs.progress(request.job)
+
+    def stop(self, request: InspectRequest) -> Json:
+        self.jobs.stop(request.job)
+        return {}
+
+    def lesion(self, request: InspectRequest) -> Work:
         from resnet_demo.evaluate.lesion import lesion
 
-        model, data = text(asked, "model"), self.measurable(asked.get("data"))
-        off, unplugged = names(asked, "off"), names(asked, "unplugged")
-        n = how_many(asked, 500)
+        model, data = request.model, self.measurable(request.data)
+        off, unplugged = tuple(request.off), tuple(request.unplugged)
+        n = request.pictures(500)
         return lesion(self.network(model), model, data, self.home, n, off, unplugged)
 
-    def compare(self, asked: Asked) -> Generator:
+    def compare(self, request: InspectRequest) -> Work:
         from resnet_demo.evaluate.cka import compare
 
-        pair = [(text(asked, one), self.network(text(asked, one))) for one in ("model", "other")]
-        return compare(*pair, self.measurable(asked.get("data")), self.home, how_many(asked, 64))
+        first, second = ((model, self.network(model)) for model in (request.model, request.other))
+        data, n = self.measurable(request.data), request.pictures(64)
+        return compare(first, second, data, self.home, n)
 
-    def initialisation(self, asked: Asked) -> Generator:
+    def initialisation(self, request: InspectRequest) -> Work:
+        return self.measure_initialisation(request.data, request.dark)
+
+    def measure_initialisation(self, data: str, dark: bool) -> Work:
         from resnet_demo.charts.lab import drawn_initialisation
 
-        data = self.measurable(asked.get("data"))
-        return drawn_initialisation(data, self.home, asked.get("dark") is True)
+        return drawn_initialisation(self.measurable(data), self.home, dark)
 
-    def gif(self, asked: Asked) -> Generator:
+    def gif(self, request: InspectRequest) -> Work:
         from resnet_demo.probe.epochs_gif import gif
 
-        run = run_of(text(asked, "model"))
+        run = run_of(request.model)
         epochs = self.epochs(f"run:{run}")
         if not run or not epochs:
             raise UserError("Only a run has epochs to look through. Choose run:ID.")
-        pixels, target = self.pixels.get(text(asked, "picture")), target_of(asked)
+        pixels, target = self.pixels.get(request.picture), request.target or None
         load = lambda epoch: self.network(f"run:{run}@{epoch}")  # noqa: E731
         data = yield from gif(epochs, load, pixels, target)
         return {"name": f"run-{run}.gif", "url": octets(data, "image/gif")}
@@ -260,9 +284,9 @@ class Inspector:
         except UserError:
             return "shapes"
 
-    def measurable(self, data: object) -> str:
+    def measurable(self, data: str) -> str:
         """Raises UserError for pictures that a stranger may not see, or would have downloaded."""
-        data = str(data or "shapes")
+        data = data or "shapes"
         check_shown(data)
         downloaded = DataRef.parse(data).is_downloaded
         if is_public() and downloaded and not is_here(data, self.home):

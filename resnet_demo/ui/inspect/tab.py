@@ -3,25 +3,26 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio.components import Component
 
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.ui import assets
 from resnet_demo.ui.access import is_public
 from resnet_demo.ui.errors import answering
 from resnet_demo.ui.examples import example_files
 from resnet_demo.ui.inspect.panel import Inspector
-from resnet_demo.ui.requests import text
+from resnet_demo.ui.requests import InspectRequest
 from resnet_demo.ui.serving import BUNDLED, Classifier
 from resnet_demo.ui.upload import Upload
 
-ANSWERS = ("look", "deeper", "block", "channel", "cut", "files", "work")
+ANSWERS = ("look", "deeper", "block", "channel", "cut", "files", "work", "progress", "stop")
 SHOW_JS = "(asked) => { window.dispatchEvent(new CustomEvent('resnet-inspect', {detail: asked})); }"
-QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 class Widgets(NamedTuple):
@@ -70,7 +71,7 @@ def network(classifier: Classifier, value: str, label: str, name: str) -> gr.Dro
 
 def question(inspector: Inspector, path: Path | None, model: str | None, other: str | None) -> str:
     """What the panel is to show, as JSON: the picture's key and the two networks."""
-    asked = {"picture": None, "model": model or "", "other": other or None}
+    asked: Json = {"picture": None, "model": model or "", "other": other or None}
     try:
         asked["picture"] = inspector.put(path) if path else None
     except UserError as error:
@@ -79,19 +80,12 @@ def question(inspector: Inspector, path: Path | None, model: str | None, other: 
 
 
 def panel(inspector: Inspector) -> gr.HTML:
-    def progress(asked: dict) -> dict:
-        return inspector.jobs.progress(text(asked, "job"))
-
-    def stop(asked: dict) -> dict:
-        inspector.jobs.stop(text(asked, "job"))
-        return {}
-
-    functions = [getattr(inspector, name) for name in ANSWERS] + [progress, stop]
+    actions = [getattr(inspector, name) for name in ANSWERS]
     return gr.HTML(
         value=None,
         html_template=assets.read("inspect/panel.html"),
         js_on_load=assets.scripts("inspect/panel.js", "inspect/charts.js"),
-        server_functions=[answering(action.__name__, action) for action in functions],
+        server_functions=[answering(a.__name__, InspectRequest, a) for a in actions],
         apply_default_css=False,
         elem_id="inspect",
     )

@@ -21,14 +21,15 @@ from resnet_demo.runs.eta import seconds_left
 from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.ui import assets
 from resnet_demo.ui.access import may_steer, require_steering, without_paths
-from resnet_demo.ui.errors import answering, json_or_error
+from resnet_demo.ui.errors import answering, answering_sender, visitor_of
 from resnet_demo.ui.jobs import Jobs
 from resnet_demo.ui.polling import Polling
-from resnet_demo.ui.requests import Asked, as_dict, text
+from resnet_demo.ui.requests import LabRequest
 
 LISTED = 40  # newest labs
 RUNS_A_SECOND = 4  # read for a page; a lab of many runs is asked for less often
-Measure = Callable[[Asked], Generator[Progress, None, Json]]
+Work = Generator[Progress, None, Json]
+Measure = Callable[[str, bool], Work]  # on which pictures; whether drawn for a dark page
 
 
 class LabPanel:
@@ -39,19 +40,13 @@ class LabPanel:
         self.polling, self.jobs = Polling(), Jobs()
 
     def build(self) -> gr.HTML:
-        def poll(asked: dict, request: gr.Request) -> dict:
-            allowed = may_steer(request, text(as_dict(asked), "token"))
-            return {**json_or_error(lambda: self.poll(as_dict(asked))), "may_steer": allowed}
-
-        def steer(asked: dict, request: gr.Request) -> dict:
-            return json_or_error(lambda: self.steer(as_dict(asked), request))
-
-        def work(asked: dict, request: gr.Request) -> dict:
-            return json_or_error(lambda: self.work(as_dict(asked), request))
-
-        functions = [poll, steer, work]
-        for name in ("drawings", "guess", "files", "progress", "stop"):
-            functions.append(answering(name, getattr(self, name)))
+        functions = [
+            answering_sender(action.__name__, LabRequest, action)
+            for action in (self.poll, self.steer, self.work)
+        ] + [
+            answering(action.__name__, LabRequest, action)
+            for action in (self.drawings, self.guess, self.files, self.progress, self.stop)
+        ]
         return gr.HTML(
             value=None,
             html_template=assets.read("lab/panel.html"),
@@ -63,17 +58,17 @@ class LabPanel:
 
     # --- watching --------------------------------------------------------------------------------
 
-    def poll(self, asked: Asked) -> Json:
-        """asked: {lab, have: {line: last x}}. The lab that was asked for, else the newest."""
+    def poll(self, request: LabRequest, sender: gr.Request | None) -> Json:
+        """The lab that was asked for, else the newest."""
         known = self.polling.cached(("labs",), self.list_labs)
         names = [lab["lab"] for lab in known]
-        name = asked.get("lab") if asked.get("lab") in names else next(iter(names), None)
-        answer = {"labs": known, "lab": name, "pace": self.polling.pace(asked.get("viewer"))}
+        name = request.lab if request.lab in names else next(iter(names), None)
+        allowed, pace = may_steer(sender, request.token), self.polling.pace(request.viewer)
+        answer: Json = {"labs": known, "lab": name, "pace": pace, "may_steer": allowed}
         if name:
-            have = cursors(asked.get("have"))
-            key = ("lab", name, tuple(sorted(have.items())))
-            answer |= self.polling.cached(key, lambda: self.read(name, have))
-            answer["pace"] = max(answer["pace"], len(answer["rows"]) / RUNS_A_SECOND)
+            have = tuple(sorted(request.have.items()))
+            answer |= self.polling.cached(("lab", name, have), self.read, name, dict(have))
+            answer["pace"] = max(pace, len(answer["rows"]) / RUNS_A_SECOND)
         return answer
 
     def list_labs(self) -> list[dict[str, str]]:
@@ -120,15 +115,15 @@ class LabPanel:
         ]
         return f"{epochs} {sum(done)}"
 
-    def drawings(self, asked: Asked) -> Json:
-        """asked: {lab, part: race or why, dark}. {drawings: [{item, caption}]} for BokehJS."""
+    def drawings(self, request: LabRequest) -> Json:
+        """part: race or why. {drawings: [{item, caption}]} for BokehJS."""
         from resnet_demo.charts import lab as figures
         from resnet_demo.charts.analysis import reasons
 
         parts = {"race": figures.race, "why": reasons}
-        part, dark = text(asked, "part"), asked.get("dark") is True
+        part, dark = request.part, request.dark
         require_one_of("part", part, tuple(parts))
-        lab = self.lab_of(asked)
+        lab = self.lab_of(request)
 
         def draw() -> Json:
             found = parts[part](self.home, lab, dark)
@@ -136,17 +131,17 @@ class LabPanel:
 
         return self.polling.cached((part, lab, dark), draw)
 
-    def guess(self, asked: Asked) -> Json:
-        """asked: {lab, guess}; see `lab.guess`."""
-        lab = self.lab_of(asked)
+    def guess(self, request: LabRequest) -> Json:
+        """See `lab.quiz`."""
+        lab = self.lab_of(request)
         found = degradation.summary(lab, labs.snapshots(self.home, lab))
         finished = [row for row in found["rows"] if row["state"] == "finished"]
-        answers = quiz.compare(as_dict(asked.get("guess")), finished, found["classes"])
+        answers = quiz.compare(request.guess, finished, found["classes"])
         return {"answers": [asdict(answer) for answer in answers]}
 
-    def files(self, asked: Asked) -> dict[str, str]:
+    def files(self, request: LabRequest) -> Json:
         """The report as it stands: {name, text, type}."""
-        lab, kind = self.lab_of(asked), text(asked, "kind")
+        lab, kind = self.lab_of(request), request.kind
         require_one_of("file", kind, ("html", "json"))
         content = self.polling.cached((kind, lab), lambda: self.text_of(lab, kind))
         sort = {"html": "text/html", "json": "application/json"}[kind]
@@ -159,28 +154,28 @@ class LabPanel:
 
         return report(self.home, lab)
 
-    def lab_of(self, asked: Asked) -> Lab:
-        return labs.open_lab(self.home, text(asked, "lab"))
+    def lab_of(self, request: LabRequest) -> Lab:
+        return labs.open_lab(self.home, request.lab)
 
     # --- doing -----------------------------------------------------------------------------------
 
-    def steer(self, asked: Asked, request: gr.Request) -> dict[str, str]:
-        require_steering(request, text(asked, "token"))
-        return {"answer": labs.steer(self.home, text(asked, "lab"), text(asked, "command"))}
+    def steer(self, request: LabRequest, sender: gr.Request | None) -> Json:
+        require_steering(sender, request.token)
+        return {"answer": labs.steer(self.home, request.lab, request.command)}
 
-    def work(self, asked: Asked, request: gr.Request) -> dict[str, str]:
+    def work(self, request: LabRequest, sender: gr.Request | None) -> Json:
         """Long work: {job}. Loss slices take all cores for minutes, so only who may train asks."""
         kinds = {"landscape": self.landscape, "initialisation": self.initialisation}
-        kind = text(asked, "kind")
-        require_one_of("measurement", kind, tuple(kinds))
-        if kind == "landscape":
-            require_steering(request, text(asked, "token"))
-        return {"job": self.jobs.start(partial(kinds[kind], asked), text(asked, "visitor"))}
+        require_one_of("measurement", request.kind, tuple(kinds))
+        if request.kind == "landscape":
+            require_steering(sender, request.token)
+        visitor = visitor_of(sender, request.token)
+        return {"job": self.jobs.start(partial(kinds[request.kind], request), visitor)}
 
-    def landscape(self, asked: Asked) -> Generator:
-        runs = labs.deepest_pair(self.home, self.lab_of(asked))
+    def landscape(self, request: LabRequest) -> Work:
+        runs = labs.deepest_pair(self.home, self.lab_of(request))
         done = partial(self.points_done, runs)
-        words = ("lab", "landscape", "--lab", text(asked, "lab"))
+        words = ("lab", "landscape", "--lab", request.lab)
         return subprocess_measurement.followed(self.home, done, *words)
 
     def points_done(self, runs: list[str]) -> tuple[str, int, int]:
@@ -189,22 +184,16 @@ class LabPanel:
         total = len(runs) * next((one["side"] for one in found if one), 0)
         return "Loss around the networks, rows done", rows, total
 
-    def initialisation(self, asked: Asked) -> Generator:
+    def initialisation(self, request: LabRequest) -> Work:
         """On the lab's own pictures, where a visitor may see them."""
-        data, dark = self.lab_of(asked).data if asked.get("lab") else "shapes", asked.get("dark")
+        data = self.lab_of(request).data if request.lab else "shapes"
         with suppress(UserError):
-            return self.measure_initialisation({"data": data, "dark": dark})
-        return self.measure_initialisation({"data": "shapes", "dark": dark})
+            return self.measure_initialisation(data, request.dark)
+        return self.measure_initialisation("shapes", request.dark)
 
-    def progress(self, asked: Asked) -> Json:
-        return self.jobs.progress(text(asked, "job"))
+    def progress(self, request: LabRequest) -> Json:
+        return self.jobs.progress(request.job)
 
-    def stop(self, asked: Asked) -> Json:
-        self.jobs.stop(text(asked, "job"))
+    def stop(self, request: LabRequest) -> Json:
+        self.jobs.stop(request.job)
         return {}
-
-
-def cursors(given: object) -> dict[str, int]:
-    """From a stranger's JSON: a few names with whole numbers."""
-    items = list(as_dict(given).items())[:40]
-    return {str(name)[:20]: x for name, x in items if type(x) is int and -1 <= x < 2**53}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 
 from resnet_demo.config import Home, TrainConfig
@@ -40,7 +41,7 @@ class Form:
         self.seeds = gr.Number(1, label="Seeds", precision=0, minimum=1, maximum=10)
 
     @property
-    def inputs(self) -> set[Component]:
+    def inputs(self) -> set[Block]:
         return {self.protocol, self.data, self.depths, self.seeds}
 
     def configs(self, values: Values, home: Home) -> list[TrainConfig]:
@@ -69,7 +70,7 @@ def build(home: Home, measure_initialisation: Measure, token: Component) -> None
 
 
 def wire(
-    home: Home, form: Form, token: Component, start: Component, how_long: Component,
+    home: Home, form: Form, token: Component, start: gr.Button, how_long: gr.Button,
     here: Component, started: Component,
 ) -> None:  # fmt: skip
     @friendly
@@ -88,9 +89,9 @@ def wire(
         found = estimates.ask("lab", "degradation", "--estimate", *words)
         return found["sentence"]
 
-    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     inputs = {*form.inputs, token}
-    shared = {"concurrency_limit": None, "api_visibility": "private"}
+    shared: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private"}
     form.protocol.input(form.fill_in, form.protocol, [form.depths, form.seeds], **quiet).then(
         quietly(estimate), inputs, here, show_progress="hidden", **shared
     )

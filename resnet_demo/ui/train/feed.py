@@ -19,6 +19,7 @@ from resnet_demo.runs.snapshot import UNDER_WAY, Run, RunSnapshot, row_of
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import without_paths
 from resnet_demo.ui.polling import Polling
+from resnet_demo.ui.requests import Cursor, TrainRequest
 
 STEP_LINES = ("loss", "lr", "images_per_s")
 EPOCH_LINES = ("train_loss", "val_loss", "top1", "train_error")
@@ -28,27 +29,12 @@ LISTED = 40  # newest runs in the list
 Points = list[tuple[int, float]]
 
 
-class Cursor(NamedTuple):
-    """What a page has of a run: nothing when the generation is another one."""
-
-    generation: int = -1
-    step: int = -1
-    epoch: int = -1
-
-
-def cursors(asked: Json, main: str | None) -> dict[str, Cursor]:
-    """From a stranger's JSON: at most MAX_RUNS, whole numbers only."""
-    given = asked.get("runs")
-    found = {str(run): cursor_of(c) for run, c in given.items()} if isinstance(given, dict) else {}
+def cursors(request: TrainRequest, main: str | None) -> dict[str, Cursor]:
+    """Of the runs that are drawn, the main one first: at most MAX_RUNS."""
+    known = request.runs
     if main:
-        found = {main: found.get(main, Cursor())} | found
-    return dict(list(found.items())[:MAX_RUNS])
-
-
-def cursor_of(given: object) -> Cursor:
-    values = given if isinstance(given, dict) else {}
-    whole = [values.get(name, -1) for name in Cursor._fields]
-    return Cursor(*(v if type(v) is int and -1 <= v < 2**53 else -1 for v in whole))
+        known = {main: known.get(main, Cursor())} | known
+    return dict(list(known.items())[:MAX_RUNS])
 
 
 class News(NamedTuple):
@@ -68,23 +54,23 @@ class Feed(Polling):
         super().__init__()
         self.home = home
 
-    def poll(self, asked: Json) -> Json:
-        """asked: {main, digest, runs: {RUN: {generation, step, epoch}}}; see train/panel.js."""
+    def poll(self, request: TrainRequest) -> Json:
+        """See train/panel.js."""
         names = control.run_names(self.home)
-        main = asked.get("main") if asked.get("main") in names else None
-        shown = self.shown(cursors(asked, main), names)
+        main = request.main if request.main in names else None
+        shown = self.shown(cursors(request, main), names)
         rows, digest = self.cached(("runs",), lambda: self.list_rows(names, shown))
         if main is None and (main := default_run(rows)) is not None:
-            shown = self.shown(cursors(asked, main), names)
+            shown = self.shown(cursors(request, main), names)
             main = main if main in shown else None  # deleted since the rows were read
         answer: Json = {
             "main": main,
             "digest": digest,
-            "pace": self.pace(asked.get("viewer")),
+            "pace": self.pace(request.viewer),
         }
-        if asked.get("main") and asked["main"] != main:
-            answer["missing"] = str(asked["main"])[:64]
-        if asked.get("digest") != digest:
+        if request.main and request.main != main:
+            answer["missing"] = request.main[:64]
+        if request.digest != digest:
             answer["runs"] = rows
         if main:
             answer["head"] = self.head(main, shown[main])

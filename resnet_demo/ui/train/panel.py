@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,8 +16,8 @@ from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.runs.store import Store
 from resnet_demo.ui import assets
 from resnet_demo.ui.access import hides_names, may_steer, require_steering, without_paths
-from resnet_demo.ui.errors import answering, json_or_error
-from resnet_demo.ui.requests import Asked, as_dict, text, whole
+from resnet_demo.ui.errors import answering, answering_sender
+from resnet_demo.ui.requests import TrainRequest
 from resnet_demo.ui.train import run_report
 from resnet_demo.ui.train.feed import EPOCH_LINES, STEP_LINES, Feed
 
@@ -31,36 +32,35 @@ class Live:
         self.feed = Feed(home)
 
     def build(self) -> gr.HTML:
-        def poll(asked: dict, request: gr.Request) -> dict:
-            asked = as_dict(asked)
-            allowed = may_steer(request, text(asked, "token"))
-            return {**json_or_error(lambda: self.feed.poll(asked)), "may_steer": allowed}
-
-        def steer(asked: dict, request: gr.Request) -> dict:
-            return json_or_error(lambda: self.steer(as_dict(asked), request))
-
-        answers = {
-            "csv": lambda asked: self.csv(text(asked, "run")),
-            "details": lambda asked: self.details(text(asked, "run")),
-            "report": lambda asked: run_report.numbers(self.home, text(asked, "run")),
-            "worst": lambda asked: run_report.worst(self.home, text(asked, "run")),
-            "confused": lambda asked: run_report.confused(
-                self.home, text(asked, "run"), whole(asked, "label"), whole(asked, "called")
+        answers: dict[str, Callable[[TrainRequest], Json]] = {
+            "csv": lambda request: self.csv(request.run),
+            "details": lambda request: self.details(request.run),
+            "report": lambda request: run_report.numbers(self.home, request.run),
+            "worst": lambda request: run_report.worst(self.home, request.run),
+            "confused": lambda request: run_report.confused(
+                self.home, request.run, request.label, request.called
             ),
         }
         return gr.HTML(
             value=None,
             html_template=assets.read("train/panel.html"),
             js_on_load=assets.scripts("train/panel.js", "train/report.js"),
-            server_functions=[poll, steer, *(answering(*item) for item in answers.items())],
+            server_functions=[
+                answering_sender("poll", TrainRequest, self.poll),
+                answering_sender("steer", TrainRequest, self.steer),
+                *(answering(name, TrainRequest, action) for name, action in answers.items()),
+            ],
             apply_default_css=False,
             elem_id="live",
         )
 
-    def steer(self, asked: Asked, request: gr.Request | None) -> Json:
+    def poll(self, request: TrainRequest, sender: gr.Request | None) -> Json:
+        return {**self.feed.poll(request), "may_steer": may_steer(sender, request.token)}
+
+    def steer(self, request: TrainRequest, sender: gr.Request | None) -> Json:
         """One command for one run. Raises UserError when it may not or cannot be done."""
-        require_steering(request, text(asked, "token"))
-        run, command, value = (text(asked, name) for name in ("run", "command", "value"))
+        require_steering(sender, request.token)
+        run, command, value = request.run, request.command, request.value
         if command == "twin":
             twin = control.start(self.home, self.twin_of(run))
             return {"run": twin, "answer": f"Run {twin} is the twin of {run}; it waits its turn."}
@@ -76,7 +76,7 @@ class Live:
 
     def twin_of(self, run: str) -> TrainConfig:
         """The same run without shortcuts, or with them: same pictures, rate and epochs."""
-        found = RunSnapshot.read(control.run_folder(self.home, run))
+        found: RunSnapshot[None] = RunSnapshot.read(control.run_folder(self.home, run))
         config, px = with_changes(found.config, found.changes), found.row.px
         start_px = min(config.start_px, px)
         return replace(config.twin(), px=px, start_px=start_px, budget_seconds=0)

@@ -3,11 +3,12 @@
 import base64
 import html
 import io
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 from PIL import Image
 
@@ -45,6 +46,7 @@ TILES, TILE_CLASSES = 4, 20
 PRESET_FIELDS = ("epochs", "px", "start_px", "min_crop", "val_scale")
 START_RUN_JS = "(run) => { window.dispatchEvent(new CustomEvent('resnet-run', {detail: run})); }"
 Values = dict[Component, Any]
+Widget = gr.Dropdown | gr.Number | gr.Checkbox | gr.Textbox
 
 
 class Form:
@@ -53,7 +55,7 @@ class Form:
 
     def __init__(self) -> None:
         self.preset = gr.Radio(list(CHOICES.items()), value="coffee", label="What have you got?")
-        self.widgets: dict[str, Component] = {}
+        self.widgets: dict[str, Widget] = {}
 
     def lay_out(self) -> None:
         """Below what most people need: a preset and Start."""
@@ -77,7 +79,7 @@ class Form:
             self.find_lr = gr.Button("Find a learning rate", size="sm")
 
     @property
-    def inputs(self) -> set[Component]:
+    def inputs(self) -> set[Block]:
         return {self.preset, *self.widgets.values()}
 
     def config(self, values: Values) -> TrainConfig:
@@ -91,8 +93,9 @@ class Form:
         given["start_px"] = min(given["start_px"], given["px"])
         chosen = PRESETS.get(values[self.preset], {})
         given["budget_seconds"] = chosen.get("budget_seconds", 0)
-        types = {field.name: field.type for field in fields(TrainConfig)}
-        return TrainConfig(**{name: types[name](value) for name, value in given.items()})
+        defaults = TrainConfig().to_dict()
+        kinds = {name: type(defaults[name]) for name in given}
+        return TrainConfig(**{name: kinds[name](value) for name, value in given.items()})
 
 
 def at_work(home: Home, names: list[str]) -> list[Any]:
@@ -108,7 +111,7 @@ def at_work(home: Home, names: list[str]) -> list[Any]:
     return [meant[0] if meant else OWN, *(values[name] for name in names)]
 
 
-def advanced() -> dict[str, Component]:
+def advanced() -> dict[str, Widget]:
     default = TrainConfig(**PRESETS["coffee"])
     return {
         "start_px": gr.Number(default.start_px, label="Side in the first epoch, px", precision=0),
@@ -220,7 +223,7 @@ def build(home: Home) -> Component:
     return token
 
 
-def wire(home: Home, form: Form, token: Component, start: Component, started: Component) -> None:
+def wire(home: Home, form: Form, token: Component, start: gr.Button, started: Component) -> None:
     @friendly
     def begin(values: Values, request: gr.Request) -> str:
         require_steering(request, values[token])
@@ -236,7 +239,7 @@ def wire(home: Home, form: Form, token: Component, start: Component, started: Co
 
 
 def wire_estimate(
-    home: Home, form: Form, token: Component, here: Component, how_long: Component
+    home: Home, form: Form, token: Component, here: Component, how_long: gr.Button
 ) -> None:
     estimates = Estimates(home)
 
@@ -252,10 +255,10 @@ def wire_estimate(
         return found["lr"], found["sentence"]
 
     inputs = {*form.inputs, token}
-    shared = {"concurrency_limit": None, "api_visibility": "private"}
+    shared: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private"}
     how_long.click(measure, inputs, here, **shared)
     filled = [form.widgets[name] for name in PRESET_FIELDS]
-    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     chosen = form.preset.input(fill_in, form.preset, filled, **quiet)
     for event in (chosen.then, form.widgets["depth"].input, form.widgets["data"].input):
         event(quietly(measure), inputs, here, show_progress="hidden", **shared)

