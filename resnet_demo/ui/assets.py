@@ -1,6 +1,7 @@
 """What the page's scripts and styles are, and where they are served."""
 
 import importlib.util
+from collections.abc import Container
 from pathlib import Path
 
 from starlette.requests import Request
@@ -9,7 +10,16 @@ from starlette.routing import Route
 
 HERE = Path(__file__).parent
 DAY_SECONDS = 86_400
-BOKEH_FILES = ("bokeh.min.js", "bokeh-api.min.js")  # what static/base.js loads
+BOKEH_FILES = ("bokeh.min.js", "bokeh-api.min.js")  # what static/charts.js loads
+# Modules lie beside the page, which a proxy may serve under a prefix.
+IMPORT_JS = "import(`${location.origin}${location.pathname.replace(/\\/$/, '')}/scripts/NAME`)"
+# Gradio runs this once, with the panel's `element` and `server` functions in scope.
+PANEL_JS = """
+IMPORT.then((panel) => panel.mount(element, server), (error) => {
+  console.error(error);
+  element.textContent = "This part's script did not come. Reload the page to try again.";
+});
+"""
 
 
 def read(name: str) -> str:
@@ -17,22 +27,39 @@ def read(name: str) -> str:
     return (HERE / name).read_text()
 
 
-def scripts(*names: str) -> str:
-    """A panel's scripts in one scope: each uses what those before it declare."""
-    return "\n".join(map(read, ("static/base.js", *names)))
+def panel(name: str) -> str:
+    """What loads a panel's module, as "train/panel.js", into its place."""
+    return PANEL_JS.replace("IMPORT", IMPORT_JS.replace("NAME", name))
 
 
-def bokeh_files() -> Route:
-    """BokehJS out of the bokeh package, without importing it. A route and no mount: a mount looks
-    for its files in the wrong place where a proxy serves the page under a prefix."""
+def tabs() -> str:
+    """What lets tabs have addresses, for the page's load event."""
+    return "() => " + IMPORT_JS.replace("NAME", "static/tabs.js") + ".then((tabs) => tabs.mount())"
+
+
+def routes() -> list[Route]:
+    """Routes and no mounts: a mount looks for its files in the wrong place where a proxy serves the
+    page under a prefix."""
+    return [Route("/bokeh/{name}", bokeh_file), Route("/scripts/{name:path}", module_file)]
+
+
+def bokeh_file(request: Request) -> Response:
+    """BokehJS out of the bokeh package, without importing it."""
     spec = importlib.util.find_spec("bokeh")
     assert spec and spec.origin
     folder = Path(spec.origin).parent / "server" / "static" / "js"
+    return script(folder, request.path_params["name"], BOKEH_FILES, f"max-age={DAY_SECONDS}")
 
-    def send(request: Request) -> Response:
-        name = request.path_params["name"]
-        if name not in BOKEH_FILES:
-            return PlainTextResponse("There is no such script.", 404)
-        return FileResponse(folder / name, headers={"Cache-Control": f"max-age={DAY_SECONDS}"})
 
-    return Route("/bokeh/{name}", send)
+def module_file(request: Request) -> Response:
+    """The page's own modules; asked for anew, since they change with the program."""
+    modules = {str(path.relative_to(HERE)) for path in HERE.glob("*/*.js")}
+    return script(HERE, request.path_params["name"], modules, "no-cache")
+
+
+def script(folder: Path, name: str, known: Container[str], cache: str) -> Response:
+    if name not in known:
+        return PlainTextResponse("There is no such script.", 404)
+    return FileResponse(
+        folder / name, media_type="text/javascript", headers={"Cache-Control": cache}
+    )

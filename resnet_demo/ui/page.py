@@ -57,7 +57,7 @@ def build(home: Home) -> gr.Blocks:
                 inspected = inspect_tab.build(home, classifier, inspect)
             with gr.Tab("Lab", id="lab"):
                 lab_tab.build(home, inspected.inspector.measure_initialisation, token)
-        page.load(None, None, None, js=assets.read("static/tabs.js"), api_visibility="private")
+        page.load(None, None, None, js=assets.tabs(), api_visibility="private")
         page.load(reopen, None, [tabs, classified.model, inspected.model], api_visibility="private")
         classified.inside.click(
             lambda picture, model: (gr.Tabs(selected="inspect"), picture and str(picture), model),
@@ -122,7 +122,7 @@ def settings(home: Home, host: str | None, port: int | None) -> Json:
         footer_links=["api", "settings"],
         ssr_mode=False,
         app_kwargs={
-            "routes": [assets.bokeh_files()],
+            "routes": assets.routes(),
             "middleware": [
                 Middleware(OwnPages),
                 body_limit(),

@@ -84,7 +84,7 @@ def panel(inspector: Inspector) -> gr.HTML:
     return gr.HTML(
         value=None,
         html_template=assets.read("inspect/panel.html"),
-        js_on_load=assets.scripts("inspect/panel.js", "inspect/charts.js"),
+        js_on_load=assets.panel("inspect/panel.js"),
         server_functions=[answering(a.__name__, InspectRequest, a) for a in actions],
         apply_default_css=False,
         elem_id="inspect",

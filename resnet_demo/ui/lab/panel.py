@@ -50,7 +50,7 @@ class LabPanel:
         return gr.HTML(
             value=None,
             html_template=assets.read("lab/panel.html"),
-            js_on_load=assets.scripts("lab/panel.js"),
+            js_on_load=assets.panel("lab/panel.js"),
             server_functions=functions,
             apply_default_css=False,
             elem_id="lab",

@@ -1,16 +1,17 @@
 // A tab has an address of its own, and Back leads to the tab before.
-() => {
-  const nameOf = (tab) => tab.textContent.trim().toLowerCase();
-  const inAddress = () => new URLSearchParams(location.search).get("tab") || "train";
+
+import { addressOf, inAddress } from "./dom.js";
+
+const nameOf = (tab) => tab.textContent.trim().toLowerCase();
+const here = () => inAddress("tab") || "train";
+
+export function mount() {
   document.addEventListener("click", (event) => {
     const tab = event.target.closest?.("[role=tab]");
-    if (!tab || nameOf(tab) === inAddress()) return;
-    const url = new URL(location.href);
-    url.searchParams.set("tab", nameOf(tab));
-    history.pushState(history.state, "", url);
+    if (tab && nameOf(tab) !== here()) history.pushState(history.state, "", addressOf({ tab: nameOf(tab) }));
   });
   window.addEventListener("popstate", () => {
-    const tab = [...document.querySelectorAll("[role=tab]")].find((one) => nameOf(one) === inAddress());
+    const tab = [...document.querySelectorAll("[role=tab]")].find((one) => nameOf(one) === here());
     if (tab?.getAttribute("aria-selected") !== "true") tab?.click();
   });
 }

@@ -44,7 +44,7 @@ class Live:
         return gr.HTML(
             value=None,
             html_template=assets.read("train/panel.html"),
-            js_on_load=assets.scripts("train/panel.js", "train/report.js"),
+            js_on_load=assets.panel("train/panel.js"),
             server_functions=[
                 answering_sender("poll", TrainRequest, self.poll),
                 answering_sender("steer", TrainRequest, self.steer),

@@ -1,0 +1,131 @@
+// Long work of the Inspect panel, and what it found: tables and charts.
+
+import { PALE, RESIDUAL, plot, put, putDrawing } from "../static/charts.js";
+import { dark, make } from "../static/dom.js";
+import { between, points } from "../static/format.js";
+import { LongWork } from "../static/poll.js";
+import { save } from "./network.js";
+import { find, state } from "./state.js";
+
+// Cuts that the first network has; another model may have been chosen since.
+const here = (cuts) => [...cuts].filter((name) => state.shown[0]?.record?.blocks.some((row) => row.name === name));
+const mostAlike = () => Math.max(2, Math.min(64, Number(find(".n").value)));
+
+// What each button asks for, and what draws its answer.
+const LONG = {
+  lesion: [({ model }) => ({ kind: "lesion", model }), drawLesion],
+  cuts: [
+    ({ model }) => ({ kind: "lesion", model, off: here(state.off), unplugged: here(state.unplugged) }),
+    drawLesion,
+  ],
+  compare: [
+    ({ model, other }) => ({ kind: "compare", model, other: other || model, n: mostAlike() }),
+    drawLikeness,
+  ],
+  initialisation: [() => ({ kind: "initialisation", dark: dark() }), drawInitialisation],
+};
+let work;
+
+export function mountResults() {
+  const parts = { bar: find(".waiting progress"), sentence: find(".doing"), stop: find(".stop") };
+  const buttons = [...state.element.querySelectorAll("[data-work], .gif")];
+  work = new LongWork(state.server, parts, (busy) => {
+    for (const button of buttons) {
+      button.disabled = busy;
+      button.title = busy ? "A measurement is under way; stop it, or wait" : "";
+    }
+  });
+  for (const button of buttons) button.onclick = () => measure(button.dataset.work);
+  find(".gif").onclick = exportGif;
+}
+
+async function measure(kind) {
+  const [question, draw] = LONG[kind];
+  if (!state.asked) {
+    find(".doing").textContent = "Choose a network first.";
+    return;
+  }
+  if (kind === "cuts" && !here(state.off).length && !here(state.unplugged).length) {
+    find(".doing").textContent = "Nothing is cut in this network. Double-click a block or click an arc first.";
+    return;
+  }
+  const answer = await work.run({ data: find(".data").value, n: Number(find(".n").value), ...question(state.asked) });
+  if (!answer) return;
+  draw(answer);
+  find(".result").dataset.kind = kind;
+}
+
+async function exportGif() {
+  const { model, picture } = state.asked, target = find(".target").value;
+  const made = await work.run({ kind: "gif", model, picture, target });
+  if (made) save(made);
+}
+
+function grid(caption, heads, rows) {
+  const table = make("table", {}, make("caption", { textContent: caption }));
+  const header = table.createTHead().insertRow(), body = table.createTBody();
+  header.append(...heads.map((textContent) => make("th", { scope: "col", textContent })));
+  for (const row of rows) {
+    const cell = (textContent, index) => make(index ? "td" : "th", { textContent, className: index ? "number" : "" });
+    body.insertRow().append(...row.map(cell));
+  }
+  find(".result").replaceChildren(table);
+  return table;
+}
+
+// --- lesion ------------------------------------------------------------------------------------
+
+const LOSSES = ["without", "top-1, %", "95 % interval", "lost, points", "keep their name, %", ""];
+
+function lossesOf({ name, top1, top1_ci95: ci95, drop, kept, downsamples }) {
+  const shape = downsamples ? "changes the shape" : "";
+  return [name, points(top1), between(ci95), points(drop), points(kept), shape];
+}
+
+function drawLesion({ model, n, data, note, blocks, together, baseline_top1: top1, baseline_ci95: ci95 }) {
+  const known = top1 !== null, rows = [...blocks, ...(together ? [together] : [])];
+  const value = (row) => (known ? row.top1 : row.kept), whole = known ? top1 : 100;
+  const said = known ? `whole ${points(whole)} % (95 % interval ${between(ci95)}).` : note;
+  grid(`${model} on ${n} pictures of ${data}: ${said}`, LOSSES, rows.map(lossesOf));
+  drawLosses(rows, value, whole, known ? "top-1, percent" : "keep their name, percent");
+}
+
+function drawLosses(rows, value, whole, label) {
+  const names = rows.map((row) => row.name), factors = new Bokeh.FactorRange({ factors: names });
+  const figure = plot("What each cut leaves", label, { x_range: factors, y_range: [0, 100] });
+  const colours = rows.map((row) => (row.downsamples ? PALE[0] : RESIDUAL[0]));
+  figure.vbar({ x: names, top: rows.map(value), width: 0.7, fill_color: colours, line_color: null });
+  const dashed = { color: figure.title.text_color, line_dash: "dashed" };
+  figure.line([names[0], names[names.length - 1]], [whole, whole], dashed);
+  figure.xaxis.major_label_orientation = 1.2;
+  const single = rows.filter((row) => row.name !== "together");
+  const least = single.reduce((a, b) => (value(a) < value(b) ? a : b));
+  put(find(".losses"), figure,
+    "Each bar: the network without what is named; pale where the shape changes; dashed: the whole network. " +
+    `Of single cuts ${least.name} costs most: ${points(value(least))} % are left.`);
+}
+
+// --- likeness and initialisation ---------------------------------------------------------------
+
+function drawLikeness({ model, other, n, data, rows, columns, cka }) {
+  const caption = `Linear CKA (Kornblith et al. 2019) of ${model} (rows) and ${other} (columns) on ${n} pictures of ` +
+    `${data}: 1 is alike up to rotation and scale. With few pictures unlike blocks are far above 0 too; compare with ` +
+    "scratch:resnet56.";
+  const lines = cka.map((row, index) => [rows[index], ...row.map((one) => one.toFixed(2))]);
+  const table = grid(caption, ["", ...columns], lines);
+  table.className = "likeness";
+  for (const cell of table.querySelectorAll("td")) cell.style.setProperty("--share", cell.textContent);
+}
+
+const middle = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+function drawInitialisation({ data, n, rows, drawing }) {
+  const archs = [...new Set(rows.map((row) => row.arch))];
+  const ratios = archs.map((arch) => rows.filter((row) => row.arch === arch).map((row) => row.ratio));
+  const caption = `Untrained networks, batch normalisation in train mode, ${n} pictures of ${data}: relative ` +
+    "gradient norm of the first block's convolution over that of the last convolution, median of " +
+    `${ratios[0].length} seeds.`;
+  const shown = (ratio) => ratio.toLocaleString("en", { maximumFractionDigits: 1 });
+  grid(caption, ["network", "first over last"], archs.map((arch, index) => [arch, shown(middle(ratios[index]))]));
+  putDrawing(find(".losses"), drawing);
+}

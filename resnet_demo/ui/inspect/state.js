@@ -1,0 +1,25 @@
+// What the Inspect panel's modules share.
+
+import { PALE, PLAIN, RESIDUAL } from "../static/charts.js";
+
+export const state = {
+  element: null,
+  server: null,
+  asked: null, // {picture, model, other}: what the tab wants to be shown
+  shown: [], // one a network: its answer with the question that it answers
+  block: null, // the block that was clicked
+  off: new Set(), // blocks that are switched off
+  unplugged: new Set(), // blocks whose shortcut is unplugged
+};
+
+export const find = (selector) => state.element.querySelector(selector);
+export const say = (text) => (find(".told").textContent = text);
+export const sides = () => state.shown.filter((side) => !side.error);
+export const isPlain = (side) => !side.record.blocks.some((row) => row.residual);
+
+export function isPale(side) {
+  const first = sides().find((other) => isPlain(other) === isPlain(side));
+  return first !== side;
+}
+
+export const colour = (side) => (isPale(side) ? PALE[Number(isPlain(side))] : (isPlain(side) ? PLAIN : RESIDUAL)[0]);

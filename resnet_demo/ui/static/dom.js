@@ -1,0 +1,58 @@
+// What the panels' scripts share of the page. All text reaches it by textContent.
+
+export const UNDER_WAY = ["queued", "running", "paused", "stopping"];
+export const LATE = { error: "The server did not answer. Try again." };
+const OWNER_ONLY = "Only the owner may do this: sign in, or give the admin token";
+
+export function make(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+export const dark = () => document.body.classList.contains("dark");
+
+// A button that only who may steer can press; `why` says what else it waits for.
+export function allow(button, can, owner, why = button.dataset.note || "") {
+  button.disabled = !can || !owner;
+  button.title = !owner ? OWNER_ONLY : can ? button.dataset.note || "" : why;
+}
+
+export function save(name, href) {
+  make("a", { href, download: name }).click();
+}
+
+export function saveText(name, text, type) {
+  const href = URL.createObjectURL(new Blob([text], { type }));
+  save(name, href);
+  URL.revokeObjectURL(href);
+}
+
+// The admin token: asked for once, kept in this browser, sent with each call.
+export function token() {
+  const box = document.querySelector("#admin-token input, #admin-token textarea");
+  const kept = localStorage.getItem("resnet-demo-token");
+  if (box?.value) localStorage.setItem("resnet-demo-token", box.value);
+  else if (box && kept) {
+    box.value = kept;
+    box.dispatchEvent(new Event("input"));
+  }
+  return box?.value || "";
+}
+
+export const inAddress = (name) => new URLSearchParams(location.search).get(name);
+
+// The address that leads back to this view: {name: value, or null to leave it out}.
+export function addressOf(names) {
+  const url = new URL(location.href);
+  for (const [name, value] of Object.entries(names)) {
+    if (value) url.searchParams.set(name, value);
+    else url.searchParams.delete(name);
+  }
+  return url.href;
+}
+
+// Charts have colours of their own for a dark page.
+export function onThemeChange(redraw) {
+  new MutationObserver(redraw).observe(document.body, { attributeFilter: ["class"] });
+}
