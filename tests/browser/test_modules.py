@@ -82,7 +82,8 @@ POLLER = """
   document.body.lastChild.textContent = 'here';
   const seen = [], said = [];
   let answer;
-  const ask = () => new Promise((resolve, reject) => { seen.push(1); answer = { resolve, reject }; });
+  const asking = (resolve, reject) => { seen.push(1); answer = { resolve, reject }; };
+  const ask = () => new Promise(asking);
   const poller = new m.Poller(document.body.lastChild, ask, (text) => said.push(text));
   const first = poller.now();
   await poller.now();            // while the first is under way: asked once more afterwards
