@@ -61,7 +61,7 @@ def prepared(home: Home, config: TrainConfig) -> str:
 
 
 def worker(home: Home, run: str) -> subprocess.Popen:
-    return control.wake(home, run)
+    return control.spawn_worker(home, run)
 
 
 def page(home: Home) -> subprocess.Popen:

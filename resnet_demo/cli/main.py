@@ -58,18 +58,18 @@ def resume(args: argparse.Namespace) -> Answer:
 
 
 def work(args: argparse.Namespace, home: Home, run: str) -> Answer:
-    from resnet_demo.runs.scheduler import Crew
+    from resnet_demo.runs.scheduler import Scheduler
     from resnet_demo.runs.worker import log_to
 
     handler = log_to(control.run_folder(home, run).log)
-    crew = Crew(home, [run])
+    scheduler = Scheduler(home, [run])
     with ProgressBars() as bars:
-        crew.workers[0].context.report_progress = bars.show
-        state = crew.work()[run]
+        scheduler.workers[0].context.report_progress = bars.show
+        state = scheduler.work()[run]
     logging.getLogger("resnet_demo").removeHandler(handler)
     if state == "cancelled":
         return {"run": run, "state": state}
-    if crew.signalled == "interrupt":
+    if scheduler.signalled == "interrupt":
         say(args, f"Run {run} is kept; go on with `python -m resnet_demo resume {run}`.")
         raise SystemExit(INTERRUPTED)
     answer = summary(home, run)

@@ -10,7 +10,7 @@ from resnet_demo.lab.block_statistics import measure_blocks
 from resnet_demo.lab.degradation import record
 from resnet_demo.lab.store import Lab, unfinished
 from resnet_demo.progress import ReportProgress, finish
-from resnet_demo.runs.scheduler import Crew
+from resnet_demo.runs.scheduler import Scheduler
 from resnet_demo.runs.worker import log_to
 
 
@@ -30,12 +30,12 @@ def race(home: Home, lab: Lab, report: ReportProgress, write_page: Callable[[], 
     if not runs:
         return measure_and_report()
     handler = log_to(home.labs / lab.lab / "log.txt")
-    crew = Crew(home, runs)
-    for worker in crew.workers:
+    scheduler = Scheduler(home, runs)
+    for worker in scheduler.workers:
         worker.context.report_progress = report
     try:
-        crew.work(then=measure_and_report)
+        scheduler.work(then=measure_and_report)
     finally:
         logging.getLogger("resnet_demo").removeHandler(handler)
-    if crew.signalled:
+    if scheduler.signalled:
         raise KeyboardInterrupt

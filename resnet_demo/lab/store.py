@@ -135,11 +135,11 @@ def state_of(runs: list[Run]) -> str:
 def start(home: Home, protocol: str, configs: list[TrainConfig]) -> Lab:
     """Queue a lab and wake its worker."""
     lab = create(home, protocol, configs)
-    wake(home, lab)
+    spawn_worker(home, lab)
     return lab
 
 
-def wake(home: Home, lab: Lab) -> None:
+def spawn_worker(home: Home, lab: Lab) -> None:
     words = ("lab", "degradation", "--lab", lab.lab)
     control.spawn(home, home.labs / lab.lab / "log.txt", *words)
 
@@ -161,8 +161,8 @@ def steer(home: Home, name: str, command: str) -> str:
     if not waiting and not unmeasured(home, lab):
         raise UserError(f"All runs of lab {name} have finished; there is nothing to resume.")
     for run in waiting:
-        control.line_up(home, run)
-    wake(home, lab)
+        control.requeue(home, run)
+    spawn_worker(home, lab)
     return f"Lab {name} is going on from the last checkpoints of its runs."
 
 

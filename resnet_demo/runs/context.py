@@ -28,7 +28,7 @@ class RunContext:
         self.store.add_event(self.store.fact("step", 0), kind, text)
         log.info("%s", text)
 
-    def attend(self, work: Generator[Progress, None, Result]) -> Generator[None, None, Result]:
+    def follow(self, work: Generator[Progress, None, Result]) -> Generator[None, None, Result]:
         """A long preparation step by step, showing its progress; yields between the steps."""
         while True:
             try:

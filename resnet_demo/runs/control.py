@@ -81,7 +81,7 @@ def start(home: Home, config: TrainConfig) -> str:
     Raises UserError, before a run is made, for pictures that cannot be trained on.
     """
     run = new_run(home, ready(config, home))
-    wake(home, run)
+    spawn_worker(home, run)
     return run
 
 
@@ -90,8 +90,8 @@ def resume(home: Home, run: str) -> str:
     folder = run_folder(home, run)
     if is_held(folder.lock):
         return send(home, run, "resume")
-    line_up(home, run)
-    wake(home, run)
+    requeue(home, run)
+    spawn_worker(home, run)
     return f"Run {run} is going on from its last checkpoint."
 
 
@@ -110,7 +110,7 @@ def move_data(home: Home, run: str, data: str) -> None:
         store.set(config=config.to_dict())
 
 
-def line_up(home: Home, run: str) -> None:
+def requeue(home: Home, run: str) -> None:
     """Queued again, until its worker has begun. Raises UserError for another version's run."""
     with Store(run_folder(home, run)) as store:
         TrainConfig.from_dict(store.fact("config"))  # refused untouched
@@ -118,7 +118,7 @@ def line_up(home: Home, run: str) -> None:
     enqueue(home, run)
 
 
-def wake(home: Home, run: str) -> subprocess.Popen[bytes]:
+def spawn_worker(home: Home, run: str) -> subprocess.Popen[bytes]:
     return spawn(home, home.run(run).log, "resume", run)
 
 

@@ -15,11 +15,13 @@ def relative_norms(store: Store, since: int) -> Json:
     for index, block in enumerate(blocks):
         pairs = zip(gradients[f"param_grad_norm/{block}"], weights[f"param_norm/{block}"])
         for (step, gradient), (_, weight) in pairs:
-            by_step.setdefault(step, [None] * len(blocks))[index] = short(gradient / (weight or 1))
+            by_step.setdefault(step, [None] * len(blocks))[index] = round_significant(
+                gradient / (weight or 1)
+            )
     steps = sorted(by_step)
     steps = steps[:: max(1, len(steps) // MOST_STEPS)]
     return {"blocks": blocks, "steps": steps, "values": [by_step[step] for step in steps]}
 
 
-def short(value: float) -> float:
+def round_significant(value: float) -> float:
     return float(f"{value:.5g}")

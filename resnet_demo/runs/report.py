@@ -21,7 +21,7 @@ def final_report(context: RunContext, training: Training) -> Generator[None, Non
     classes: tuple[str, ...] = tuple(store.fact("classes"))
     labels = torch.from_numpy(val.labels)
     work = all_logits(training.best_model, batches(val), len(val), training.device)
-    logits = yield from context.attend(work)
+    logits = yield from context.follow(work)
     numbers = report(logits, labels, classes, val.names) | {"classes": classes}
     numbers |= {name: store.last(name) for name in ("train_loss", "train_error")}
     numbers |= {

@@ -26,10 +26,10 @@ def train_here(home: Home, run: str) -> str:
 
     Raises UserError when it failed.
     """
-    return Crew(home, [run]).work()[run]
+    return Scheduler(home, [run]).work()[run]
 
 
-class Crew:
+class Scheduler:
     """Runs that are trained together. Holds their locks from the beginning.
 
     Raises UserError when one of them is at work in another process.
@@ -45,7 +45,7 @@ class Crew:
             for run in runs:
                 self.workers.append(Worker(home, run))
         except UserError:
-            self.dismiss_all()
+            self.save_and_close()
             raise
 
     def work(self, then: Callable[[], None] = lambda: None) -> dict[str, str]:
@@ -60,11 +60,11 @@ class Crew:
                 with self.turn():
                     os.nice(10)  # the page and everything else go first
                     while self.workers:
-                        self.round()
+                        self.step_all()
                     if not self.signalled:
                         then()
         finally:
-            self.dismiss_all()
+            self.save_and_close()
         if self.errors and set(self.states.values()) == {"failed"}:
             raise self.errors[0]
         return self.states
@@ -120,9 +120,9 @@ class Crew:
             runs = [each.run for each in self.workers]
             worker.store.set(state="running", message="", together=runs)
 
-    def round(self) -> None:
+    def step_all(self) -> None:
         """One event for each run whose turn it is; all obey before each."""
-        turns = self.turns()
+        turns = self.next_workers()
         if not turns:
             time.sleep(POLL_SECONDS)
             self.look_around()
@@ -131,9 +131,9 @@ class Crew:
             if worker in self.workers and not worker.paused:
                 with self.guarded(worker):
                     if next(worker.steps, worker) is worker:
-                        self.leave(worker, "finished")
+                        self.remove_finished(worker, "finished")
 
-    def turns(self) -> list[Worker]:
+    def next_workers(self) -> list[Worker]:
         """The runs that stand furthest back, so that all advance in equal steps; one alone while
         it is opened, since the others use what it decodes."""
         able = [worker for worker in self.workers if not worker.paused]
@@ -144,7 +144,7 @@ class Crew:
     def look_around(self) -> None:
         for worker in list(self.workers):
             with self.guarded(worker):
-                worker.look_up()
+                worker.poll_commands()
 
     @contextmanager
     def guarded(self, worker: Worker) -> Iterator[None]:
@@ -152,7 +152,7 @@ class Crew:
         try:
             yield
         except Halt as halt:
-            self.leave(worker, halt.state)
+            self.remove_finished(worker, halt.state)
         except UserError as error:
             with suppress(OSError, sqlite3.Error):
                 worker.save()
@@ -169,14 +169,14 @@ class Crew:
     def fail(self, worker: Worker, error: UserError) -> None:
         worker.fail(str(error))
         self.errors.append(error)
-        self.leave(worker, "failed")
+        self.remove_finished(worker, "failed")
 
-    def leave(self, worker: Worker, state: str) -> None:
+    def remove_finished(self, worker: Worker, state: str) -> None:
         self.states[worker.run] = state
         self.workers.remove(worker)
         worker.close()
 
-    def dismiss_all(self) -> None:
+    def save_and_close(self) -> None:
         """Nothing is lost: what was trained since the last checkpoint is saved."""
         while self.workers:
             worker = self.workers.pop()

@@ -30,23 +30,23 @@ def open_training(context: RunContext) -> Generator[None, None, Training]:
     store = context.store
     note_machine(context)
     config = context.config
-    everything: Pictures = yield from context.attend(open_data(config.data, context.home))
+    everything: Pictures = yield from context.follow(open_data(config.data, context.home))
     pictures = everything.some(config.num_train, config.num_val)
     changes = [Change(*row) for row in store.changes()]
     if context.config.budget_seconds and not any(change.name == "px" for change in changes):
         changes += yield from fit_to_budget(context, pictures)
     settings = with_changes(context.config, changes)
-    train, val = yield from context.attend(load_pixels(pictures, settings, context.home))
+    train, val = yield from context.follow(load_pixels(pictures, settings, context.home))
     tell_about_data(context, pictures, train, val)
     check_same_pictures(context, pictures, train, val)
-    state = newest_state(context)
+    state = latest_checkpoint(context)
     weights = None  # a checkpoint needs no start
     if state is None:
         weights = starting_weights(context.config, len(pictures.classes), context.home)
         store.set(pretrained=is_pretrained(context.config.init, context.home))
     config = fit_batch(context, len(train))
     training = Training(config, train, val, len(pictures.classes), weights=weights, changes=changes)
-    go_on_from(context, training, state)
+    restore(context, training, state)
     check_disk(context, training)
     store.set(
         state="running",
@@ -83,7 +83,7 @@ def note_machine(context: RunContext) -> None:
 def fit_to_budget(context: RunContext, pictures: Pictures) -> Generator[None, None, list[Change]]:
     """Measure this machine; smaller pictures when the run would take longer than promised."""
     config, sizes = context.config, (len(pictures.train), len(pictures.val))
-    speed = yield from context.attend(speed_here(config, len(pictures.classes), context.home))
+    speed = yield from context.follow(speed_here(config, len(pictures.classes), context.home))
     px = fitting_px(config, speed, *sizes)
     sized = replace(config, px=px, start_px=min(px, config.start_px))
     sentence = (
@@ -139,7 +139,7 @@ def check_same_pictures(
     context.store.set(sizes=sizes, prints=prints)
 
 
-def newest_state(context: RunContext) -> Json | None:
+def latest_checkpoint(context: RunContext) -> Json | None:
     """After a divergence the weights are spoilt long before a loss is not finite: then the state
     at the end of the last epoch, or none, to begin anew."""
     folder = context.folder.checkpoints
@@ -158,7 +158,7 @@ def newest_state(context: RunContext) -> Json | None:
     return state
 
 
-def go_on_from(context: RunContext, training: Training, state: Json | None) -> None:
+def restore(context: RunContext, training: Training, state: Json | None) -> None:
     if state is None:
         context.store.rewind(-1)
         return

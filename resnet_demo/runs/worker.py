@@ -65,7 +65,7 @@ class Worker:
             if name != "set":
                 self.store.answer(number, f"The process that should {name} was gone.")
 
-    def look_up(self) -> None:
+    def poll_commands(self) -> None:
         """Obey what was asked since the last look. Raises Halt."""
         if self.signalled:
             self.save()
@@ -154,7 +154,7 @@ class Worker:
         identity = f"{self.run}-{self.store.fact('created'):.0f}"  # the same after a resume
         tracker = Tracker(context.config.tracker, identity, context.config.to_dict())
         self.asked_at, self.saved_at = 0.0, time.monotonic()
-        self.look_up()  # settings that were left for this start
+        self.poll_commands()  # settings that were left for this start
         for event in self.until_it_diverges(training):
             session.record(context, training, event, tracker)
             if time.monotonic() - self.saved_at > self.store.fact("save_every", 30.0):

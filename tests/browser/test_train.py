@@ -203,7 +203,7 @@ def test_a_killed_server_is_found_again_without_reload(serve, page, config, home
 
 def test_a_killed_worker_is_offered_for_resume(serve, page, config, home: Home) -> None:
     run = control.new_run(home, replace(config, epochs=LONG), save_every=1)
-    process = control.wake(home, run)
+    process = control.spawn_worker(home, run)
     wait_until(lambda: list(home.run(run).checkpoints.iterdir()))
     server = serve(home.path)
     open_page(page, server.url)

@@ -93,7 +93,7 @@ def test_a_run_that_is_trained_further_is_measured_anew(home: Home, config) -> N
     measurements.write(home, run, measurements.LANDSCAPE, {"losses": [[1.0]]})
     assert measurements.read(home, run, measurements.LANDSCAPE)["losses"] == [[1.0]]
     control.send(home, run, "set", "epochs=4")
-    control.line_up(home, run)
+    control.requeue(home, run)
     train_here(home, run)
     assert measurements.read(home, run, measurements.LANDSCAPE) is None
 

@@ -91,7 +91,7 @@ def test_the_process_is_paused_resumed_stopped_and_goes_on(home: Home, lab: Lab)
     for run in lab.runs:
         with Store(home.run(run)) as store:
             store.add_event(0, "set", json.dumps(["epochs", 400]))
-    labs.wake(home, lab)
+    labs.spawn_worker(home, lab)
     state = lambda: labs.state_of(labs.runs_of(home, lab))  # noqa: E731
     steps = lambda: [run.step for run in labs.runs_of(home, lab)]  # noqa: E731
     wait_until(lambda: min(steps()) > 2)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from resnet_demo import files
 from resnet_demo.config import Home
-from resnet_demo.runs.scheduler import Crew
+from resnet_demo.runs.scheduler import Scheduler
 from resnet_demo.runs.store import Store
 from resnet_demo.training import checkpoint, loop
 
@@ -61,4 +61,4 @@ def arm(point: str, count: int) -> None:
 if __name__ == "__main__":
     home, runs, point, count = sys.argv[1:]
     arm(point, int(count))
-    Crew(Home(Path(home)), runs.split(",")).work()
+    Scheduler(Home(Path(home)), runs.split(",")).work()

@@ -14,7 +14,7 @@ from resnet_demo.refs import shown_data
 from resnet_demo.runs import control
 from resnet_demo.runs.diagnosis import Signs, diagnose, signs_of
 from resnet_demo.runs.eta import seconds_left
-from resnet_demo.runs.gradient_history import relative_norms, short
+from resnet_demo.runs.gradient_history import relative_norms, round_significant
 from resnet_demo.runs.snapshot import UNDER_WAY, Run, RunSnapshot, row_of
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import without_paths
@@ -195,7 +195,7 @@ def columns(points: Points) -> list[list[float]]:
     """[[steps], [values]], thinned to MAX_POINTS by keeping each bucket's lowest and highest."""
     if len(points) > MAX_POINTS:
         points = thinned(points, MAX_POINTS // 2)
-    return [[step for step, _ in points], [short(value) for _, value in points]]
+    return [[step for step, _ in points], [round_significant(value) for _, value in points]]
 
 
 def thinned(points: Points, buckets: int) -> Points:
