@@ -64,13 +64,13 @@ def block_lines(answer: Answer) -> Iterator[str]:
         shape = "x".join(map(str, row["shape"]))
         yield (
             f"{row['name']:10} {shape:15} {row['grad_norm']:10.3g} "
-            f"{shown(row['relative_grad_norm']):>11} {shown(row['branch_over_shortcut']):>16} "
+            f"{format_number(row['relative_grad_norm']):>11} {format_number(row['branch_over_shortcut']):>16} "
             f"{100 * row['dead_share']:4.0f} % {row['receptive_field_px']:4.0f} px "
-            f"{shown(row['deletion']):>9}"
+            f"{format_number(row['deletion']):>9}"
         )
 
 
-def shown(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 

@@ -28,12 +28,12 @@ class Pictures:
     val: Split
     note: str = ""  # what a person should know, e.g. how the split was made
 
-    def some(self, num_train: int, num_val: int) -> "Pictures":
+    def subset(self, num_train: int, num_val: int) -> "Pictures":
         """So many of each split; 0: all."""
-        return replace(self, train=some(self.train, num_train), val=some(self.val, num_val))
+        return replace(self, train=subset(self.train, num_train), val=subset(self.val, num_val))
 
 
-def some(split: Split, n: int) -> Split:
+def subset(split: Split, n: int) -> Split:
     """`n` pictures, drawn once and for all: the same ones for every run and seed."""
     if not 0 < n < len(split):
         return split

@@ -47,18 +47,18 @@ def lesion(
 
     Raises UserError for a plain network: it has no way around a block.
     """
-    body = anatomy(network.model)
+    view = anatomy(network.model)
     chosen = bool(blocks or unplug)
-    off = blocks if chosen else tuple(part.name for part in body.parts)
-    check_cuts(body, off, unplug)
+    off = blocks if chosen else tuple(part.name for part in view.parts)
+    check_cuts(view, off, unplug)
     pictures = yield from sample(network, model, data, home, n)
-    cuts = planned(body, off, unplug, together=len(off) + len(unplug) > 1 and chosen)
-    counts = yield from counted(body, pictures, cuts)
+    cuts = planned(view, off, unplug, together=len(off) + len(unplug) > 1 and chosen)
+    counts = yield from counted(view, pictures, cuts)
     whole = counts.pop(WHOLE)
     known = pictures.labels is not None
     about = {"model": model, "data": data, "n": whole.n, "note": pictures.note}
     baseline = accuracy(whole, known)
-    rows = {name: row_of(body, name, count, whole, known) for name, count in counts.items()}
+    rows = {name: row_of(view, name, count, whole, known) for name, count in counts.items()}
     together = {"together": rows.pop(TOGETHER)} if TOGETHER in rows else {}
     return {
         **about,
@@ -70,10 +70,10 @@ def lesion(
 
 
 def planned(
-    body: Anatomy, off: tuple[str, ...], unplug: tuple[str, ...], together: bool
+    view: Anatomy, off: tuple[str, ...], unplug: tuple[str, ...], together: bool
 ) -> dict[str, Cut]:
     """Named cuts; a shortcut's name has a mark."""
-    places = {part.name: place for place, part in enumerate(body.parts)}
+    places = {part.name: place for place, part in enumerate(view.parts)}
     nothing: frozenset[str] = frozenset()
     cuts: dict[str, Cut] = {WHOLE: (nothing, nothing, 0)}
     cuts |= {name: (frozenset([name]), nothing, places[name]) for name in off}
@@ -85,14 +85,14 @@ def planned(
 
 
 def counted(
-    body: Anatomy, pictures: Sample, cuts: dict[str, Cut]
+    view: Anatomy, pictures: Sample, cuts: dict[str, Cut]
 ) -> Generator[Progress, None, dict[str, Count]]:
     counts = {name: Count() for name in cuts}
     for start in range(0, len(pictures), BATCH):
         part = slice(start, start + BATCH)
         labels = None if pictures.labels is None else pictures.labels[part]
         with torch.inference_mode():
-            for name, called in answers(body, pictures.images(part), cuts):
+            for name, called in answers(view, pictures.images(part), cuts):
                 if name == WHOLE:  # it comes first
                     whole = called
                 counts[name].add(called, whole, labels)
@@ -100,14 +100,14 @@ def counted(
     return counts
 
 
-def answers(body: Anatomy, images: Tensor, cuts: dict[str, Cut]) -> Iterator[tuple[str, Tensor]]:
+def answers(view: Anatomy, images: Tensor, cuts: dict[str, Cut]) -> Iterator[tuple[str, Tensor]]:
     """(name of a cut, what it calls each picture). One walk: a cut begins at its first block, so
     the stem is run once and only one block's input is kept."""
-    x = body.stem(images)
-    for place, part in enumerate(body.parts):
+    x = view.stem(images)
+    for place, part in enumerate(view.parts):
         for name, (off, unplugged, first) in cuts.items():
             if first == place:
-                yield name, cut(body, x, off, unplugged, after=place).argmax(1)
+                yield name, cut(view, x, off, unplugged, after=place).argmax(1)
         x = part.out(x)
 
 
@@ -119,10 +119,10 @@ def accuracy(count: Count, known: bool) -> Json:
     }
 
 
-def row_of(body: Anatomy, name: str, count: Count, whole: Count, known: bool) -> Json:
+def row_of(view: Anatomy, name: str, count: Count, whole: Count, known: bool) -> Json:
     """drop: points of top-1 below the whole network's; kept: percent of pictures that keep the
     name which the whole network gives them."""
-    part = next((part for part in body.parts if part.name == name.split(" ")[0]), None)
+    part = next((part for part in view.parts if part.name == name.split(" ")[0]), None)
     return {
         "name": name,
         **accuracy(count, known),

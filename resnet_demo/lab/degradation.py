@@ -48,7 +48,7 @@ def record(home: Home, lab: Lab) -> Json:
     machines = {run.facts.get("machine") for run in runs}
     return {
         **summary(lab, runs),
-        "configs": [shown(run.config) for run in runs],
+        "configs": [public_dict(run.config) for run in runs],
         "versions": dict(versions()),
         "machine": ", ".join(sorted(filter(None, machines))),
     }
@@ -61,7 +61,7 @@ def versions() -> Iterator[tuple[str, str]]:
             yield name, version(name)
 
 
-def shown(config: TrainConfig) -> Json:
+def public_dict(config: TrainConfig) -> Json:
     return config.to_dict() | {"data": shown_data(config.data)}
 
 

@@ -28,7 +28,7 @@ TIMM_BOTTLENECK = tuple(
 
 
 @dataclass(frozen=True)
-class Part:
+class BlockView:
     """A block taken apart: `activate(branch(x) + shortcut(x))`."""
 
     name: str
@@ -61,7 +61,7 @@ class Anatomy:
 
     stem: Function  # (B, 3, H, W) -> (B, C, h, w)
     stem_modules: tuple[nn.Module, ...]  # with parameters
-    parts: tuple[Part, ...]
+    parts: tuple[BlockView, ...]
     head: Function  # (B, C, h, w) -> logits (B, classes)
 
     @property
@@ -113,11 +113,11 @@ def timm_stem(model: Any) -> Function:
     return lambda images: model.maxpool(model.act1(model.bn1(model.conv1(images))))
 
 
-def our_part(name: str, block: Block) -> Part:
+def our_part(name: str, block: Block) -> BlockView:
     names = OURS_BASIC if isinstance(block, BasicBlock) else OURS_BOTTLENECK
     branch = tuple((one, F.relu if one == "relu" else getattr(block, one)) for one in names)
     strided = any(getattr(m, "stride", (1, 1)) == (2, 2) for m in block.modules())
-    return Part(
+    return BlockView(
         name=name,
         module=block,
         branch=branch,
@@ -127,13 +127,13 @@ def our_part(name: str, block: Block) -> Part:
     )
 
 
-def timm_part(name: str, block: Any) -> Part:
+def timm_part(name: str, block: Any) -> BlockView:
     names = TIMM_BOTTLENECK if hasattr(block, "conv3") else TIMM_BASIC
     missing = [one for one in (*names, "downsample") if not hasattr(block, one)]
     if missing:
         raise UserError(f"{name} ({type(block).__name__}) is not a residual block known here.")
     branch = tuple((one, f) for one in names if (f := getattr(block, one)) is not None)
-    return Part(
+    return BlockView(
         name=name,
         module=block,
         branch=branch,
@@ -143,17 +143,17 @@ def timm_part(name: str, block: Any) -> Part:
     )
 
 
-def walk(body: Anatomy, images: Tensor) -> Iterator[Step]:
-    """Yield the stem and every block; the last step's `out` goes into `body.head`."""
-    x = body.stem(images)
+def walk(view: Anatomy, images: Tensor) -> Iterator[Step]:
+    """Yield the stem and every block; the last step's `out` goes into `view.head`."""
+    x = view.stem(images)
     yield Step("stem", x)
-    for part in body.parts:
-        step = take(part, x)
+    for part in view.parts:
+        step = run_block(part, x)
         yield step
         x = step.out
 
 
-def take(part: Part, x: Tensor) -> Step:
+def run_block(part: BlockView, x: Tensor) -> Step:
     """One block with what its two ways carried."""
     shortcut = None if part.shortcut is None else part.shortcut(x)
     responses = []
@@ -165,7 +165,7 @@ def take(part: Part, x: Tensor) -> Step:
     return Step(part.name, out, x, shortcut, responses)
 
 
-def is_response(part: Part, name: str) -> bool:
+def is_response(part: BlockView, name: str) -> bool:
     """He et al. 2015, Fig. 7: "the outputs of each 3x3 layer, after BN and before other
     nonlinearity"."""
     conv = getattr(part.module, name.replace("bn", "conv"), None)
@@ -173,25 +173,25 @@ def is_response(part: Part, name: str) -> bool:
 
 
 def cut(
-    body: Anatomy, x: Tensor, off: Set[str], unplugged: Set[str] = NOTHING, after: int = 0
+    view: Anatomy, x: Tensor, off: Set[str], unplugged: Set[str] = NOTHING, after: int = 0
 ) -> Tensor:
     """Logits with the branches of some blocks switched off and some shortcuts unplugged.
 
     x: what goes into block number `after`. Veit et al. 2016 (arXiv 1605.06431), section 4.1.
     """
-    for part in body.parts[after:]:
+    for part in view.parts[after:]:
         x = part.out(x, part.name in off, part.name in unplugged)
-    return body.head(x)
+    return view.head(x)
 
 
-def check_cuts(body: Anatomy, off: Iterable[str], unplugged: Iterable[str] = ()) -> None:
+def check_cuts(view: Anatomy, off: Iterable[str], unplugged: Iterable[str] = ()) -> None:
     """Raises UserError for cuts that leave no way through, or blocks that there are not."""
     off, unplugged = set(off), set(unplugged)
-    names = [part.name for part in body.parts]
+    names = [part.name for part in view.parts]
     for name in sorted((off | unplugged) - set(names)):
         near = difflib.get_close_matches(name[:40], names, 3) or [names[0], names[-1]]
         raise UserError(f"There is no block '{name[:40]}'. Near names: {', '.join(near)}.")
-    if (off or unplugged) and not body.residual:
+    if (off or unplugged) and not view.residual:
         raise UserError(
             "A plain network has no shortcuts: with a block switched off nothing would pass to "
             "the next. Take the residual twin."

@@ -24,12 +24,12 @@ def grad_cam(model: nn.Module, images: Tensor, target: int) -> np.ndarray:
 
     The model is left as it was: no gradient is kept, its parameters are not asked for one.
     """
-    body = anatomy(model)
+    view = anatomy(model)
     with torch.no_grad():
-        *_, last = walk(body, images)
+        *_, last = walk(view, images)
     with torch.enable_grad():
         maps = last.out.detach().requires_grad_()
-        return cams([maps], body.head(maps)[0, target])[0]
+        return cams([maps], view.head(maps)[0, target])[0]
 
 
 def cams(maps: list[Tensor], logit: Tensor) -> list[np.ndarray]:
@@ -73,7 +73,9 @@ def deletion(
     sizes = sorted({one.shape for one in maps})
     random = np.random.default_rng(0)
     noise = [random.random((RANDOM_MAPS, *size), np.float32) for size in sizes]
-    pictures = [without_top(seen, one) for one in [*maps, *(n for some in noise for n in some)]]
+    pictures = [
+        blur_most_salient(seen, one) for one in [*maps, *(n for some in noise for n in some)]
+    ]
     kept = probabilities(network, np.stack([seen, *pictures]), target)
     kept = kept[1:] / max(float(kept[0]), 1e-12)
     by_size = dict(zip(sizes, kept[len(maps) :].reshape(len(sizes), RANDOM_MAPS).mean(1)))
@@ -86,7 +88,7 @@ def deletion(
     ]
 
 
-def without_top(seen: np.ndarray, cam: np.ndarray) -> np.ndarray:
+def blur_most_salient(seen: np.ndarray, cam: np.ndarray) -> np.ndarray:
     """The picture with its most looked-at part blurred: uint8 (px, px, 3)."""
     picture = Image.fromarray(seen)
     blurred = np.asarray(picture.filter(ImageFilter.GaussianBlur(BLUR * seen.shape[0])))

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from resnet_demo.models.network import Network
 from resnet_demo.probe.cam import overlay
-from resnet_demo.probe.inspection import Inspection, look
+from resnet_demo.probe.inspection import Inspection, inspect_forward
 from resnet_demo.progress import Progress
 
 SIDE, TEXT, BARS = 256, 44, 100  # px: picture, lines of text, bars
@@ -21,11 +21,11 @@ def gif(
     """A frame an epoch: Grad-CAM of the last block, the class with its probability, and a bar a
     block of the relative gradient norm, on a log scale that all frames share."""
     if target is None:  # one class for all frames: the last epoch's
-        target = look(load(epochs[-1]), pixels).record["target"]
+        target = inspect_forward(load(epochs[-1]), pixels).record["target"]
     pictures, norms = [], []
     for done, epoch in enumerate(epochs):
         yield "Looking through the epochs", done, len(epochs)
-        found = look(load(epoch), pixels, target)
+        found = inspect_forward(load(epoch), pixels, target)
         pictures.append(top(epoch, found))
         norms.append([row["relative_grad_norm"] for row in found.record["blocks"]])
     frames = [frame(one, heights) for one, heights in zip(pictures, scaled(np.array(norms)))]

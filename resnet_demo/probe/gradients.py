@@ -15,7 +15,7 @@ def norm(tensors: list[Tensor]) -> float:
 
 
 def gradient_norms(
-    body: Anatomy, steps: list[Step], logits: Tensor, target: int
+    view: Anatomy, steps: list[Step], logits: Tensor, target: int
 ) -> list[dict[str, float | None]]:
     """For each step: `grad_norm` of the cross-entropy L with class `target`, dL/d(out); and of the
     block's parameters `param_grad_norm`, `param_norm` and their ratio `relative_grad_norm`.
@@ -23,7 +23,7 @@ def gradient_norms(
     logits: (1, classes), computed from `steps` with gradients. The graph is kept.
     """
     loss = F.cross_entropy(logits, torch.tensor([target], device=logits.device))
-    owned = body.parameters()
+    owned = view.parameters()
     flat = [parameter for some in owned for parameter in some]
     outs = [step.out for step in steps]
     found = torch.autograd.grad(loss, [*outs, *flat], retain_graph=True)

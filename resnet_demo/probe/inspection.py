@@ -45,42 +45,42 @@ def inspect(
 
     Raises UserError for a class that the network does not know.
     """
-    quick = look(network, pixels, target, predict)
-    for row, more in zip(quick.record["blocks"], deeper(network, quick)):
+    quick = inspect_forward(network, pixels, target, predict)
+    for row, more in zip(quick.record["blocks"], inspect_backward(network, quick)):
         row.update(more)
     return quick
 
 
-def look(
+def inspect_forward(
     network: Network,
     pixels: np.ndarray,
     target: str | int | None = None,
     predict: Predict | None = None,
 ) -> Inspection:
     """What one walk forward and two back can tell."""
-    body, seen = anatomy(network.model), network.crop(pixels)
+    view, seen = anatomy(network.model), network.crop(pixels)
     with torch.enable_grad():
-        steps = list(walk(body, network.normalise(seen[None])))
-        logits = body.head(steps[-1].out)
+        steps = list(walk(view, network.normalise(seen[None])))
+        logits = view.head(steps[-1].out)
         answer = predict(seen[None])[0] if predict else logits.detach()[0]
         chosen = class_index(network, target, answer)
-        norms = gradient_norms(body, steps, logits, chosen)
+        norms = gradient_norms(view, steps, logits, chosen)
         heat = cams([step.out for step in steps], logits[0, chosen])
-    params = [sum(p.numel() for p in some) for some in body.parameters()]
+    params = [sum(p.numel() for p in some) for some in view.parameters()]
     blocks = [
-        described(body, i, step) | {"params": params[i]} | norms[i] for i, step in enumerate(steps)
+        described(view, i, step) | {"params": params[i]} | norms[i] for i, step in enumerate(steps)
     ]
     maps = {step.name: step.out.detach()[0].numpy() for step in steps}
     record = prediction(network, answer, chosen) | {"blocks": blocks}
     return Inspection(record, seen, maps, dict(zip(maps, heat)))
 
 
-def deeper(network: Network, quick: Inspection) -> list[dict[str, float | None]]:
+def inspect_backward(network: Network, quick: Inspection) -> list[dict[str, float | None]]:
     """What takes a walk back or forward for each block: receptive field and deletion."""
-    body = anatomy(network.model)
+    view = anatomy(network.model)
     images = network.normalise(quick.seen[None]).requires_grad_()
     with torch.enable_grad():
-        fields = map(receptive_field, input_gradients(images, list(walk(body, images))))
+        fields = map(receptive_field, input_gradients(images, list(walk(view, images))))
     deleted = deletion(network, quick.seen, list(quick.cams.values()), quick.record["target"])
     return [{"receptive_field_px": px, **row} for px, row in zip(fields, deleted)]
 
@@ -119,11 +119,11 @@ def class_index(network: Network, target: str | int | None, logits: Tensor) -> i
     )
 
 
-def described(body: Anatomy, index: int, step: Step) -> Json:
+def described(view: Anatomy, index: int, step: Step) -> Json:
     """What passed a block, without gradients; `branch_norm` and `shortcut_norm` before the
     addition, None where there is no such way."""
     out = step.out.detach()[0]
-    part = body.parts[index - 1] if index else None
+    part = view.parts[index - 1] if index else None
     branch, shortcut = (None if t is None else t.detach() for t in (step.branch, step.shortcut))
     norms = [None if t is None else t.norm().item() for t in (branch, shortcut)]
     return {

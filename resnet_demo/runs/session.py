@@ -31,7 +31,7 @@ def open_training(context: RunContext) -> Generator[None, None, Training]:
     note_machine(context)
     config = context.config
     everything: Pictures = yield from context.follow(open_data(config.data, context.home))
-    pictures = everything.some(config.num_train, config.num_val)
+    pictures = everything.subset(config.num_train, config.num_val)
     changes = [Change(*row) for row in store.changes()]
     if context.config.budget_seconds and not any(change.name == "px" for change in changes):
         changes += yield from fit_to_budget(context, pictures)

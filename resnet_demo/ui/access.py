@@ -156,7 +156,7 @@ def check_shown(data: str) -> None:
         raise UserError("On a public page pictures come from the listed sources only.")
 
 
-def without_paths(text: str, data: str = "") -> str:
+def redact_paths(text: str, data: str = "") -> str:
     """For strangers: on a public page no sentence shows where something lies on the server."""
     if not is_public():
         return text

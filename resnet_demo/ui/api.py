@@ -13,7 +13,7 @@ from resnet_demo.lab import store as labs
 from resnet_demo.refs import shown_data
 from resnet_demo.runs import control, subprocess_measurement
 from resnet_demo.runs.store import Store
-from resnet_demo.ui.access import check_model, require_steering, without_paths
+from resnet_demo.ui.access import check_model, redact_paths, require_steering
 from resnet_demo.ui.errors import friendly
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import Cursor, InspectRequest, TrainRequest, parsed
@@ -46,7 +46,7 @@ def build_runs(home: Home) -> None:
     def runs() -> dict:
         found = [asdict(run) for run in control.list_runs(home)]
         for row in found:
-            row["message"] = without_paths(row["message"], row["data"])
+            row["message"] = redact_paths(row["message"], row["data"])
             row["data"] = shown_data(row["data"])
         return {"runs": found}
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json, plain
-from resnet_demo.ui.access import OWNER, address_of, may_steer, without_paths
+from resnet_demo.ui.access import OWNER, address_of, may_steer, redact_paths
 from resnet_demo.ui.requests import R, parsed
 
 log = logging.getLogger(__name__)
@@ -76,12 +76,12 @@ def sentence(error: Exception) -> str:
     """What a person is told of it: no path of the server where strangers look, nothing that is no
     text."""
     if isinstance(error, UserError):
-        return plain(without_paths(str(error)))
+        return plain(redact_paths(str(error)))
     log.exception("A function of the page failed.", exc_info=error)
     return FAILED
 
 
-def quietly(measure: Callable) -> Callable:
+def ignore_errors(measure: Callable) -> Callable:
     """For measurements that nobody asked for: no answer instead of a refusal."""
 
     @functools.wraps(measure)

@@ -29,18 +29,18 @@ def test_without_a_cut_it_is_the_baseline_and_each_row_is_its_network(
     answer = finish(lesion(network, model, data, home, n=12))
     pictured = finish(sample(network, model, data, home, 12))
     with torch.no_grad():
-        body = anatomy(network.model)
+        view = anatomy(network.model)
         whole = network.model(pictured.images()).argmax(1)
         right = int((whole == pictured.labels).sum())
         assert answer["baseline_top1"] == 100 * right / 12
         for row in answer["blocks"]:
-            called = cut(body, body.stem(pictured.images()), {row["name"]}).argmax(1)
+            called = cut(view, view.stem(pictured.images()), {row["name"]}).argmax(1)
             top1 = 100 * float((called == pictured.labels).double().mean())
             assert row["top1"] == pytest.approx(top1)
             assert row["drop"] == pytest.approx(answer["baseline_top1"] - top1)
             assert row["kept"] == pytest.approx(100 * float((called == whole).double().mean()))
-    assert [row["name"] for row in answer["blocks"]] == [part.name for part in body.parts]
-    assert [row["downsamples"] for row in answer["blocks"]] == [p.downsamples for p in body.parts]
+    assert [row["name"] for row in answer["blocks"]] == [part.name for part in view.parts]
+    assert [row["downsamples"] for row in answer["blocks"]] == [p.downsamples for p in view.parts]
 
 
 def test_chosen_cuts_alone_and_together(model: str, pictures: Path, home: Home) -> None:
@@ -50,8 +50,8 @@ def test_chosen_cuts_alone_and_together(model: str, pictures: Path, home: Home) 
     assert [row["name"] for row in answer["blocks"]] == ["layer1.0", "layer3.0 shortcut"]
     pictured = finish(sample(network, model, data, home, 12))
     with torch.no_grad():
-        body = anatomy(network.model)
-        called = cut(body, body.stem(pictured.images()), set(off), set(unplug)).argmax(1)
+        view = anatomy(network.model)
+        called = cut(view, view.stem(pictured.images()), set(off), set(unplug)).argmax(1)
     top1 = 100 * float((called == pictured.labels).double().mean())
     assert answer["together"]["top1"] == pytest.approx(top1)
 

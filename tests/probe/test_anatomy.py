@@ -19,11 +19,11 @@ TIMM = (
 
 def check_the_walk(model: nn.Module, images: torch.Tensor) -> None:
     with torch.no_grad():
-        body = anatomy(model)
-        *_, last = walk(body, images)
+        view = anatomy(model)
+        *_, last = walk(view, images)
         logits = model(images)
-        assert torch.equal(body.head(last.out), logits)
-        assert torch.equal(cut(body, body.stem(images), set()), logits)
+        assert torch.equal(view.head(last.out), logits)
+        assert torch.equal(cut(view, view.stem(images), set()), logits)
 
 
 @pytest.mark.parametrize("arch", ARCHS)
@@ -64,11 +64,11 @@ def test_a_block_that_is_off_passes_its_shortcut_alone() -> None:
     model = build("resnet8", 10).eval()
     x = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
-        body = anatomy(model)
-        got = cut(body, body.stem(x), {"layer2.0"})
-        unplugged = cut(body, body.stem(x), set(), {"layer2.0"})
+        view = anatomy(model)
+        got = cut(view, view.stem(x), {"layer2.0"})
+        unplugged = cut(view, view.stem(x), set(), {"layer2.0"})
         one, two, three = (blocks[0] for blocks in (model.layer1, model.layer2, model.layer3))
-        before = one(body.stem(x))
+        before = one(view.stem(x))
         assert torch.equal(got, model.head(three(two.shortcut(before).relu())))
         assert torch.equal(unplugged, model.head(three(two.branch(before).relu())))
 

@@ -47,12 +47,12 @@ def test_against_the_package_grad_cam(arch: str, home: Home) -> None:
 
     model = reference.load(f"scratch:{arch}", home).model
     images, target = torch.randn(1, 3, 96, 96), 7
-    body = anatomy(model)
-    steps = list(walk(body, images))
+    view = anatomy(model)
+    steps = list(walk(view, images))
     mine = dict(
         zip(
             [s.name for s in steps],
-            cams([s.out for s in steps], body.head(steps[-1].out)[0, target]),
+            cams([s.out for s in steps], view.head(steps[-1].out)[0, target]),
         )
     )
     for name, block in model.blocks():

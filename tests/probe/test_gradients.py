@@ -17,30 +17,30 @@ def model() -> torch.nn.Module:
 def test_gradients_agree_with_finite_differences(model) -> None:
     """Along random directions, at the output of every block and for its weights."""
     images, target, step = torch.randn(1, 3, 16, 16).double(), 3, 1e-6
-    body = anatomy(model)
-    steps = list(walk(body, images))
-    loss = F.cross_entropy(body.head(steps[-1].out), torch.tensor([target]))
+    view = anatomy(model)
+    steps = list(walk(view, images))
+    loss = F.cross_entropy(view.head(steps[-1].out), torch.tensor([target]))
     outs = torch.autograd.grad(loss, [s.out for s in steps], retain_graph=True)
 
     def loss_from(place: int, x: torch.Tensor) -> float:
         with torch.no_grad():
-            for part in body.parts[place:]:
+            for part in view.parts[place:]:
                 x = part.out(x)
-            return F.cross_entropy(body.head(x), torch.tensor([target])).item()
+            return F.cross_entropy(view.head(x), torch.tensor([target])).item()
 
     for place, (one, gradient) in enumerate(zip(steps, outs)):
         direction = gradient / gradient.norm()
         ahead, behind = (loss_from(place, one.out.detach() + s * step * direction) for s in (1, -1))
         assert (ahead - behind) / (2 * step) == pytest.approx(gradient.norm().item(), rel=1e-5)
-    rows = gradient_norms(body, steps, body.head(steps[-1].out), target)
+    rows = gradient_norms(view, steps, view.head(steps[-1].out), target)
     assert [row["grad_norm"] for row in rows] == pytest.approx([g.norm().item() for g in outs])
 
 
 def test_norms_against_numpy(model) -> None:
     images = torch.randn(1, 3, 16, 16).double()
-    body = anatomy(model)
-    steps = list(walk(body, images))
-    row = gradient_norms(body, steps, body.head(steps[-1].out), 1)[2]
+    view = anatomy(model)
+    steps = list(walk(view, images))
+    row = gradient_norms(view, steps, view.head(steps[-1].out), 1)[2]
     F.cross_entropy(model(images), torch.tensor([1])).backward()
     block = list(model.layer2[0].parameters())
     grad = np.sqrt(sum((p.grad.numpy() ** 2).sum() for p in block))

@@ -254,13 +254,13 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
 
 def cells(row: dict[str, Any]) -> Iterator[Any]:
     top = row.get("top", [])
-    yield harmless(row["path"])
+    yield escape_formula(row["path"])
     for place in range(TOP):
         one = top[place] if place < len(top) else {"class": "", "probability": ""}
-        yield from (harmless(one["class"]), one["probability"])
+        yield from (escape_formula(one["class"]), one["probability"])
     yield from (row.get("unlike"), row.get("ms"), row.get("error"))
 
 
-def harmless(text: str) -> str:
+def escape_formula(text: str) -> str:
     """A spreadsheet would run a cell that begins like a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

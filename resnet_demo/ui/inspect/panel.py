@@ -54,7 +54,7 @@ class Inspector:
         self.home, self.classifier = home, classifier
         self.paths: dict[str, Path] = {}  # key of a picture -> where its upload lies
         self.pixels = Cache(self.decode, lambda pixels: pixels.nbytes, KEPT_BYTES)
-        self.looks = Cache(self.look_anew, size_of, KEPT_BYTES)
+        self.looks = Cache(self.look_again, size_of, KEPT_BYTES)
         self.deeps = Cache(self.deeper_anew, lambda rows: 1000 * len(rows), KEPT_BYTES // 16)
         self.at_once = threading.BoundedSemaphore(AT_ONCE)
         self.lock = threading.Lock()
@@ -82,20 +82,20 @@ class Inspector:
     def network(self, reference: str) -> "Network":
         return self.classifier.predictors.network(check_model(reference))
 
-    def look_anew(self, key: LookKey) -> "Inspection":
-        from resnet_demo.probe.inspection import look
+    def look_again(self, key: LookKey) -> "Inspection":
+        from resnet_demo.probe.inspection import inspect_forward
 
         with self.at_once:
             predict = self.classifier.predictors.get(key.model).logits
             pixels = self.pixels.get(key.picture)
-            return look(self.network(key.model), pixels, key.target, predict)
+            return inspect_forward(self.network(key.model), pixels, key.target, predict)
 
     def deeper_anew(self, key: LookKey) -> list[dict[str, float | None]]:
-        from resnet_demo.probe.inspection import deeper
+        from resnet_demo.probe.inspection import inspect_backward
 
         found = self.looks.get(key)
         with self.at_once:
-            return deeper(self.network(key.model), found)
+            return inspect_backward(self.network(key.model), found)
 
     def looked(self, request: InspectRequest) -> "Inspection":
         return self.looks.get(self.key(request))
@@ -186,12 +186,12 @@ class Inspector:
         from resnet_demo.probe.inspection import prediction
 
         network, found = self.network(request.model), self.looked(request)
-        body = anatomy(network.model)
+        view = anatomy(network.model)
         off, unplugged = tuple(request.off), tuple(request.unplugged)
-        check_cuts(body, off, unplugged)
+        check_cuts(view, off, unplugged)
         with torch.no_grad():
-            x = body.stem(network.normalise(found.seen[None]))
-            logits = cut(body, x, set(off), set(unplugged))[0]
+            x = view.stem(network.normalise(found.seen[None]))
+            logits = cut(view, x, set(off), set(unplugged))[0]
         return prediction(network, logits, found.record["target"])
 
     def files(self, request: InspectRequest) -> Json:

@@ -20,7 +20,7 @@ from resnet_demo.runs import measurements, subprocess_measurement
 from resnet_demo.runs.eta import seconds_left
 from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.ui import assets
-from resnet_demo.ui.access import may_steer, require_steering, without_paths
+from resnet_demo.ui.access import may_steer, redact_paths, require_steering
 from resnet_demo.ui.errors import answering, answering_sender, visitor_of
 from resnet_demo.ui.jobs import Jobs
 from resnet_demo.ui.polling import Polling
@@ -92,7 +92,7 @@ class LabPanel:
             "step": min((run.step for run in runs), default=0),
             "steps": max((run.steps for run in runs), default=0),
             "message": next(
-                (without_paths(run.message, run.data) for run in runs if run.message), ""
+                (redact_paths(run.message, run.data) for run in runs if run.message), ""
             ),
             "lines": curves.curves(snapshots),
             "why": self.progress_of_why(found["rows"]),

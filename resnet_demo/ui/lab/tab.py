@@ -12,7 +12,7 @@ from resnet_demo.lab import store as labs
 from resnet_demo.lab.quiz import NOT_A_DEPTH
 from resnet_demo.runs.subprocess_measurement import Estimates
 from resnet_demo.ui.access import is_public, require_steering
-from resnet_demo.ui.errors import friendly, quietly
+from resnet_demo.ui.errors import friendly, ignore_errors
 from resnet_demo.ui.lab.panel import LabPanel, Measure
 
 DATA = ["cifar10", "imagenette", "shapes"]
@@ -93,7 +93,7 @@ def wire(
     inputs = {*form.inputs, token}
     shared: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private"}
     form.protocol.input(form.fill_in, form.protocol, [form.depths, form.seeds], **quiet).then(
-        quietly(estimate), inputs, here, show_progress="hidden", **shared
+        ignore_errors(estimate), inputs, here, show_progress="hidden", **shared
     )
     start.click(begin, inputs, started, concurrency_limit=1, api_visibility="private").success(
         None, started, None, js=OPEN_JS, api_visibility="private"

@@ -17,7 +17,7 @@ from resnet_demo.runs.eta import seconds_left
 from resnet_demo.runs.gradient_history import relative_norms, round_significant
 from resnet_demo.runs.snapshot import UNDER_WAY, Run, RunSnapshot, row_of
 from resnet_demo.runs.store import Store
-from resnet_demo.ui.access import without_paths
+from resnet_demo.ui.access import redact_paths
 from resnet_demo.ui.polling import Polling
 from resnet_demo.ui.requests import Cursor, TrainRequest
 
@@ -172,7 +172,7 @@ def head_of(found: RunSnapshot[News]) -> Json:
         "ci95": interval(row.best_top1, row.num_val),
         "n": row.num_val,
         "machine": found.facts.get("machine"),
-        "message": without_paths(row.message, row.data),
+        "message": redact_paths(row.message, row.data),
         "diagnosis": diagnose(found.more.signs),
         "estimate": found.facts.get("estimate", "") if row.epoch == 0 else "",
     }

@@ -15,7 +15,7 @@ from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.runs.store import Store
 from resnet_demo.ui import assets
-from resnet_demo.ui.access import hides_names, may_steer, require_steering, without_paths
+from resnet_demo.ui.access import hides_names, may_steer, redact_paths, require_steering
 from resnet_demo.ui.errors import answering, answering_sender
 from resnet_demo.ui.requests import TrainRequest
 from resnet_demo.ui.train import run_report
@@ -106,7 +106,7 @@ class Live:
                 for e in store.events()
                 if e["kind"] not in hidden
             ]
-        log = without_paths("\n".join(lines)[-LOG_CHARACTERS:], data)
+        log = redact_paths("\n".join(lines)[-LOG_CHARACTERS:], data)
         return {"log": log}
 
 

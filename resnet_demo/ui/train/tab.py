@@ -30,7 +30,7 @@ from resnet_demo.runs.snapshot import UNDER_WAY
 from resnet_demo.runs.store import Store
 from resnet_demo.runs.subprocess_measurement import Estimates, options
 from resnet_demo.ui.access import check_shown, is_public, require_steering
-from resnet_demo.ui.errors import friendly, quietly
+from resnet_demo.ui.errors import friendly, ignore_errors
 from resnet_demo.ui.train.panel import Live
 
 OWN = "my own"
@@ -261,5 +261,5 @@ def wire_estimate(
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     chosen = form.preset.input(fill_in, form.preset, filled, **quiet)
     for event in (chosen.then, form.widgets["depth"].input, form.widgets["data"].input):
-        event(quietly(measure), inputs, here, show_progress="hidden", **shared)
+        event(ignore_errors(measure), inputs, here, show_progress="hidden", **shared)
     form.find_lr.click(find, inputs, [form.widgets["lr"], here], **shared)
