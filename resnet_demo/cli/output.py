@@ -64,7 +64,8 @@ def block_lines(answer: Answer) -> Iterator[str]:
         shape = "x".join(map(str, row["shape"]))
         yield (
             f"{row['name']:10} {shape:15} {row['grad_norm']:10.3g} "
-            f"{format_number(row['relative_grad_norm']):>11} {format_number(row['branch_over_shortcut']):>16} "
+            f"{format_number(row['relative_grad_norm']):>11} "
+            f"{format_number(row['branch_over_shortcut']):>16} "
             f"{100 * row['dead_share']:4.0f} % {row['receptive_field_px']:4.0f} px "
             f"{format_number(row['deletion']):>9}"
         )

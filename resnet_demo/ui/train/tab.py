@@ -107,7 +107,7 @@ def at_work(home: Home, names: list[str]) -> list[Any]:
         config = store.config
     values = config.to_dict() | {"depth": config.depth, "shortcuts": config.residual}
     values["data"] = shown_data(config.data) if is_public() else config.data
-    meant = [name for name, preset in PRESETS.items() if replace(config, **preset) == config]
+    meant = [name for name, preset in PRESETS.items() if values == values | preset]
     return [meant[0] if meant else OWN, *(values[name] for name in names)]
 
 
