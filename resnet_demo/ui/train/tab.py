@@ -3,7 +3,6 @@
 import base64
 import html
 import io
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
