@@ -16,7 +16,7 @@ LAYERS = [  # from the roof to the ground; a room, or a file that stands alone
     {"charts"},
     {"lab"},
     {"runs"},
-    {"evaluate"},
+    {"evaluate", "export"},
     {"probe", "classify"},
     {"training"},
     {"models", "data"},

@@ -141,3 +141,25 @@ def add_convert_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--px", type=int, default=0, help="side; 32 for CIFAR's depths, else 224")
     parser.add_argument("--mean", default="", help="of pixels in 0..1, as 0.49,0.48,0.45")
     parser.add_argument("--std", default="", help="likewise; both are ImageNet's when not given")
+
+
+def export(args: argparse.Namespace) -> Answer:
+    """a network as a file for other programs, compared before it is written"""
+    from resnet_demo import device
+    from resnet_demo.export.formats import export as write
+    from resnet_demo.models import reference
+
+    device.prepare()
+    network = reference.load(args.model, Home.find(args.home))
+    done = write(network, args.model, args.format, Path(args.out))
+    off = (
+        f"logits off by at most {done.max_difference:.2g}" if done.max_difference else "bit for bit"
+    )
+    say(args, f"{done.path}: {done.bytes / 1e6:.1f} MB, compared on {done.n} pictures: {off}.")
+    say(args, f"\n{done.snippet}")
+    return done.to_dict()
+
+
+def add_export_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", required=True, help="safetensors, timm (a folder) or onnx")
+    parser.add_argument("--out", required=True, metavar="PATH", help="the new file or folder")

@@ -18,6 +18,7 @@ from resnet_demo.errors import UserError
 from resnet_demo.images.decode import square
 from resnet_demo.models.fetching import from_the_hub
 from resnet_demo.models.network import Network
+from resnet_demo.models.resnet import ResNet
 from resnet_demo.models.timm_config import (
     CONFIG,
     arguments,
@@ -69,6 +70,25 @@ def load_file(path: Path) -> Network:
     crop = partial(square, px=told.px)
     classes = told.classes or named(model.fc.out_features)
     return Network(model, told.arch, classes, told.px, told.mean, told.std, told.about, crop)
+
+
+def save_folder(network: Network, folder: Path) -> None:
+    """A folder as `load_folder` and timm's `create_model("local-dir:...")` open it."""
+    import timm
+
+    model = network.model
+    if isinstance(model, ResNet):
+        model = timm.create_model(network.arch, num_classes=len(network.classes)).eval()
+        model.load_state_dict(network.model.state_dict())
+        crop = {"crop_pct": 1.0, "crop_mode": "center", "interpolation": "bicubic"}
+        data = {"mean": network.mean, "std": network.std, **crop}
+    else:
+        data = timm.data.resolve_model_data_config(model, use_test_size=True)
+    data["input_size"] = (3, network.px, network.px)
+    timm.models.save_for_hf(
+        model, str(folder), {"label_names": list(network.classes)}, safe_serialization=True,
+        data_config=data,
+    )  # fmt: skip
 
 
 def from_config(config: Path, weights: Path, reference: str) -> Network:

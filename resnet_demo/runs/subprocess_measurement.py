@@ -1,4 +1,5 @@
-"""What takes all cores for a while and is no run: measured in a process of its own, one at a time.
+"""What is no run and takes long: a command in a process of its own. What takes all cores is done
+one at a time, and never beside a run.
 
 Imports no torch: the page asks here.
 """
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from itertools import count
+from pathlib import Path
 from typing import IO
 
 from resnet_demo.config import Home, TrainConfig
@@ -52,6 +54,13 @@ def evaluate(home: Home, model: str, data: str, split: str) -> Json:
     return measured(home, "evaluate", f"--data={data}", f"--split={split}", "--", model)
 
 
+def export(home: Home, model: str, format: str, out: Path) -> Json:
+    """The JSON of the command `export`; a run may train meanwhile."""
+    words = ("export", f"--format={format}", f"--out={out}", "--", model)
+    with closing(child(home, lambda: ("Exporting", 0, 0), *words)) as steps:
+        return finish(steps)
+
+
 def measured(
     home: Home, command: str, *words: str, wanted: Callable[[], bool] = lambda: True
 ) -> Json:
@@ -69,8 +78,16 @@ def measured(
 def followed(
     home: Home, progress: Callable[[], Progress], command: str, *words: str
 ) -> Generator[Progress, None, Json]:
+    """As `child`, with all cores to itself."""
+    with alone(home):
+        return (yield from child(home, progress, command, *words))
+
+
+def child(
+    home: Home, progress: Callable[[], Progress], command: str, *words: str
+) -> Generator[Progress, None, Json]:
     """The JSON of a command, computed in a process of its own that ends when this is closed."""
-    with alone(home), tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
         process = subprocess.Popen(
             command_line(home, command, *words),
             stdin=subprocess.PIPE,  # closed by the system when we are killed
@@ -86,7 +103,8 @@ def followed(
             process.terminate()
             process.wait()
         refuse_failure(process.returncode, text_of(told))
-        return json.loads(text_of(out).splitlines()[-1])
+        answer: Json = json.loads(text_of(out).splitlines()[-1])
+        return answer
 
 
 def end_with_parent() -> None:

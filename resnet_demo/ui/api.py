@@ -14,6 +14,7 @@ from resnet_demo.refs import shown_data
 from resnet_demo.runs import control, subprocess_measurement
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_model, redact_paths, require_steering
+from resnet_demo.ui.classify.takeaway import exported
 from resnet_demo.ui.errors import friendly
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import Cursor, InspectRequest, TrainRequest, parsed
@@ -78,8 +79,19 @@ def build_classify(home: Home, classifier: Classifier) -> None:
         require_steering(request, token)  # a minute of all cores
         return subprocess_measurement.evaluate(home, check_model(model), data, split)
 
+    @friendly
+    def export(
+        model: str, format: str, token: str, request: gr.Request
+    ) -> tuple[gr.FileData, dict]:
+        """A network as a file. model: MODEL; format: safetensors, timm (zipped) or onnx; token: the
+        owner's on a public page, else "". Returns the file, and {model, format, bytes, n,
+        max_difference, snippet}: how it compares with the network here, and Python to open it."""
+        path, told = exported(home, model, format, request, token)
+        return gr.FileData(path=str(path), orig_name=path.name), told
+
     for name, function in (("classify", classify), ("classify_batch", classify_batch)):
         gr.api(function, api_name=name)
+    gr.api(export, api_name="export", concurrency_limit=1)
     gr.api(evaluate, api_name="evaluate")
 
 

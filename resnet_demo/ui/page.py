@@ -52,7 +52,7 @@ def build(home: Home) -> gr.Blocks:
             with gr.Tab("Train", id="train"):
                 token = train_tab.build(home)
             with gr.Tab("Classify", id="classify"):
-                classified = classify_tab.build(home, classifier)
+                classified = classify_tab.build(home, classifier, token)
             with gr.Tab("Inspect", id="inspect") as inspect:
                 inspected = inspect_tab.build(home, classifier, inspect)
             with gr.Tab("Lab", id="lab"):

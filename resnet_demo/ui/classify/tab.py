@@ -16,6 +16,7 @@ from gradio.components import Component
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.ui.access import is_public
+from resnet_demo.ui.classify import takeaway
 from resnet_demo.ui.errors import friendly, sentence
 from resnet_demo.ui.examples import example_files
 from resnet_demo.ui.janitor import upload_folder
@@ -35,7 +36,7 @@ class Widgets(NamedTuple):
     inside: gr.Button
 
 
-def build(home: Home, classifier: Classifier) -> Widgets:
+def build(home: Home, classifier: Classifier, token: Component) -> Widgets:
     """Lay out the tab and wire it."""
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
@@ -62,6 +63,7 @@ def build(home: Home, classifier: Classifier) -> Widgets:
         changed = [picture.input, picture.change, model.input, look.input]
         gr.on(changed, think, inputs, shown, trigger_mode="always_last", api_visibility="private")
     batch(classifier, first[0])
+    takeaway.build(home, first[0], token)
     return Widgets(first[0], picture, inside)
 
 
