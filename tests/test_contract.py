@@ -37,6 +37,7 @@ COMMANDS = {
     "estimate": f"estimate --data DATA {TRAINED}",
     "find-lr": f"find-lr --data DATA {TRAINED}",
     "convert": "convert HOME/runs/0001/weights/last.safetensors --arch resnet8 --out HOME/c.st",
+    "export": "export run:0001@last --format onnx --out HOME/net.onnx",
     "lab degradation": "lab degradation --data DATA --protocol quick --depths 8 --seeds 1",
 }
 API = {

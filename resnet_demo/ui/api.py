@@ -84,7 +84,7 @@ def build_classify(home: Home, classifier: Classifier) -> None:
         model: str, format: str, token: str, request: gr.Request
     ) -> tuple[gr.FileData, dict]:
         """A network as a file. model: MODEL; format: safetensors, timm (zipped) or onnx; token: the
-        owner's on a public page, else "". Returns the file, and {model, format, bytes, n,
+        owner's on a public page, else "". Returns the file, and {model, format, name, bytes, n,
         max_difference, snippet}: how it compares with the network here, and Python to open it."""
         path, told = exported(home, model, format, request, token)
         return gr.FileData(path=str(path), orig_name=path.name), told

@@ -160,3 +160,20 @@ def test_many_at_once(serve, page, run: str, pictures: Path, tmp_path: Path) -> 
     lines = Path(event.value.path()).read_text().splitlines()
     assert len(lines) == len(good) + 2
     assert re.match(r"picture,class_1,probability_1,", lines[0])
+
+
+def test_the_network_is_taken_away(serve, page, run: str) -> None:
+    from playwright.sync_api import expect
+
+    open_tab(page, serve().url, run)
+    page.get_by_text("Take this network with you").click()
+    page.locator("#takeaway-write").click()
+    expect(page.locator("#takeaway-said")).to_contain_text("the same bit for bit", timeout=60_000)
+    with page.expect_download() as event:
+        page.locator("#takeaway-download").click()
+    assert event.value.suggested_filename == "run-0001.safetensors"
+    assert Path(event.value.path()).stat().st_size > 100_000
+    page.locator("#takeaway-format").get_by_text("timm:").click()
+    expect(page.locator("#takeaway-download")).to_be_hidden()  # it was the other format's
+    page.locator("#takeaway-write").click()
+    expect(page.get_by_text("Take safetensors or onnx").first).to_be_visible(timeout=60_000)

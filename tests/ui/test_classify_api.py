@@ -10,6 +10,7 @@ from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.ui.access import check_model
 from resnet_demo.ui.classify.tab import csv_text
+from resnet_demo.ui.classify.takeaway import exported
 from resnet_demo.ui.upload import Upload
 from tests.classify.test_predictor import saved
 from tests.conftest import draw_folder
@@ -42,6 +43,30 @@ def test_a_network_is_measured_by_api(serve, tmp_path: Path) -> None:
     model = f"file:{saved(tmp_path / 'net.safetensors')}"
     answer = client.predict(model, f"folder:{root}", "val", "", api_name="/evaluate")
     assert answer["n"] == 6 and len(answer["top1_ci95"]) == 2
+
+
+def test_a_network_is_taken_away_by_api(serve, tmp_path: Path) -> None:
+    from gradio_client import Client
+    from gradio_client.exceptions import AppError
+
+    client = Client(serve().url, verbose=False, download_files=str(tmp_path / "got"))
+    model = f"file:{saved(tmp_path / 'net.safetensors')}"
+    path, told = client.predict(model, "onnx", "", api_name="/export")
+    assert Path(path).stat().st_size == told["bytes"] and told["max_difference"] < 1e-4
+    assert told["name"] == "net.safetensors.onnx" and "onnxruntime" in told["snippet"]
+    with pytest.raises(AppError, match="timm has no resnet8"):
+        client.predict(model, "timm", "", api_name="/export")
+
+
+def test_visitors_take_away_only_what_ships_with_the_program(home: Home, monkeypatch) -> None:
+    monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
+    home.make()
+    for model in ("run:0001", "timm:resnet18", "hub:a/b", "file:/etc/passwd"):
+        with pytest.raises(UserError, match="owner"):
+            exported(home, model, "onnx", None, "")
+    path, told = exported(home, "bundled:resnet56", "safetensors", None, "")
+    assert path.stat().st_size == told["bytes"] and told["max_difference"] == 0
+    assert path.name == "bundled-resnet56.safetensors"
 
 
 def test_a_network_is_inspected_and_cut_by_api(serve, pictures: Path, tmp_path: Path) -> None:

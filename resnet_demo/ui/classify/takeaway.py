@@ -39,12 +39,13 @@ def exported(
     if not has_room(ROOM_BYTES):
         raise UserError("The disk is too full to write this network. Make room first.")
     folder = Path(tempfile.mkdtemp(dir=upload_folder()))  # swept with the uploads
-    name = re.sub("[^A-Za-z0-9.@]+", "-", model).strip("-")[-60:]
+    name = re.sub("[^A-Za-z0-9.@]+", "-", model.rsplit("/")[-1]).strip("-")[-60:]
     out = folder / (name if format == "timm" else f"{name}.{format}")
     told = subprocess_measurement.export(home, model, format, out)
     if format == "timm":
         out = Path(shutil.make_archive(str(out), "zip", folder, out.name))
-    return out, told | {"path": out.name}
+    del told["path"]  # gradio_client would take it for a file to fetch
+    return out, told | {"name": out.name}
 
 
 def build(home: Home, model: gr.Dropdown, token: Component) -> None:
@@ -81,6 +82,6 @@ def sentence(told: Json) -> str:
     off = told["max_difference"]
     same = f"logits differ by at most {off:.1g}" if off else "logits are the same bit for bit"
     return (
-        f"{told['path']}, {told['bytes'] / 1e6:.1f} MB. Opened again and compared on {told['n']} "
+        f"{told['name']}, {told['bytes'] / 1e6:.1f} MB. Opened again and compared on {told['n']} "
         f"pictures: {same}."
     )
