@@ -1,5 +1,6 @@
 """The words by which people name pictures and networks, DATA and MODEL: taken apart here, once."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,3 +89,10 @@ class ModelRef:
     def is_published(self) -> bool:
         """Of others, trained on their pictures."""
         return self.kind in ("timm", "hub")
+
+
+def run_of(model: str) -> str | None:
+    """From "run:0001@3": "0001"; None for other networks, and for none."""
+    with suppress(UserError):
+        return ModelRef.parse(model.strip()).run
+    return None

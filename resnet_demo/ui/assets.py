@@ -10,6 +10,9 @@ from starlette.routing import Route
 
 HERE = Path(__file__).parent
 DAY_SECONDS = 86_400
+STYLES = (
+    "static/base.css", "train/panel.css", "classify/tab.css", "inspect/panel.css", "lab/panel.css",
+)  # fmt: skip
 BOKEH_FILES = ("bokeh.min.js", "bokeh-api.min.js")  # what static/charts.js loads
 # Modules lie beside the page, which a proxy may serve under a prefix.
 IMPORT_JS = "import(`${location.origin}${location.pathname.replace(/\\/$/, '')}/scripts/NAME`)"
@@ -25,6 +28,11 @@ IMPORT.then((panel) => panel.mount(element, server), (error) => {
 def read(name: str) -> str:
     """A file beside the page's Python, as "train/panel.html"."""
     return (HERE / name).read_text()
+
+
+def styles() -> str:
+    """What all panels share, then each panel's own."""
+    return "\n".join(map(read, STYLES))
 
 
 def panel(name: str) -> str:

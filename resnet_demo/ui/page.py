@@ -109,7 +109,7 @@ def settings(home: Home, host: str | None, port: int | None) -> Json:
         server_name=host,
         server_port=port,
         theme=THEME,
-        css=assets.read("static/page.css"),
+        css=assets.styles(),
         share=shared(),  # never by itself, as Gradio does on some notebooks
         quiet=True,
         show_error=False,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from resnet_demo.cache import Cache
 from resnet_demo.config import Home
 from resnet_demo.files import Json
 from resnet_demo.images.decoder import Decoders
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from resnet_demo.classify.predictor import Predictors
 
 MOST_PICTURES = 500
+KEPT_BYTES = 256 * 2**20  # of decoded pictures
 PAGE_THREADS = 1  # training has the cores
 
 
@@ -30,7 +32,9 @@ class Classifier:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.decoders = Decoders()
+        self.pixels: Cache[Path, np.ndarray] = Cache(
+            Decoders().decode, lambda pixels: pixels.nbytes, KEPT_BYTES
+        )  # an upload's path holds its digest
 
     @functools.cached_property
     def predictors(self) -> "Predictors":
@@ -51,7 +55,7 @@ class Classifier:
         from resnet_demo.classify.prediction import classify
 
         predictor = self.predictors.get(check_model(reference.strip()))
-        pictures = [(path.name, partial(self.decoders.decode, path)) for path in paths]
+        pictures = [(path.name, partial(self.pixels.get, path)) for path in paths]
         yield from classify(predictor, pictures[:MOST_PICTURES], top)
         for name, _ in pictures[MOST_PICTURES:]:
             yield {"path": name, "error": f"At most {MOST_PICTURES} pictures at a time."}
@@ -63,7 +67,7 @@ class Classifier:
         from resnet_demo.probe.cam import grad_cam, overlay
 
         network = self.predictors.network(check_model(reference.strip()))
-        seen = network.crop(self.decoders.decode(path))
+        seen = network.crop(self.pixels.get(path))
         if target is None:
             return seen, None
         heat = grad_cam(network.model, network.normalise(seen[None]), target)
@@ -75,6 +79,10 @@ def data_url(pixels: np.ndarray, kind: str = "PNG") -> str:
     data = io.BytesIO()
     Image.fromarray(pixels).save(data, kind, quality=85)
     return f"data:image/{kind.lower()};base64," + base64.b64encode(data.getvalue()).decode()
+
+
+def octets(data: bytes, kind: str = "application/octet-stream") -> str:
+    return f"data:{kind};base64," + base64.b64encode(data).decode()
 
 
 def thumbnail(read: Callable[[], np.ndarray], side: int = 96) -> str:

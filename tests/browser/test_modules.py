@@ -26,7 +26,7 @@ def files() -> Iterator[str]:
 @pytest.fixture
 def module(page, files: str):
     """`module("format", "percent(3)")`: an expression over a module's names."""
-    page.goto(f"{files}/static/page.css")
+    page.goto(f"{files}/static/base.css")
 
     def evaluate(name: str, expression: str, argument: object = None) -> object:
         program = f"async (given) => {{ const m = await import('{files}/static/{name}.js'); "

@@ -175,9 +175,20 @@ def batch(classifier: Classifier, model: gr.Dropdown) -> None:
             apply_default_css=False,
         )
         download = gr.DownloadButton("Download CSV", interactive=False, elem_id="batch-csv")
-    stopping: dict[str, threading.Event] = {}
+    stopping: dict[str, threading.Event] = {}  # of who classifies now
 
-    @friendly
+    def stop_it(request: gr.Request) -> None:
+        if (session := request.session_hash or "") in stopping:
+            stopping[session].set()
+
+    classify_all = friendly(classifying_all(classifier, stopping))
+    run.click(classify_all, [files, model], [table, download], api_visibility="private")
+    stop.click(stop_it, None, None, queue=False, api_visibility="private")
+
+
+def classifying_all(
+    classifier: Classifier, stopping: dict[str, threading.Event]
+) -> Callable[..., tuple[str, Any]]:
     def classify_all(
         paths: list[str] | None,
         reference: str,
@@ -197,16 +208,10 @@ def batch(classifier: Classifier, model: gr.Dropdown) -> None:
                     break
         finally:
             stopping.pop(session, None)
-        return table_of(classifier, rows, paths), gr.DownloadButton(
-            value=csv_file(rows), interactive=True
-        )
+        shown = table_of(classifier, rows, paths)
+        return shown, gr.DownloadButton(value=csv_file(rows), interactive=True)
 
-    def stop_it(request: gr.Request) -> None:
-        if (session := request.session_hash or "") in stopping:
-            stopping[session].set()
-
-    run.click(classify_all, [files, model], [table, download], api_visibility="private")
-    stop.click(stop_it, None, None, queue=False, api_visibility="private")
+    return classify_all
 
 
 def table_of(classifier: Classifier, rows: list[dict[str, Any]], paths: list[str]) -> str:
@@ -225,7 +230,7 @@ def line(classifier: Classifier, row: dict[str, Any], path: Path) -> str:
         return f"<tr><td></td><td>{name}</td><td colspan='3'>{html.escape(row['error'])}</td></tr>"
     best = row["top"][0]
     unlike = " (unlike all it knows)" if row["unlike"] else ""
-    small = thumbnail(partial(classifier.decoders.decode, path))
+    small = thumbnail(partial(classifier.pixels.get, path))
     return (
         f"<tr><td><img src='{small}' alt=''></td><td>{name}</td>"
         f"<td>{html.escape(best['class'])}{unlike}</td>"

@@ -1,11 +1,9 @@
 """What the Inspect panel asks for: numbers as the commands give them, and pictures of them."""
 
-import base64
 import hashlib
 import io
 import threading
 from collections.abc import Generator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,19 +16,19 @@ from resnet_demo.data.download import is_here
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
 from resnet_demo.progress import Progress
-from resnet_demo.refs import DataRef, ModelRef
+from resnet_demo.refs import DataRef, run_of
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_model, check_shown, is_public
 from resnet_demo.ui.jobs import Jobs
 from resnet_demo.ui.requests import InspectRequest
-from resnet_demo.ui.serving import Classifier, data_url
+from resnet_demo.ui.serving import Classifier, data_url, octets
 
 if TYPE_CHECKING:
     from resnet_demo.models.network import Network
     from resnet_demo.probe.inspection import Inspection
 
-KEPT_BYTES = 256 * 2**20  # of decoded pictures, and of inspections
+KEPT_BYTES = 256 * 2**20  # of inspections
 KEPT_PATHS = 1000
 AT_ONCE = 2  # visitors whose picture is looked into; others wait
 
@@ -53,7 +51,6 @@ class Inspector:
     def __init__(self, home: Home, classifier: Classifier) -> None:
         self.home, self.classifier = home, classifier
         self.paths: dict[str, Path] = {}  # key of a picture -> where its upload lies
-        self.pixels = Cache(self.decode, lambda pixels: pixels.nbytes, KEPT_BYTES)
         self.looks = Cache(self.look_again, size_of, KEPT_BYTES)
         self.deeps = Cache(self.deeper_anew, lambda rows: 1000 * len(rows), KEPT_BYTES // 16)
         self.at_once = threading.BoundedSemaphore(AT_ONCE)
@@ -70,14 +67,14 @@ class Inspector:
             while len(self.paths) >= KEPT_PATHS:
                 del self.paths[next(iter(self.paths))]
             self.paths[key] = path
-        self.pixels.get(key)
+        self.pixels(key)
         return key
 
-    def decode(self, key: str) -> np.ndarray:
+    def pixels(self, key: str) -> np.ndarray:
         path = self.paths.get(key)
         if path is None:
             raise UserError("There is no picture. Drop one, or choose an example.")
-        return self.classifier.decoders.decode(path)
+        return self.classifier.pixels.get(path)
 
     def network(self, reference: str) -> "Network":
         return self.classifier.predictors.network(check_model(reference))
@@ -87,7 +84,7 @@ class Inspector:
 
         with self.at_once:
             predict = self.classifier.predictors.get(key.model).logits
-            pixels = self.pixels.get(key.picture)
+            pixels = self.pixels(key.picture)
             return inspect_forward(self.network(key.model), pixels, key.target, predict)
 
     def deeper_anew(self, key: LookKey) -> list[dict[str, float | None]]:
@@ -257,7 +254,7 @@ class Inspector:
         epochs = self.epochs(f"run:{run}")
         if not run or not epochs:
             raise UserError("Only a run has epochs to look through. Choose run:ID.")
-        pixels, target = self.pixels.get(request.picture), request.target or None
+        pixels, target = self.pixels(request.picture), request.target or None
         load = lambda epoch: self.network(f"run:{run}@{epoch}")  # noqa: E731
         data = yield from gif(epochs, load, pixels, target)
         return {"name": f"run-{run}.gif", "url": octets(data, "image/gif")}
@@ -294,16 +291,5 @@ class Inspector:
         return data
 
 
-def run_of(model: str) -> str | None:
-    """From "run:0001@3": "0001"; None for other networks, and for none."""
-    with suppress(UserError):
-        return ModelRef.parse(model.strip()).run
-    return None
-
-
 def size_of(found: "Inspection") -> int:
     return sum(maps.nbytes for maps in found.maps.values())
-
-
-def octets(data: bytes, kind: str = "application/octet-stream") -> str:
-    return f"data:{kind};base64," + base64.b64encode(data).decode()

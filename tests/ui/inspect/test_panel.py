@@ -32,7 +32,7 @@ def test_answers_are_those_of_the_command(inspector: Inspector, asked: InspectRe
     from resnet_demo.probe.inspection import inspect
 
     network = reference.load(MODEL, inspector.home)
-    record = inspect(network, inspector.pixels.get(asked.picture)).record
+    record = inspect(network, inspector.pixels(asked.picture)).record
     told = inspector.look(asked)["record"]
     for row, more, wanted in zip(
         told["blocks"], inspector.deeper(asked)["blocks"], record["blocks"]

@@ -1,0 +1,56 @@
+"""A dropped picture is decoded once, whatever is made of it."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
+from resnet_demo.ui.classify.tab import opinion, table_of
+from resnet_demo.ui.inspect.panel import Inspector
+from resnet_demo.ui.requests import InspectRequest
+from resnet_demo.ui.serving import Classifier
+
+NETWORKS = ("scratch:resnet8", "scratch:plain8")
+
+
+@pytest.fixture
+def decoded(home: Home) -> tuple[Classifier, list[Path]]:
+    """What answers, and the pictures that it decoded so far."""
+    classifier, seen = Classifier(home), []
+    decode = classifier.pixels.make
+    classifier.pixels.make = lambda path: seen.append(path) or decode(path)
+    return classifier, seen
+
+
+def test_two_networks_a_heat_map_and_inspect_need_one_decode(decoded, tmp_path: Path) -> None:
+    classifier, seen = decoded
+    path = tmp_path / "picture.png"
+    Image.new("RGB", (70, 50), "red").save(path)
+    for model in NETWORKS:
+        assert "bars" in opinion(classifier, path, model, look=True)
+    inspector = Inspector(classifier.home, classifier)
+    request = InspectRequest(picture=inspector.put(path), model=NETWORKS[0])
+    inspector.look(request)
+    inspector.deeper(request)
+    assert seen == [path]
+
+
+def test_each_of_many_is_decoded_once_with_its_thumbnail(decoded, tmp_path: Path) -> None:
+    classifier, seen = decoded
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path in paths:
+        Image.new("RGB", (20, 20), "red").save(path)
+    rows = list(classifier.answers(paths, NETWORKS[0], 1))
+    assert "3 pictures classified" in table_of(classifier, rows, list(map(str, paths)))
+    assert sorted(seen) == paths
+
+
+def test_a_refused_picture_is_not_kept(decoded, tmp_path: Path) -> None:
+    classifier, _ = decoded
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"no")
+    with pytest.raises(UserError, match="not a picture"):
+        classifier.pixels.get(path)
+    assert not classifier.pixels.entries
