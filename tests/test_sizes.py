@@ -1,4 +1,4 @@
-"""A room can be read at one sitting: short files, short functions, no line that must be scrolled."""
+"""A room is read at one sitting: short files, short functions, no line that must be scrolled."""
 
 import ast
 from pathlib import Path
