@@ -3,7 +3,7 @@
 Opening a source lists what there is and reads no picture; `data.pixel_cache` decodes.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 
 from resnet_demo.config import Home, TrainConfig
@@ -22,13 +22,36 @@ def open_data(name: str, home: Home) -> Generator[Progress, None, Pictures]:
     Raises UserError when the name is unknown or the pictures cannot be had.
     """
     data = DataRef.parse(name)
-    if data.is_folder:
-        return folder(folder_path(data.rest))
-    if data.kind == "shapes":
-        return shapes()
-    if data.kind == "cifar10":
-        return (yield from cifar10(home))
+    return (yield from SOURCES[data.kind](data, home))
+
+
+Opening = Generator[Progress, None, Pictures]  # yields the bytes of a download, if one is needed
+
+
+def open_folder(data: DataRef, home: Home) -> Opening:
+    yield from ()
+    return folder(folder_path(data.rest))
+
+
+def open_shapes(data: DataRef, home: Home) -> Opening:
+    yield from ()
+    return shapes()
+
+
+def open_cifar10(data: DataRef, home: Home) -> Opening:
+    return (yield from cifar10(home))
+
+
+def open_imagenette(data: DataRef, home: Home) -> Opening:
     return folder((yield from imagenette_folder(data.rest, home)))
+
+
+SOURCES: dict[str, Callable[[DataRef, Home], Opening]] = {  # by the kind that DATA names
+    "imagenette": open_imagenette,
+    "cifar10": open_cifar10,
+    "shapes": open_shapes,
+    "folder": open_folder,
+}
 
 
 def open_here(name: str, home: Home) -> Pictures | None:

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet_demo.config import Home
-from resnet_demo.data.dataset import Pictures
+from resnet_demo import refs
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data import sources
+from resnet_demo.data.dataset import Pictures, array_split
 from resnet_demo.data.folder import folder
 from resnet_demo.data.sources import open_data
 from resnet_demo.errors import UserError
@@ -80,3 +82,26 @@ def test_shapes_need_nothing_and_repeat(home: Home) -> None:
     assert not np.array_equal(found.train.read(5), found.val.read(5))
     counts = np.bincount(found.val.labels)
     assert (counts == counts[0]).all()
+
+
+def test_a_new_source_is_a_word_and_a_line(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """README's recipe, followed: black and white squares, trained on and validated."""
+    from resnet_demo.data.pixel_cache import load_pixels
+    from resnet_demo.training.loop import EpochDone, Training
+
+    def squares(data: refs.DataRef, home: Home) -> sources.Opening:
+        yield from ()
+        labels = np.arange(40) % 2
+        pixels = np.repeat(255 * labels, 16 * 16 * 3).astype(np.uint8).reshape(40, 16, 16, 3)
+        splits = (array_split(pixels, labels, stem, f"squares-{stem}") for stem in "tv")
+        return Pictures(("black", "white"), *splits)
+
+    monkeypatch.setattr(refs, "DATA", (*refs.DATA, "squares"))
+    monkeypatch.setitem(sources.SOURCES, "squares", squares)
+    home.make()
+    config = TrainConfig(
+        data="squares", arch="resnet8", px=16, start_px=16, epochs=3, batch_size=8, lr=0.01
+    )
+    train, val = finish(load_pixels(opened("squares", home), config, home))
+    *_, last = (e for e in Training(config, train, val, 2).run() if isinstance(e, EpochDone))
+    assert last.metrics["top1"] == 100
