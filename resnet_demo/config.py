@@ -17,7 +17,9 @@ from resnet_demo.files import Json
 from resnet_demo.refs import DataRef
 from resnet_demo.run_folder import RunFolder
 
-CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"  # networks that ship with us
+PACKAGE = Path(__file__).resolve().parent
+# Networks that ship with the program: beside the package, within it where pip installed it.
+CHECKPOINTS = (PACKAGE.parent / "checkpoints", PACKAGE / "checkpoints")
 
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152)  # He et al. 2015, Table 1
 CIFAR_DEPTHS = (8, 14, 20, 32, 38, 44, 56, 110)  # He et al. 2015, section 4.2: 6n + 2

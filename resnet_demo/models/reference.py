@@ -63,9 +63,10 @@ def weights_path(reference: str, home: Home) -> Path:
 
 
 def bundled_path(arch: str) -> Path:
-    path = CHECKPOINTS / f"{arch}-imagenette.safetensors"
+    folder = next((place for place in CHECKPOINTS if place.is_dir()), CHECKPOINTS[0])
+    path = folder / f"{arch}-imagenette.safetensors"
     if arch not in ARCHS or not path.is_file():
-        have = sorted(p.name.partition("-")[0] for p in CHECKPOINTS.glob("*.safetensors"))
+        have = sorted(p.name.partition("-")[0] for p in folder.glob("*.safetensors"))
         raise UserError(f"No {arch} ships with the program. It has: {', '.join(have) or 'none'}.")
     return path
 

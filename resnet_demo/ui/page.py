@@ -1,6 +1,8 @@
 """The page as a whole: head, tabs, and how it is launched."""
 
+import argparse
 import os
+import sys
 import threading
 from typing import IO
 
@@ -76,6 +78,21 @@ def reopen(request: gr.Request) -> list:
     tab, model = asked.get("tab"), asked.get("model")
     chosen = gr.Dropdown(value=model, choices=["bundled", model]) if model else gr.skip()
     return [gr.Tabs(selected=tab) if tab in TABS else gr.skip(), chosen, chosen]
+
+
+def main() -> int:
+    """The command that serves the page."""
+    parser = argparse.ArgumentParser(description="Serve the page of ResNet Demo.")
+    parser.add_argument("--host", help="address to listen on; not loop-back means public")
+    parser.add_argument("--port", type=int, help="port to listen on")
+    parser.add_argument("--home", help="folder of runs, caches and downloads")
+    args = parser.parse_args()
+    try:
+        launch(Home.find(args.home), args.host, args.port)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 def launch(home: Home, host: str | None = None, port: int | None = None) -> None:
