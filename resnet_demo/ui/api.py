@@ -36,15 +36,23 @@ def build_runs(home: Home) -> None:
 
     @friendly
     def start(config: dict, token: str, request: gr.Request) -> dict:
+        """Queue a run. config: options of `python -m resnet_demo train` as {name: value}; token:
+        the owner's on a public page, else "". Returns {run}, its name."""
         require_steering(request, token)
         return {"run": control.start(home, TrainConfig.from_dict(config))}
 
     @friendly
     def control_(run: str, command: str, value: str, token: str, request: gr.Request) -> dict:
+        """Steer a run. command: pause, resume, stop, cancel, delete, twin, or set with a value as
+        "lr=0.01" or "epochs=8"; token: the owner's on a public page, else "". Returns {answer},
+        what was done, and {run} for a twin."""
         asked = {"run": run, "command": command, "value": value, "token": token}
         return live.steer(parsed(TrainRequest, asked), request)
 
     def runs() -> dict:
+        """All runs, newest first: {runs: [{run, state, arch, data, epoch, epochs, step, steps,
+        seed, px, top1, best_top1, num_val, seconds, created, params, message}]}, accuracies in
+        percent."""
         found = [asdict(run) for run in control.list_runs(home)]
         for row in found:
             row["message"] = redact_paths(row["message"], row["data"])
@@ -53,6 +61,8 @@ def build_runs(home: Home) -> None:
 
     @friendly
     def history(run: str, since: int) -> dict:
+        """What a run measured after step `since` (-1: all of it): {lines: {name: [steps, values]},
+        strip: {blocks, steps, values}} with each block's gradient norm over its weights' norm."""
         with Store(control.run_folder(home, run)) as store:
             generation = store.fact("generation", 0)
         return live.feed.series(run, Cursor(generation=generation, step=since, epoch=since))
@@ -65,10 +75,14 @@ def build_runs(home: Home) -> None:
 def build_classify(home: Home, classifier: Classifier) -> None:
     @friendly
     def classify(picture: gr.FileData, model: str, top: int) -> dict:
+        """One picture's `top` most probable classes. model: bundled, run:ID, timm:NAME,
+        hub:USER/REPO or file:PATH. Returns {model, images: [{name, ms, unlike, top: [{class,
+        index, probability}]}]}; a picture that is refused has {name, error}."""
         return classify_batch([picture], model, top)
 
     @friendly
     def classify_batch(pictures: list[gr.FileData], model: str, top: int) -> dict:
+        """As /classify, for up to 500 pictures at once."""
         paths = [Path(as_file(picture)) for picture in pictures]
         answers = classifier.answers(paths, model, top)
         # "name" for the command's "path": gradio_client would take a "path" for a file to fetch
@@ -76,6 +90,10 @@ def build_classify(home: Home, classifier: Classifier) -> None:
 
     @friendly
     def evaluate(model: str, data: str, split: str, token: str, request: gr.Request) -> dict:
+        """Accuracy on validation pictures, with all cores and not beside a run. data: imagenette,
+        cifar10, shapes or folder:PATH; split: val, or clean (pictures no network here was trained
+        on). Returns {n, top1, top1_ci95, top5, val_loss, ece, per_class, confusion, ...},
+        accuracies in percent."""
         require_steering(request, token)  # a minute of all cores
         return subprocess_measurement.evaluate(home, check_model(model), data, split)
 
@@ -83,9 +101,10 @@ def build_classify(home: Home, classifier: Classifier) -> None:
     def export(
         model: str, format: str, token: str, request: gr.Request
     ) -> tuple[gr.FileData, dict]:
-        """A network as a file. model: MODEL; format: safetensors, timm (zipped) or onnx; token: the
-        owner's on a public page, else "". Returns the file, and {model, format, name, bytes, n,
-        max_difference, snippet}: how it compares with the network here, and Python to open it."""
+        """A network as a file. model: MODEL; format: safetensors, timm (zipped) or onnx; token:
+        the owner's on a public page, else "". Returns the file, and {model, format, name, bytes,
+        n, max_difference, snippet}: how it compares with the network here, and Python to open
+        it."""
         path, told = exported(home, model, format, request, token)
         return gr.FileData(path=str(path), orig_name=path.name), told
 
@@ -101,7 +120,9 @@ def build_lab(home: Home) -> None:
         lab: str, protocol: str, data: str, depths: list[int], seeds: int, token: str,
         request: gr.Request,
     ) -> dict:  # fmt: skip
-        """How a lab stands, or a new one when none is named."""
+        """How a lab stands; a new one is started when none is named, of these depths and seeds on
+        `data` by a protocol: quick, short or paper. Returns {lab, state, rows, table, verdict,
+        ...}."""
         if lab:
             return degradation.record(home, labs.open_lab(home, lab))
         require_steering(request, token)
@@ -119,6 +140,10 @@ def started(home: Home, lab: labs.Lab) -> Json:
 def build_inspect(inspector: Inspector) -> None:
     @friendly
     def inspect(picture: gr.FileData, model: str, target: str) -> dict:
+        """What a picture does in a network, block by block. target: the class that gradients are
+        of, by name or index; "": the most probable. Returns {class, top, blocks: [{name, shape,
+        grad_norm, relative_grad_norm, branch_over_shortcut, receptive_field_px, deletion,
+        ...}]}."""
         key = inspector.put(Path(as_file(picture)))
         request = parsed(InspectRequest, {"picture": key, "model": model, "target": target})
         record = inspector.looked(request).record
@@ -128,6 +153,9 @@ def build_inspect(inspector: Inspector) -> None:
 
     @friendly
     def lesion(model: str, data: str, n: int, blocks: list[str], unplug: list[str]) -> dict:
+        """Accuracy on n pictures with every block switched off alone; or with these blocks, or the
+        shortcuts of those in `unplug`. Returns {baseline_top1, blocks: [{name, top1, top1_ci95,
+        drop, kept}]}, in percent and points."""
         asked = {"model": model, "data": data, "n": n, "off": blocks, "unplugged": unplug}
         request = parsed(InspectRequest, asked)
         return inspector.jobs.finish(lambda: inspector.lesion(request))

@@ -19,7 +19,7 @@ def test_programs_find_these_endpoints_and_no_others(home: Home) -> None:
     }
     steering = {"start", "control", "runs", "history"}
     assert public == steering | {
-        "classify", "classify_batch", "evaluate", "inspect", "lesion", "lab",
+        "classify", "classify_batch", "evaluate", "export", "inspect", "lesion", "lab",
     }  # fmt: skip
 
 
@@ -132,3 +132,12 @@ def test_a_taken_port_is_refused(serve, tmp_path) -> None:
     second = serve(tmp_path / "other", port=first.port)
     assert second.process.wait(30) == 1
     assert f"Cannot listen on port {first.port}" in second.line
+
+
+def test_every_endpoint_says_what_goes_in_and_out(home: Home) -> None:
+    from resnet_demo.ui.page import build
+
+    told = build(home).get_api_info()["named_endpoints"]
+    assert set(told) >= {"/start", "/control", "/runs", "/history", "/classify", "/export", "/lab"}
+    for name, endpoint in told.items():
+        assert len(endpoint.get("description") or "") > 40, name
