@@ -13,7 +13,8 @@ from resnet_demo.device import describe_machine
 from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
-from resnet_demo.ui.train.feed import Cursor, Feed
+from resnet_demo.ui.requests import Cursor
+from resnet_demo.ui.train.feed import Feed
 from tests.conftest import ROOT
 
 MACHINE = "AMD EPYC, 2 cores, float32, torch 2.14.1"
@@ -34,7 +35,7 @@ def losses(home: Home, run: str) -> list[float]:
 def test_it_is_listed_and_drawn(old: Home) -> None:
     (row,) = control.list_runs(old)
     assert (row.state, row.arch, row.step, row.steps) == ("interrupted", "resnet8", 7, 12)
-    points = Feed(old).series("0001", Cursor(0, -1, -1))
+    points = Feed(old).series("0001", Cursor())
     assert points["lines"]["loss"][0] == [1, 2, 3, 4, 5, 6, 7]
     assert points["strip"]["blocks"] == ["stem", "layer1.0", "layer2.0", "layer3.0", "fc"]
 
