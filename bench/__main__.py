@@ -6,6 +6,9 @@ import json
 import tempfile
 from pathlib import Path
 
+from resnet_demo.errors import UserError
+from resnet_demo.refs import DataRef
+
 HERE = Path(__file__).parent
 NAMES = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
 
@@ -16,13 +19,16 @@ def main() -> None:
     parser.add_argument("--data", default="shapes", help="DATA, e.g. folder:../imagenette2-224")
     parser.add_argument("--home", help="keep caches here; a temporary folder when not given")
     args = parser.parse_args()
+    try:
+        data = DataRef.parse(args.data).shown  # a result names no folder of this machine
+    except UserError as error:
+        parser.error(str(error))
     with tempfile.TemporaryDirectory() as place:
         home = Path(args.home or place).resolve()
         measured = importlib.import_module(f"bench.{args.name}").measure(args.data, home)
     from resnet_demo.device import describe_machine
-    from resnet_demo.refs import shown_data
 
-    about = {"data": shown_data(args.data), "machine": describe_machine()}
+    about = {"data": data, "machine": describe_machine()}
     text = json.dumps({**measured, **about}, indent=1)
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / f"{args.name}.json").write_text(text + "\n")

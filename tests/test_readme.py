@@ -1,12 +1,16 @@
 """The README and CONTRIBUTING never drift from the code."""
 
+import json
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 
 from resnet_demo.cli.main import parser
 from resnet_demo.config import PRESETS
+from resnet_demo.refs import DataRef
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -56,3 +60,15 @@ def test_every_measure_has_its_line() -> None:
 @pytest.mark.parametrize("path", re.findall(r"`((?:\w+/)+\w+\.py)`", CONTRIBUTING + README))
 def test_every_file_that_is_named_is_there(path: str) -> None:
     assert (ROOT / path).exists() or (ROOT / "resnet_demo" / path).exists()
+
+
+def test_results_name_pictures_and_no_folder_of_a_machine() -> None:
+    for path in (ROOT / "bench/results").glob("*.json"):
+        data = json.loads(path.read_text())["data"]
+        assert DataRef.parse(data).shown == data, path
+
+
+def test_a_measure_refuses_what_names_no_pictures() -> None:
+    words = [sys.executable, "-m", "bench", "soak", "--data", "/some/folder"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "There is no data '/some/folder'" in done.stderr
