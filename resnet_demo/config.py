@@ -45,7 +45,7 @@ def setting(default: Any, says: str) -> Any:
 class TrainConfig:
     """Everything that decides a run's result, apart from the machine; refuses nonsense."""
 
-    data: str = setting("imagenette", "the pictures: imagenette, cifar10, shapes, folder:PATH")
+    data: str = setting("imagenette", "imagenette, cifar10, shapes, folder:PATH or dataset:NAME")
     arch: str = setting("resnet18", "the network: resnet18, plain56, ...")
     epochs: int = setting(6, "times that every picture is seen")
     px: int = setting(128, "side of the pictures in the last epochs")
@@ -225,13 +225,17 @@ class Home:
         return self.path / "caches"
 
     @property
+    def datasets(self) -> Path:
+        return self.path / "datasets"
+
+    @property
     def downloads(self) -> Path:
         return self.path / "downloads"
 
     def make(self) -> None:
         """Create the folders; raises UserError when the place cannot be written to."""
         try:
-            for folder in (self.runs, self.labs, self.caches, self.downloads):
+            for folder in (self.runs, self.labs, self.caches, self.downloads, self.datasets):
                 folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.path).close()
         except OSError as error:

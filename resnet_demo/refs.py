@@ -15,6 +15,7 @@ DOWNLOADS = {
 }
 SHAPES = "shapes"  # drawn by the program
 DATA = (*DOWNLOADS, SHAPES)
+OWN_DATA = ("folder", "dataset")  # a person's own: PATH, or NAME of what was imported
 MODEL_FORMS = (
     "bundled, run:ID, run:ID@last, run:ID@EPOCH, timm:NAME, hub:USER/REPO, file:PATH, scratch:ARCH"
 )
@@ -23,7 +24,7 @@ MODEL_KINDS = ("bundled", "run", "timm", "hub", "file", "scratch")
 
 @dataclass(frozen=True)
 class DataRef:
-    """kind: imagenette, cifar10, shapes or folder. rest: what stands behind the colon."""
+    """kind: imagenette, cifar10, shapes, folder or dataset. rest: what stands behind the colon."""
 
     kind: str
     rest: str = ""
@@ -32,9 +33,10 @@ class DataRef:
     def parse(cls, text: str) -> "DataRef":
         """Raises UserError for what names no pictures."""
         kind, _, rest = text.partition(":")
-        if text not in DATA and not (kind == "folder" and rest):
+        if text not in DATA and not (kind in OWN_DATA and rest):
             raise UserError(
-                f"There is no data '{text}'. Choose one of: {', '.join(DATA)}, folder:PATH."
+                f"There is no data '{text}'. Choose one of: {', '.join(DATA)}, folder:PATH, "
+                f"dataset:NAME."
             )
         return cls(kind, rest)
 
@@ -44,6 +46,10 @@ class DataRef:
     @property
     def is_folder(self) -> bool:
         return self.kind == "folder"
+
+    @property
+    def is_own(self) -> bool:
+        return self.kind in OWN_DATA
 
     @property
     def is_downloaded(self) -> bool:

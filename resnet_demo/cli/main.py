@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from resnet_demo.cli.datasets import add_dataset_options, dataset
 from resnet_demo.cli.lab import add_lab_options, lab
 from resnet_demo.cli.models import (
     add_convert_options,
@@ -72,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
 
     add_run_commands(command)
     add_model_commands(command)
+    add_dataset_options(command("dataset", dataset))
     add_lab_options(command("lab", lab))
     add_train_options(command("estimate", estimate))
     add_train_options(command("find-lr", find_lr))

@@ -7,7 +7,7 @@ PATH/CLASS/*                               # one picture in five of each class i
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 
 from resnet_demo.data.dataset import Pictures, Split
 from resnet_demo.data.imagenette import IMAGENETTE_CLASSES
+from resnet_demo.data.split import check_enough, kept_apart, place_of
 from resnet_demo.errors import UserError
 from resnet_demo.files import printable
 from resnet_demo.images.decode import decode
@@ -28,7 +29,6 @@ SUFFIXES = {
 TRAIN_NAMES = ("train", "training")
 VAL_NAMES = ("val", "valid", "validation", "test", "testing")
 JUNK = {"__macosx", "@eadir", "thumbs.db", "desktop.ini", "lost+found", "$recycle.bin"}
-ONE_IN = 5  # pictures of a class that are kept apart where there is no validation folder
 UNEQUAL = 10  # times as many pictures in the largest class as in the smallest
 Item = tuple[Path, int]  # file, label
 
@@ -56,32 +56,69 @@ def folder_path(text: str) -> Path:
     return Path(bare).expanduser().absolute()
 
 
-def folder(root: Path) -> Pictures:
-    """Raises UserError, before any picture is read, for a folder that cannot be trained on."""
+@dataclass
+class Listing:
+    """What a folder holds, before anybody asks whether that is enough to train on."""
+
+    root: Path  # inside of wrappers
+    train_dir: Path
+    val_dir: Path | None  # None: nobody said what to validate on
+    classes: list[str]
+    train: list[Item]
+    val: list[Item]
+    left_out: LeftOut
+    notes: list[str]
+
+
+def listing(root: Path) -> Listing:
+    """Raises UserError for what is no folder, or may not be read."""
     check_is_folder(root)
     root = unwrapped(root)
     train_dir, val_dir, notes = splits_of(root)
     left_out = LeftOut()
-    classes = class_folders(train_dir)
-    train = list(pictures_below(train_dir, classes, left_out))
-    if val_dir is None:
-        check_enough_for_both(classes, train, train_dir)
-        train, val = kept_apart(train, train_dir)
-        notes.append(
-            f"{root.name} has no val folder, so one picture in five of each class is kept for "
-            f"validation, chosen by a hash of its name: {len(train)} to train, {len(val)} to "
-            f"validate."
-        )
-        val_dir = train_dir
-    else:
-        check_same_classes(classes, class_folders(val_dir), val_dir)
+    classes = [path.name for path in folders_in(train_dir)]
+    val: list[Item] = []
+    if val_dir:
+        check_same_classes(classes, [path.name for path in folders_in(val_dir)], val_dir)
         val = list(pictures_below(val_dir, classes, left_out))
-    for items, place in ((train, train_dir), (val, val_dir)):
-        check_no_class_is_empty(classes, items, place)
-    shown = tuple(IMAGENETTE_CLASSES.get(name, printable(name)) for name in classes)
-    notes += [unequal_sentence(shown, train), left_out.sentence()]
-    note = " ".join(filter(None, notes))
-    return Pictures(shown, file_split(train, train_dir), file_split(val, val_dir), note)
+    train = list(pictures_below(train_dir, classes, left_out))
+    return Listing(root, train_dir, val_dir, classes, train, val, left_out, notes)
+
+
+def folder(root: Path) -> Pictures:
+    """Raises UserError, before any picture is read, for a folder that cannot be trained on."""
+    found = listing(root)
+    check_two_classes(found.classes, found.train_dir)
+    if found.val_dir is None:
+        divide(found)
+    val_dir = found.val_dir or found.train_dir
+    for items, place in ((found.train, found.train_dir), (found.val, val_dir)):
+        check_no_class_is_empty(found.classes, items, place)
+    shown = tuple(IMAGENETTE_CLASSES.get(name, printable(name)) for name in found.classes)
+    unequal = unequal_sentence(shown, [label for _, label in found.train])
+    note = " ".join(filter(None, [*found.notes, unequal, found.left_out.sentence()]))
+    return Pictures(
+        shown, file_split(found.train, found.train_dir), file_split(found.val, val_dir), note
+    )
+
+
+def divide(found: Listing) -> None:
+    """Keep some of each class apart, and say so."""
+    items, labels = found.train, [label for _, label in found.train]
+    check_enough(found.classes, labels, found.train_dir)
+    places = [name_place(path.relative_to(found.train_dir)) for path, _ in items]
+    apart = kept_apart(places, labels)
+    found.train = [item for item, kept in zip(items, apart) if not kept]
+    found.val = [item for item, kept in zip(items, apart) if kept]
+    found.notes.append(
+        f"{found.root.name} has no val folder, so one picture in five of each class is kept for "
+        f"validation, chosen by a hash of its name: {len(found.train)} to train, "
+        f"{len(found.val)} to validate."
+    )
+
+
+def name_place(name: Path) -> float:
+    return place_of(hashlib.sha256(os.fsencode(name.as_posix())).digest())
 
 
 # --- which folder is what ------------------------------------------------------------------------
@@ -149,14 +186,12 @@ def check_no_split_is_a_class(root: Path, by_name: dict[str, Path]) -> None:
         )
 
 
-def class_folders(root: Path) -> list[str]:
-    names = [path.name for path in folders_in(root)]
+def check_two_classes(names: list[str], root: Path) -> None:
     if len(names) < 2:
         raise UserError(
             f"{root} holds {len(names)} class folders; at least 2 are needed, "
             f"each with the pictures of one class.{deeper_advice(root)}"
         )
-    return names
 
 
 def deeper_advice(root: Path) -> str:
@@ -197,35 +232,6 @@ def files_below(root: Path, above: frozenset[Path]) -> Iterator[Path]:
             yield path
 
 
-def kept_apart(items: list[Item], root: Path) -> tuple[list[Item], list[Item]]:
-    """By a hash of the name, so that a picture keeps its side when others are added; in a class
-    where all would fall on one side, the one that comes nearest to the other goes there."""
-    of_class: dict[int, list[tuple[float, Path]]] = {}
-    for path, label in items:
-        of_class.setdefault(label, []).append((place_of(path.relative_to(root)), path))
-    val: set[Path] = set()
-    for same in of_class.values():
-        ordered = [path for _, path in sorted(same)]
-        count = sum(place < 1 / ONE_IN for place, _ in same)
-        val |= set(ordered[: min(max(count, 1), len(same) - 1)])
-    return [i for i in items if i[0] not in val], [i for i in items if i[0] in val]
-
-
-def place_of(name: Path) -> float:
-    """Of a picture, in 0..1, the same on every machine."""
-    return hashlib.sha256(os.fsencode(name.as_posix())).digest()[0] / 255
-
-
-def check_enough_for_both(classes: list[str], items: list[Item], root: Path) -> None:
-    counts = Counter(label for _, label in items)
-    single = [name for label, name in enumerate(classes) if counts[label] == 1]
-    if single:
-        raise UserError(
-            f"Class {', '.join(single[:3])} in {root} has one picture: two are needed, one to "
-            f"train and one to validate. Add some, or give a val folder."
-        )
-
-
 def check_same_classes(train: list[str], val: list[str], val_dir: Path) -> None:
     if train != val:
         odd = ", ".join(sorted(set(train) ^ set(val))[:3])
@@ -244,8 +250,8 @@ def check_no_class_is_empty(classes: list[str], items: list[Item], root: Path) -
         )
 
 
-def unequal_sentence(classes: tuple[str, ...], train: list[Item]) -> str:
-    counts = Counter(label for _, label in train)
+def unequal_sentence(classes: tuple[str, ...], labels: Iterable[int]) -> str:
+    counts = Counter(labels)
     (most, many), (least, few) = counts.most_common(1)[0], counts.most_common()[-1]
     if many < UNEQUAL * few:
         return ""

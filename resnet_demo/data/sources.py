@@ -1,8 +1,9 @@
-"""DATA names -> pictures: `imagenette`, `cifar10`, `folder:PATH`, `shapes`.
+"""DATA names -> pictures: `imagenette`, `cifar10`, `folder:PATH`, `dataset:NAME`, `shapes`.
 
 Opening a source lists what there is and reads no picture; `data.pixel_cache` decodes.
 """
 
+from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
@@ -10,8 +11,10 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.dataset import Pictures
 from resnet_demo.data.download import cifar10, imagenette_folder
 from resnet_demo.data.folder import folder, folder_path
+from resnet_demo.data.library import Library
 from resnet_demo.data.shapes import shapes
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.progress import Progress
 from resnet_demo.refs import DOWNLOADS, DataRef
 
@@ -33,6 +36,11 @@ def open_folder(data: DataRef, home: Home) -> Opening:
     return folder(folder_path(data.rest))
 
 
+def open_dataset(data: DataRef, home: Home) -> Opening:
+    yield from ()
+    return Library(home, data.rest).pictures()
+
+
 def open_shapes(data: DataRef, home: Home) -> Opening:
     yield from ()
     return shapes()
@@ -51,6 +59,7 @@ SOURCES: dict[str, Callable[[DataRef, Home], Opening]] = {  # by the kind that D
     "cifar10": open_cifar10,
     "shapes": open_shapes,
     "folder": open_folder,
+    "dataset": open_dataset,
 }
 
 
@@ -68,11 +77,13 @@ def open_here(name: str, home: Home) -> Pictures | None:
 def checked(config: TrainConfig, home: Home) -> TrainConfig:
     """The same with the folder's path made absolute, so that it holds wherever a run is resumed.
 
-    Raises UserError for a folder that cannot be trained on; what would be downloaded is not looked
-    at.
+    Raises UserError for own pictures that cannot be trained on; what would be downloaded is not
+    looked at.
     """
     data = DataRef.parse(config.data)
     if not data.is_folder:
+        if data.is_own:
+            open_here(config.data, home)
         return config
     place = folder_path(data.rest)
     folder(place)
@@ -85,8 +96,24 @@ def count(config: TrainConfig, home: Home) -> tuple[int, int, int]:
     return classes, min(train, config.num_train or train), min(val, config.num_val or val)
 
 
+def explained(data: str, home: Home) -> Json:
+    """What a source holds: {data, classes: [{name, n}], train, val, note}. Raises UserError when it
+    is not here, or cannot be trained on."""
+    pictures = open_here(data, home)
+    if pictures is None:
+        raise not_here(data)
+    counts = Counter(pictures.train.labels) + Counter(pictures.val.labels)
+    rows = [{"name": name, "n": counts[label]} for label, name in enumerate(pictures.classes)]
+    sides = {"train": len(pictures.train), "val": len(pictures.val)}
+    return {"data": data, "classes": rows, **sides, "note": pictures.note}
+
+
 def sizes(data: str, home: Home) -> tuple[int, int, int]:
     pictures = open_here(data, home)
     if pictures is None:
-        raise UserError(f"{data} is not here yet: its pictures have to be downloaded first.")
+        raise not_here(data)
     return len(pictures.classes), len(pictures.train), len(pictures.val)
+
+
+def not_here(data: str) -> UserError:
+    return UserError(f"{data} is not here yet: its pictures have to be downloaded first.")

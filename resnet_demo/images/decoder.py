@@ -192,6 +192,12 @@ class Decoders:
                 self.free.append(decoder)
                 self.changed.notify_all()
 
+    def end(self) -> None:
+        """End the processes of those that are free."""
+        with self.changed:
+            for decoder in self.free:
+                decoder.end()
+
     def remember(self, identity: tuple, sentence: str) -> None:
         with self.changed:
             self.refused[identity] = sentence

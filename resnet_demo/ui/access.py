@@ -147,7 +147,7 @@ def is_own(reference: str) -> bool:
 
 def hides_names(data: str) -> bool:
     """On a public page nobody learns what files a folder of the server holds."""
-    return is_public() and DataRef.parse(data).is_folder
+    return is_public() and DataRef.parse(data).is_own
 
 
 def check_shown(data: str) -> None:
