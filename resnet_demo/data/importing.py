@@ -10,6 +10,7 @@ from pathlib import Path
 from resnet_demo.config import Home
 from resnet_demo.data.archive import is_archive, safe_parts, unpack
 from resnet_demo.data.folder import check_is_folder, folder_path
+from resnet_demo.data.intake import add
 from resnet_demo.data.labels import FOLDERS, labelled
 from resnet_demo.data.library import Library
 from resnet_demo.errors import UserError
@@ -59,7 +60,7 @@ def take_in(
     if not found.items:
         raise UserError(nothing_in(source, found.refused, found.left_out.sentence()))
     fresh = not library.index.exists()
-    done = yield from library.make().add(found, source)
+    done = yield from add(library.make(), found, source)
     if fresh and not done.added:
         library.delete()
         raise UserError(nothing_in(source, done.refused, found.left_out.sentence()))

@@ -7,7 +7,8 @@ from PIL import Image
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.importing import import_files, import_path
-from resnet_demo.data.library import KEPT_SIDE, Library, names_of
+from resnet_demo.data.intake import KEPT_SIDE
+from resnet_demo.data.library import Library, names_of
 from resnet_demo.data.sources import checked, explained, open_here
 from resnet_demo.errors import UserError
 from resnet_demo.progress import finish
