@@ -30,6 +30,7 @@ OPTIMIZERS = ("muon", "sgd", "adamw")
 SCHEDULES = ("linear", "steps")
 CROPS = ("area", "pad")
 CHANGEABLE = ("lr", "epochs")  # by a person, while a run is on
+FREEZES = ("none", "backbone")
 TRACKERS = ("none", "trackio", "wandb")
 SMALLEST_PX, LARGEST_PX = 16, 512
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels in 0..1; what pretrained weights expect
@@ -67,6 +68,8 @@ class TrainConfig:
     iterations: int = setting(0, "steps after which a run ends, anywhere; 0: epochs decide")
     seed: int = setting(0, "decides weights, order and augmentation")
     init: str = setting("", "MODEL whose weights to start from")
+    freeze: str = setting("none", "none, or backbone: only the classifier is trained")
+    backbone_lr: float = setting(1.0, "learning rate of all but the classifier, over lr")
     budget_seconds: int = setting(0, "over it, pictures shrink before the first step; 0: no limit")
     probe_every: int = setting(20, "steps between two measurements of gradient and weight norms")
     tracker: str = setting("none", "none, trackio or wandb")
@@ -85,10 +88,16 @@ class TrainConfig:
         require_one_of("schedule", self.schedule, SCHEDULES)
         require_one_of("crop", self.crop, CROPS)
         require_one_of("tracker", self.tracker, TRACKERS)
+        require_one_of("freeze", self.freeze, FREEZES)
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
             if not low <= value <= high:  # False for NaN too
                 raise UserError(f"{name} must lie between {low} and {high}. Got {value}.")
+        if self.freeze != "none" and not self.init:
+            raise UserError(
+                "freeze backbone trains the classifier of a network that has learned already: give "
+                "one with init, as in bundled or timm:resnet18."
+            )
         if self.crop == "pad" and self.start_px != self.px:
             raise UserError(
                 f"crop pad keeps pictures at one side. Got start_px {self.start_px} and px "
@@ -154,6 +163,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "num_train": (0, 10**9),
     "num_val": (0, 10**9),
     "iterations": (0, 10**9),
+    "backbone_lr": (0.0, 10.0),
     "seed": (0, 2**31 - 1),
     "budget_seconds": (0, 10**9),
     "probe_every": (1, 10**9),
@@ -167,6 +177,10 @@ PRESETS: dict[str, Json] = {
         epochs=20, px=128, start_px=96, min_crop=0.4, val_scale=1.25, budget_seconds=1800
     ),
 }
+# What suits a classifier alone, on features that are there: seconds.
+CLASSIFIER_ONLY: Json = dict(
+    freeze="backbone", epochs=30, px=128, start_px=128, optimizer="adamw", lr=0.01, budget_seconds=0
+)
 
 
 def depth_of(arch: str) -> int:

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 
 from resnet_demo.cli.output import Answer, run_sentence, say
 from resnet_demo.cli.progress import ProgressBars
-from resnet_demo.config import Home, TrainConfig, preset
+from resnet_demo.config import CLASSIFIER_ONLY, Home, TrainConfig, preset
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json, read_json
 from resnet_demo.runs import control
@@ -164,6 +164,8 @@ def config_from(args: argparse.Namespace) -> TrainConfig:
     """Defaults, then the preset, then what was typed."""
     typed = {f.name: getattr(args, f.name) for f in fields(TrainConfig)}
     chosen = preset(args.preset) if args.preset else {}
+    if typed["freeze"] == "backbone":
+        chosen = chosen | CLASSIFIER_ONLY
     config = {**chosen, **{name: value for name, value in typed.items() if value is not None}}
     if "px" in config and "start_px" not in typed_names(typed):
         config["start_px"] = min(config.get("start_px", TrainConfig.start_px), config["px"])
@@ -178,7 +180,10 @@ def typed_names(typed: Json) -> set[str]:
 
 
 def add_train_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", help="minute, coffee or lunch: what fits that time")
+    parser.add_argument(
+        "--preset",
+        help="minute, coffee or lunch: what fits that time",
+    )
     for f in fields(TrainConfig):
         option = "--" + f.name.replace("_", "-")
         default = f"; default {f.default}" if f.default != "" else ""

@@ -44,6 +44,8 @@ def load_pixels(
 ) -> Generator[Progress, None, tuple[Pixels, Pixels]]:
     """Both splits for a run; training pictures are kept larger than crops resized from them."""
     side = config.px if config.crop == "pad" else round(config.px * CROP_MARGIN)
+    if config.freeze == "backbone":  # looked at whole, as in validation
+        side = config.val_px
     train = yield from cached_pixels(pictures.train, side, home.caches)
     val = yield from cached_pixels(pictures.val, config.val_px, home.caches)
     for split, pixels in ((pictures.train, train), (pictures.val, val)):

@@ -20,6 +20,7 @@ from resnet_demo.runs.trackers import Tracker
 from resnet_demo.training import checkpoint
 from resnet_demo.training.estimate import fitting_batch, fitting_px, speed_here
 from resnet_demo.training.gradient_norms import block_of
+from resnet_demo.training.head import HeadTraining, make_training
 from resnet_demo.training.loop import Change, EpochDone, Event, StepDone, Training, Validating
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ def open_training(context: RunContext) -> Generator[None, None, Training]:
     everything: Pictures = yield from context.follow(open_data(config.data, context.home))
     pictures = everything.subset(config.num_train, config.num_val)
     changes = [Change(*row) for row in store.changes()]
-    if context.config.budget_seconds and not any(change.name == "px" for change in changes):
+    limited = config.budget_seconds and config.freeze == "none"
+    if limited and not any(change.name == "px" for change in changes):
         changes += yield from fit_to_budget(context, pictures)
     settings = with_changes(context.config, changes)
     train, val = yield from context.follow(load_pixels(pictures, settings, context.home))
@@ -45,14 +47,22 @@ def open_training(context: RunContext) -> Generator[None, None, Training]:
         weights = starting_weights(context.config, len(pictures.classes), context.home)
         store.set(pretrained=is_pretrained(context.config.init, context.home))
     config = fit_batch(context, len(train))
-    training = Training(config, train, val, len(pictures.classes), weights=weights, changes=changes)
+    training = make_training(
+        config, train, val, len(pictures.classes), weights=weights, changes=changes
+    )
     restore(context, training, state)
+    if isinstance(training, HeadTraining):
+        yield from context.follow(training.prepare(context.home.caches))
     check_disk(context, training)
     store.set(
         state="running",
         message="",
         classes=pictures.classes,
-        blocks=list(dict.fromkeys(block_of(n) for n, _ in training.model.named_parameters())),
+        blocks=list(
+            dict.fromkeys(
+                block_of(n) for n, p in training.model.named_parameters() if p.requires_grad
+            )
+        ),
         px=settings.px,
         params=sum(p.numel() for p in training.model.parameters()),
         steps=training.total_steps,

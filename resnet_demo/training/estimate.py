@@ -32,6 +32,8 @@ class Speed:
 
     def seconds(self, config: TrainConfig, num_train: int, num_val: int) -> float:
         """From the first step to the end of the last validation."""
+        if config.freeze == "backbone":  # each picture and its mirror image are looked at once
+            return (2 * num_train + num_val) / VAL_BATCH * at(self.val, config.val_px)
         steps = config.num_batches(num_train)
         left = config.iterations or config.epochs * steps
         total = 0.0

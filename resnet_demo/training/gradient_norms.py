@@ -13,10 +13,11 @@ def block_of(parameter_name: str) -> str:
 
 
 def block_norms(model: nn.Module) -> dict[str, float]:
-    """`param_grad_norm/BLOCK` and `param_norm/BLOCK`: Euclidean norms over a block's parameters."""
+    """`param_grad_norm/BLOCK` and `param_norm/BLOCK`: Euclidean norms over a block's trained
+    parameters."""
     squares: dict[str, Tensor] = {}
-    names = [name for name, _ in model.named_parameters()]
-    parameters: list[Tensor] = list(model.parameters())
+    learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    names, parameters = list(learned), list[Tensor](learned.values())
     gradients = gradients_of(model)
     for kind, tensors in (("param_grad_norm", gradients), ("param_norm", parameters)):
         for name, norm in zip(names, torch._foreach_norm(tensors)):
@@ -34,5 +35,5 @@ def not_finite(model: nn.Module) -> str:
     norms = torch._foreach_norm(gradients_of(model))
     if torch.isfinite(torch.stack(norms)).all():
         return ""
-    named = zip(norms, model.named_parameters())
+    named = zip(norms, [(n, p) for n, p in model.named_parameters() if p.grad is not None])
     return "gradient of " + next(name for norm, (name, _) in named if not torch.isfinite(norm))

@@ -160,8 +160,7 @@ class Training:
         buffers = [buffer.clone() for buffer in self.model.buffers()]
         self.model.train()
         with device.autocast(self.device):
-            logits = self.model(normalise(images.to(self.device)))
-        logits = logits.float()
+            logits = self.logits(self.model, images)
         loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -169,7 +168,7 @@ class Training:
         probing = self.step % settings.probe_every == 0
         metrics = block_norms(self.model) if probing else {}  # of the weights before the step
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("lr_scale", 1.0)
         self.optimizer.step()
         if self.ema is not None:
             self.ema.update_parameters(self.model)
@@ -192,6 +191,14 @@ class Training:
             px = px_at(epoch / settings.epochs, settings.start_px, settings.px)
             images, labels = train_batch(self.train, indices, px, settings.min_crop, key)
         return images, labels.to(self.device)
+
+    def val_batch(self, part: range) -> tuple[Tensor, Tensor]:
+        """Validation pictures: uint8 (B, 3, px, px), and labels."""
+        return whole_batch(self.val, part)
+
+    def logits(self, model: nn.Module, inputs: Tensor) -> Tensor:
+        """Of a batch: float32 (B, classes)."""
+        return model(normalise(inputs.to(self.device))).float()
 
     def refuse_non_finite(self, loss: Tensor, lr: float, buffers: list[Tensor]) -> None:
         """buffers: batch norm's, from before the forward pass; they go back with the refusal."""
@@ -243,11 +250,11 @@ class Training:
 
     def validate_batch(self, part: range) -> tuple[float, int, Tensor]:
         """Sum of losses, the number of right answers, and every picture's largest logit."""
-        images, labels = whole_batch(self.val, part)
+        images, labels = self.val_batch(part)
         labels = labels.to(self.device)
         model = self.best_model.eval()
         with torch.inference_mode(), device.autocast(self.device):
-            logits = model(normalise(images.to(self.device))).float()
+            logits = self.logits(model, images)
         loss = F.cross_entropy(logits, labels, reduction="sum").item()
         return loss, int((logits.argmax(1) == labels).sum()), logits.amax(1).cpu()
 

@@ -17,17 +17,28 @@ MUON_STEPS = 3
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """SGD as in section 4.2 (momentum 0.9, weight decay on all that is learned), AdamW or Muon
     (norms and biases carry no weight decay)."""
+    groups = parameter_groups(model, config)
     if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            model.parameters(), config.lr, momentum=0.9, weight_decay=config.weight_decay
-        )
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in model.parameters() if p.ndim > 1]},
-        {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+        return torch.optim.SGD(groups, config.lr, momentum=0.9, weight_decay=config.weight_decay)
     common: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, betas=(0.9, 0.99), **common)
     from timm.optim import Muon  # slow to import
 
     return Muon(groups, nesterov=True, momentum=MUON_MOMENTUM, ns_steps=MUON_STEPS, **common)
+
+
+def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """What is learned. A backbone with a rate of its own (`backbone_lr`) stands in its own groups,
+    with that factor as `lr_scale`."""
+    learned = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    parts: list[dict[str, Any]] = [{"params": [p for _, p in learned]}]
+    if config.backbone_lr != 1.0:
+        head = [p for name, p in learned if name.startswith("fc.")]
+        rest = [p for name, p in learned if not name.startswith("fc.")]
+        parts = [{"params": head}, {"params": rest, "lr_scale": config.backbone_lr}]
+    if config.optimizer == "sgd":
+        return parts
+    matrices = [part | {"params": [p for p in part["params"] if p.ndim > 1]} for part in parts]
+    vectors = [part | {"params": [p for p in part["params"] if p.ndim <= 1]} for part in parts]
+    return matrices + [part | {"weight_decay": 0.0} for part in vectors]

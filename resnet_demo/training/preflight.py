@@ -8,6 +8,7 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data import open_data
 from resnet_demo.data.pixel_cache import CROP_MARGIN, cached_pixels
 from resnet_demo.data.sources import count
+from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.progress import Progress
 from resnet_demo.training.estimate import fitting_batch, fitting_px, speed_here
@@ -37,6 +38,11 @@ def estimate(config: TrainConfig, home: Home) -> Generator[Progress, None, Json]
 
 def find_lr(config: TrainConfig, home: Home) -> Generator[Progress, None, Json]:
     """Try rates on the run's own pictures; nothing of it is kept."""
+    if config.freeze == "backbone":
+        raise UserError(
+            "find-lr tries rates on a whole network; a classifier alone trains in seconds, so try "
+            "one: adamw with lr 0.01 is a good start."
+        )
     pictures = yield from open_data(config.data, home)
     px = config.start_px
     pixels = yield from cached_pixels(pictures.train, round(px * CROP_MARGIN), home.caches)

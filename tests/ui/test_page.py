@@ -6,7 +6,7 @@ import pytest
 from resnet_demo.config import Home
 from resnet_demo.runs import control
 from resnet_demo.ui import page
-from resnet_demo.ui.train import tab
+from resnet_demo.ui.train import form as train_form
 from tests.conftest import small, wait_until
 
 
@@ -34,7 +34,7 @@ def form(home: Home):
     import gradio as gr
 
     with gr.Blocks():
-        form = tab.Form()
+        form = train_form.Form()
         form.lay_out()
         return form
 
@@ -48,7 +48,7 @@ def values(form, **changes: object) -> dict:
 def test_the_form_starts_as_the_coffee_preset(form) -> None:
     config = form.config(values(form))
     assert (config.arch, config.px, config.budget_seconds) == ("resnet18", 128, 480)
-    assert config.epochs == tab.PRESETS["coffee"]["epochs"]
+    assert config.epochs == train_form.PRESETS["coffee"]["epochs"]
 
 
 def test_the_shortcut_switch_writes_the_architecture(form) -> None:

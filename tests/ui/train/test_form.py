@@ -2,7 +2,7 @@
 
 from resnet_demo.config import PRESETS, Home, TrainConfig
 from resnet_demo.runs import control
-from resnet_demo.ui.train.tab import OWN, at_work
+from resnet_demo.ui.train.form import OWN, at_work
 
 
 def test_the_form_takes_the_settings_of_a_run_under_way(home: Home) -> None:

@@ -1,0 +1,115 @@
+"""Only the classifier is trained (`--freeze backbone`): what comes before it is worked out once for
+each picture and kept, so that an epoch takes a moment.
+
+The same loop as every other training; a batch holds features instead of pictures.
+"""
+
+import hashlib
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from resnet_demo import device
+from resnet_demo.config import TrainConfig
+from resnet_demo.data.augment import epoch_order, normalise, whole_batch
+from resnet_demo.data.pixel_cache import Pixels
+from resnet_demo.files import write_whole
+from resnet_demo.progress import Progress
+from resnet_demo.training.checkpoint import weights_digest
+from resnet_demo.training.loop import VAL_BATCH, Training
+
+BATCH = VAL_BATCH
+
+
+@dataclass
+class HeadTraining(Training):
+    """`prepare` comes before `run`."""
+
+    train_features: Tensor | None = None  # (2, N, C): of each picture, and of its mirror image
+    val_features: Tensor | None = None  # (N, C)
+
+    def make_model(self) -> nn.Module:
+        model = super().make_model()
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name.startswith("fc."))
+        return model
+
+    def prepare(self, caches: Path) -> Generator[Progress, None, None]:
+        """Work out the features, or find them in `caches`."""
+        self.train_features = yield from kept_features(self.model, self.train, True, caches)
+        (self.val_features,) = yield from kept_features(self.model, self.val, False, caches)
+
+    def batch(self, settings: TrainConfig) -> tuple[Tensor, Tensor]:
+        """The next batch: features (B, C) of pictures or their mirror images, and labels."""
+        assert self.train_features is not None
+        epoch, number = divmod(self.step, self.steps_per_epoch)
+        order = epoch_order(len(self.train), settings.seed, epoch)
+        indices = order[number * settings.batch_size : (number + 1) * settings.batch_size]
+        random = np.random.default_rng((settings.seed, epoch, number))
+        mirrored = torch.from_numpy(random.integers(0, 2, len(indices)))
+        labels = torch.from_numpy(self.train.labels[indices])
+        return self.train_features[mirrored, torch.from_numpy(indices)], labels.to(self.device)
+
+    def val_batch(self, part: range) -> tuple[Tensor, Tensor]:
+        assert self.val_features is not None
+        rows = slice(part.start, part.stop)
+        return self.val_features[rows], torch.from_numpy(self.val.labels[rows])
+
+    def logits(self, model: nn.Module, inputs: Tensor) -> Tensor:
+        fc: nn.Module = model.get_submodule("fc")
+        return fc(inputs.to(self.device)).float()
+
+
+def make_training(config: TrainConfig, *inputs: object, **more: object) -> Training:
+    """As the configuration has it: all of the network, or its classifier alone."""
+    kind = HeadTraining if config.freeze == "backbone" else Training
+    return kind(config, *inputs, **more)  # type: ignore[arg-type]
+
+
+def kept_features(
+    model: nn.Module, pixels: Pixels, mirror: bool, caches: Path
+) -> Generator[Progress, None, Tensor]:
+    """(1 or 2, N, C) float32; named by the weights before the classifier and by the pixels."""
+    weights = {name: t for name, t in model.state_dict().items() if not name.startswith("fc.")}
+    key = hashlib.sha256(weights_digest(weights).encode())
+    key.update(np.ascontiguousarray(pixels.images).data)
+    path = caches / f"{key.hexdigest()[:24]}.{1 + mirror}.features.npy"
+    try:
+        return torch.from_numpy(np.load(path))
+    except (OSError, ValueError):
+        pass
+    found = yield from features(model, pixels, mirror)
+    write_whole(path, lambda file: np.save(file, found.numpy()))
+    return found
+
+
+def features(model: nn.Module, pixels: Pixels, mirror: bool) -> Generator[Progress, None, Tensor]:
+    where = next(model.parameters()).device
+    rows: list[list[Tensor]] = [[], []]
+    model.eval()
+    for start in range(0, len(pixels), BATCH):
+        part = range(start, min(start + BATCH, len(pixels)))
+        images = normalise(whole_batch(pixels, part)[0].to(where))
+        rows[0].append(before_classifier(model, images))
+        if mirror:
+            rows[1].append(before_classifier(model, images.flip(3)))
+        yield "Looking at each picture once", part.stop, len(pixels)
+    return torch.stack([torch.cat(each) for each in rows if each])
+
+
+def before_classifier(model: nn.Module, images: Tensor) -> Tensor:
+    """(B, C): what the classifier is given."""
+    seen: list[Tensor] = []
+    hook = model.get_submodule("fc").register_forward_pre_hook(
+        lambda _, inputs: seen.append(inputs[0])
+    )
+    try:
+        with torch.inference_mode(), device.autocast(images.device):
+            model(images)
+    finally:
+        hook.remove()
+    return seen[0].float().cpu().clone()

@@ -1,0 +1,168 @@
+"""The form that makes a TrainConfig, and what its choices write into each other."""
+
+import re
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+from gradio.components import Component
+
+from resnet_demo.config import (
+    CIFAR_DEPTHS,
+    CLASSIFIER_ONLY,
+    IMAGENET_DEPTHS,
+    OPTIMIZERS,
+    PRESETS,
+    TRACKERS,
+    Home,
+    TrainConfig,
+)
+from resnet_demo.errors import UserError
+from resnet_demo.refs import DATA, ModelRef, shown_data
+from resnet_demo.runs import control
+from resnet_demo.runs.snapshot import UNDER_WAY
+from resnet_demo.runs.store import Store
+from resnet_demo.ui.access import is_public
+
+OWN = "my own"
+CHOICES = {
+    "a minute": "minute",
+    "a coffee (about 8 minutes)": "coffee",
+    "lunch (about 30 minutes)": "lunch",
+    OWN: OWN,
+}
+NETWORKS = [(f"ResNet-{depth}", depth) for depth in IMAGENET_DEPTHS + CIFAR_DEPTHS]
+STARTS = [
+    ("random weights", ""),
+    ("the network that ships with the app", "bundled"),
+    *((f"timm's resnet{depth}, of ImageNet", f"timm:resnet{depth}") for depth in IMAGENET_DEPTHS),
+]
+FREEZES = [("all of it", "none"), ("only the classifier", "backbone")]
+# what a preset writes into the form
+PRESET_FIELDS = ("epochs", "px", "start_px", "min_crop", "val_scale")
+HEAD_FIELDS = ("epochs", "px", "start_px", "optimizer", "lr")  # what "only the classifier" writes
+Values = dict[Component, Any]
+Widget = gr.Dropdown | gr.Number | gr.Checkbox | gr.Radio
+
+
+class Form:
+    """The widgets that make a TrainConfig; their names are its fields, but for `depth` and
+    `shortcuts`, which make `arch`."""
+
+    def __init__(self) -> None:
+        self.preset = gr.Radio(list(CHOICES.items()), value="coffee", label="What have you got?")
+        self.widgets: dict[str, Widget] = {}
+
+    def lay_out(self) -> None:
+        """Below what most people need: a preset and Start."""
+        coffee = PRESETS["coffee"]
+        self.widgets |= {
+            "data": gr.Dropdown(
+                list(DATA),
+                value="imagenette",
+                label="Pictures",
+                allow_custom_value=not is_public(),
+                info="imagenette is downloaded once (99 MB); shapes needs nothing; "
+                "folder:PATH takes your own.",
+            ),
+            "init": gr.Dropdown(
+                STARTS, value="", label="Start from", allow_custom_value=not is_public(),
+                info="A network that has learned already needs far fewer pictures.",
+            ),
+            "freeze": gr.Radio(
+                FREEZES, value="none", label="Train", info="The classifier alone takes seconds: "
+                "the rest looks at each picture once.",
+            ),
+            "depth": gr.Dropdown(NETWORKS, value=18, label="Network"),
+            "shortcuts": gr.Checkbox(True, label="shortcuts (off: the plain twin)"),
+            "epochs": gr.Number(coffee["epochs"], label="Epochs", precision=0),
+            "px": gr.Number(coffee["px"], label="Side in px", precision=0),
+        }  # fmt: skip
+        with gr.Accordion("Advanced", open=False):
+            self.widgets |= advanced()
+            self.find_lr = gr.Button("Find a learning rate", size="sm")
+
+    @property
+    def inputs(self) -> set[Block]:
+        return {self.preset, *self.widgets.values()}
+
+    def config(self, values: Values) -> TrainConfig:
+        """Raises UserError for values that make no sense."""
+        given = {name: values[widget] for name, widget in self.widgets.items()}
+        kind = "resnet" if given.pop("shortcuts") else "plain"
+        given["arch"] = f"{kind}{given.pop('depth')}"
+        missing = [name for name, value in given.items() if value is None]
+        if missing:
+            raise UserError(f"{missing[0]} is empty. Fill it in, or choose a preset again.")
+        given["start_px"] = min(given["start_px"], given["px"])
+        chosen = PRESETS.get(values[self.preset], {})
+        given["budget_seconds"] = chosen.get("budget_seconds", 0)
+        defaults = TrainConfig().to_dict()
+        kinds = {name: type(defaults[name]) for name in given}
+        return TrainConfig(**{name: kinds[name](value) for name, value in given.items()})
+
+
+def at_work(home: Home, names: list[str]) -> list[Any]:
+    """The form's values as the run under way has them, preset first; nothing without such a run."""
+    run = next((r.run for r in control.list_runs(home) if r.state in UNDER_WAY), None)
+    if run is None:
+        return [gr.skip()] * (1 + len(names))
+    with Store(control.run_folder(home, run)) as store:
+        config = store.config
+    values = config.to_dict() | {"depth": config.depth, "shortcuts": config.residual}
+    values["data"] = shown_data(config.data) if is_public() else config.data
+    meant = [name for name, preset in PRESETS.items() if values == values | preset]
+    return [meant[0] if meant else OWN, *(values[name] for name in names)]
+
+
+def advanced() -> dict[str, Widget]:
+    default = TrainConfig(**PRESETS["coffee"])
+    return {
+        "start_px": gr.Number(default.start_px, label="Side in the first epoch, px", precision=0),
+        "batch_size": gr.Number(default.batch_size, label="Batch size", precision=0),
+        "optimizer": gr.Dropdown(list(OPTIMIZERS), value=default.optimizer, label="Optimizer"),
+        "lr": gr.Number(default.lr, label="Peak learning rate"),
+        "weight_decay": gr.Number(default.weight_decay, label="Weight decay"),
+        "warmup": gr.Number(default.warmup, label="Warm-up, share of the steps"),
+        "label_smoothing": gr.Number(default.label_smoothing, label="Label smoothing"),
+        "min_crop": gr.Number(default.min_crop, label="Smallest crop, share of the area"),
+        "val_scale": gr.Number(default.val_scale, label="Side in validation, over the side"),
+        "zero_init": gr.Checkbox(default.zero_init, label="start blocks as identity"),
+        "ema": gr.Number(default.ema, label="Weight EMA decay (0: none)"),
+        "seed": gr.Number(default.seed, label="Seed", precision=0),
+        "backbone_lr": gr.Number(
+            default.backbone_lr, label="Learning rate of all but the classifier, over the rate"
+        ),
+        "tracker": gr.Dropdown(list(TRACKERS), value="none", label="Tracker"),
+    }
+
+
+def fill_in(choice: str) -> list[Any]:
+    """What a preset means, written into the form."""
+    chosen = PRESETS.get(choice)
+    if chosen is None:
+        return [gr.skip()] * len(PRESET_FIELDS)
+    config = TrainConfig(**chosen)
+    return [getattr(config, name) for name in PRESET_FIELDS]
+
+
+def fill_in_head(freeze: str, init: str, preset: str) -> list[Any]:
+    """What suits the classifier alone, or the preset again; and a network to start from."""
+    chosen = CLASSIFIER_ONLY if freeze == "backbone" else PRESETS.get(preset, PRESETS["coffee"])
+    config = TrainConfig(**{name: chosen[name] for name in HEAD_FIELDS if name in chosen})
+    start = "bundled" if freeze == "backbone" and not init else gr.skip()
+    return [start, *(getattr(config, name) for name in HEAD_FIELDS)]
+
+
+def network_of(home: Home, init: str, depth: int) -> int:
+    """The depth of the network to start from; as it was where that is not known."""
+    model = ModelRef.parse(init) if init else None
+    if model is None:
+        return depth
+    if model.run:
+        with Store(control.run_folder(home, model.run)) as store:
+            return store.config.depth
+    name = model.name or ("resnet18" if model.kind == "bundled" else "")
+    digits = re.fullmatch(r"resnet(\d+)", name)
+    known = [value for _, value in NETWORKS]
+    return int(digits[1]) if digits and int(digits[1]) in known else depth
