@@ -38,6 +38,10 @@ COMMANDS = {
     "find-lr": f"find-lr --data DATA {TRAINED}",
     "convert": "convert HOME/runs/0001/weights/last.safetensors --arch resnet8 --out HOME/c.st",
     "export": "export run:0001@last --format onnx --out HOME/net.onnx",
+    "dataset import": "dataset import set FOLDER",
+    "dataset show": "dataset show dataset:set",
+    "dataset list": "dataset list",
+    "dataset delete": "dataset delete set",
     "lab degradation": "lab degradation --data DATA --protocol quick --depths 8 --seeds 1",
 }
 API = {
@@ -48,6 +52,7 @@ API = {
     "inspect": ["PICTURE", "run:0001@last", ""],
     "lesion": ["run:0001@last", "DATA", 6, [], []],
     "lab": ["0001", "", "", [], 0, ""],
+    "dataset": ["list", "", [], "", "", ""],
 }
 PANELS = {
     "live": {
@@ -111,6 +116,7 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (place / "broken.png").write_text("no picture")
     return {
         "DATA": f"folder:{data}",
+        "FOLDER": str(data),
         "PICTURE": str(data / "val/red/000.png"),
         "BROKEN": str(place / "broken.png"),
         "HOME": str(place / "home"),

@@ -30,8 +30,8 @@ def signs_of(store: Store) -> Signs:
     lines = store.metrics(("loss", "train_loss", "val_loss"))
     strip = relative_norms(store, -1)
     first = last = None
-    if strip["steps"]:
-        blocks = [i for i, name in enumerate(strip["blocks"]) if name.startswith("layer")]
+    blocks = [i for i, name in enumerate(strip["blocks"]) if name.startswith("layer")]
+    if strip["steps"] and blocks:  # none where the classifier alone is trained
         first, last = strip["values"][-1][blocks[0]], strip["values"][-1][blocks[-1]]
     return Signs(
         losses=numbers(lines["loss"]),

@@ -54,26 +54,28 @@ def open_training(context: RunContext) -> Generator[None, None, Training]:
     if isinstance(training, HeadTraining):
         yield from context.follow(training.prepare(context.home.caches))
     check_disk(context, training)
+    note_start(context, training, pictures.classes, settings.px)
+    return training
+
+
+def note_start(context: RunContext, training: Training, classes: tuple[str, ...], px: int) -> None:
+    """What pages and commands show of the run from here on."""
+    store, learned = context.store, training.model.named_parameters()
     store.set(
         state="running",
         message="",
-        classes=pictures.classes,
-        blocks=list(
-            dict.fromkeys(
-                block_of(n) for n, p in training.model.named_parameters() if p.requires_grad
-            )
-        ),
-        px=settings.px,
+        classes=classes,
+        blocks=list(dict.fromkeys(block_of(n) for n, p in learned if p.requires_grad)),
+        px=px,
         params=sum(p.numel() for p in training.model.parameters()),
         steps=training.total_steps,
-        num_train=len(train),
-        num_val=len(val),
+        num_train=len(training.train),
+        num_val=len(training.val),
         step=training.step,
         epoch=training.epoch,
         seconds=training.seconds,
         generation=store.fact("generation", 0) + 1,
     )
-    return training
 
 
 def note_machine(context: RunContext) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import gradio as gr
 
 from resnet_demo.config import Home, TrainConfig
-from resnet_demo.errors import UserError
+from resnet_demo.data.library import Library, names_of
+from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
 from resnet_demo.lab import degradation, protocols
 from resnet_demo.lab import store as labs
@@ -20,12 +21,14 @@ from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import Cursor, InspectRequest, TrainRequest, parsed
 from resnet_demo.ui.serving import Classifier
 from resnet_demo.ui.train.panel import Live
+from resnet_demo.ui.train.pictures import take_in
 
 
 def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
-    """`/start /control /runs /history /classify /classify_batch /evaluate /inspect /lesion`
-    and `/lab`."""
+    """`/start /control /runs /history /dataset /classify /classify_batch /evaluate /inspect
+    /lesion` and `/lab`."""
     build_runs(home)
+    build_dataset(home)
     build_classify(home, classifier)
     build_inspect(inspector)
     build_lab(home)
@@ -70,6 +73,30 @@ def build_runs(home: Home) -> None:
     for name, function in (("start", start), ("control", control_), ("runs", runs)):
         gr.api(function, api_name=name)
     gr.api(history, api_name="history")
+
+
+def build_dataset(home: Home) -> None:
+    @friendly
+    def dataset(
+        action: str, name: str, files: list[gr.FileData], label: str, labels: str, token: str,
+        request: gr.Request,
+    ) -> dict:  # fmt: skip
+        """One's own pictures. action: import (files: ZIP, TAR or pictures; label: the class of
+        loose pictures, or ""; labels: folders or prefix), list, show or delete; token: the owner's
+        on a public page, else "". Returns {name, data, classes: [{name, n}], refused: [{name,
+        reason}], unfinished}, of an import with {added, sentence}; {datasets: [...]} of list."""
+        require_steering(request, token)
+        if action == "list":
+            return {"datasets": [Library(home, each).table() for each in names_of(home)]}
+        if action == "import":
+            return take_in(home, name, [as_file(file) for file in files], label, labels)
+        require_one_of("action", action, ("import", "list", "show", "delete"))
+        answer = Library(home, name).open().table()
+        if action == "delete":
+            Library(home, name).delete()
+        return answer
+
+    gr.api(dataset, api_name="dataset", concurrency_limit=1)
 
 
 def build_classify(home: Home, classifier: Classifier) -> None:

@@ -130,7 +130,7 @@ def settings(home: Home, host: str | None, port: int | None) -> Json:
         share=shared(),  # never by itself, as Gradio does on some notebooks
         quiet=True,
         show_error=False,
-        max_file_size="20mb",
+        max_file_size=f"{most_upload() // 2**20}mb",
         max_threads=THREADS,
         state_session_capacity=SESSIONS,
         blocked_paths=[str(home.path)],
@@ -151,8 +151,12 @@ def settings(home: Home, host: str | None, port: int | None) -> Json:
 
 
 def body_limit() -> Middleware:
-    most = MAX_UPLOAD_BYTES["public" if is_public() else "own"]
-    return Middleware(BodyLimit, max_upload_bytes=most)
+    return Middleware(BodyLimit, max_upload_bytes=most_upload())
+
+
+def most_upload() -> int:
+    """Bytes: an archive of pictures is one file."""
+    return MAX_UPLOAD_BYTES["public" if is_public() else "own"]
 
 
 def claim(home: Home) -> IO:

@@ -25,6 +25,14 @@ def test_learning(home: Home, config: TrainConfig) -> None:
     assert sentence(home, replace(config, epochs=6)).startswith("Learning: the loss fell from")
 
 
+def test_a_classifier_alone_has_no_blocks_to_compare(home: Home, config: TrainConfig) -> None:
+    run = control.new_run(home, replace(config, arch="resnet18", init="bundled", freeze="backbone"))
+    train_here(home, run)
+    with Store(control.run_folder(home, run)) as store:
+        signs = signs_of(store)
+    assert signs.first_gradient is None and signs.losses
+
+
 def test_diverging(home: Home, config: TrainConfig) -> None:
     wild = replace(
         config, optimizer="sgd", lr=3.0, epochs=8, warmup=0.9, label_smoothing=0.0, zero_init=False

@@ -7,6 +7,7 @@ from resnet_demo.config import Home
 from resnet_demo.runs import control
 from resnet_demo.ui import page
 from resnet_demo.ui.train import form as train_form
+from resnet_demo.ui.train import tab
 from tests.conftest import small, wait_until
 
 

@@ -20,6 +20,7 @@ from resnet_demo.runs import control
 from resnet_demo.runs.subprocess_measurement import Estimates, options
 from resnet_demo.ui.access import check_shown, is_public, require_steering
 from resnet_demo.ui.errors import friendly, ignore_errors
+from resnet_demo.ui.train import pictures as pictures_panel
 from resnet_demo.ui.train.form import (
     HEAD_FIELDS,
     OWN,
@@ -96,6 +97,7 @@ def build(home: Home) -> Component:
                 info="Kept in this browser only.",
             )  # fmt: skip
             form.lay_out()
+            pictures_panel.build(home, form, token)
             with gr.Row():
                 how_long = gr.Button("How long here?", size="sm")
                 show = gr.Button("Show the pictures", size="sm")

@@ -1,0 +1,117 @@
+"""My pictures: what a person drops becomes `dataset:NAME`, ready in the form."""
+
+import html
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from resnet_demo.config import Home
+from resnet_demo.data.importing import import_files
+from resnet_demo.data.labels import FOLDERS, PREFIX
+from resnet_demo.data.library import Library
+from resnet_demo.errors import UserError
+from resnet_demo.files import Json
+from resnet_demo.ui.access import require_steering
+from resnet_demo.ui.errors import friendly
+from resnet_demo.ui.train.form import HEAD_FIELDS, Form, fill_in_head
+
+HOW = (
+    "Drop a ZIP or TAR with a folder for each class; or pictures of one class, and say which. "
+    "Drop again to add more."
+)
+LABELS = [("in the folders' names", FOLDERS), ("in the pictures' names, as cat_001.jpg", PREFIX)]
+
+
+def take_in(home: Home, name: str, files: list[str], label: str, labels: str) -> Json:
+    """Files that were uploaded -> Library.table() with {added, sentence}. label: the class of
+    loose pictures; empty where folders or names tell it. Raises UserError."""
+    if not files:
+        raise UserError(f"There is nothing to take in yet. {HOW}")
+    paths = [Path(path) for path in files]
+    inside = f"{label.strip()}/" if label.strip() else ""
+    named = [(path, f"{inside}{path.name}") for path in paths]
+    work = import_files(home, name.strip(), named, labels)
+    return end_of(work)
+
+
+def end_of(work: Any) -> Json:
+    """Of long work, with Gradio's bar."""
+    bar = gr.Progress()
+    while True:
+        try:
+            what, done, total = next(work)
+        except StopIteration as end:
+            return end.value
+        bar((done, total or None), desc=what)
+
+
+def table(answer: Json) -> str:
+    """As HTML: what was found, class by class, and what was refused."""
+    rows = "".join(
+        f"<tr><td>{html.escape(row['name'])}</td><td>{row['n']:,}</td></tr>"
+        for row in answer["classes"]
+    )
+    refused = "".join(
+        f"<li>{html.escape(row['name'])}: {html.escape(row['reason'])}</li>"
+        for row in answer["refused"][:20]
+    )
+    more = f"<details><summary>What was refused</summary><ul>{refused}</ul></details>"
+    return (
+        f"<p>{html.escape(answer['sentence'])}</p><table><tr><th>class</th><th>pictures</th></tr>"
+        f"{rows}</table>{more if refused else ''}"
+    )
+
+
+def correct(home: Home, name: str, old: str, new: str) -> Json:
+    """Rename a class, merge it into another by that one's name, or remove it: an empty name."""
+    library = Library(home, name.strip()).open()
+    if new.strip():
+        library.rename(old.strip(), new)
+        return {**library.table(), "sentence": f"{old.strip()} is called {new.strip()} now."}
+    library.remove_class(old.strip())
+    return {**library.table(), "sentence": f"The class {old.strip()} was removed."}
+
+
+def build(home: Home, form: Form, token: Component) -> None:
+    """Lay it out and wire it: afterwards the form names the pictures, a network that has learned
+    already, and its classifier alone."""
+    with gr.Accordion("My pictures", open=False, elem_id="my-pictures"):
+        gr.Markdown(HOW)
+        name = gr.Textbox("mine", label="Name of the data set")
+        files = gr.File(file_count="multiple", label="ZIP, TAR or pictures", elem_id="my-files")
+        label = gr.Textbox("", label="Class of loose pictures", placeholder="cat")
+        labels = gr.Radio(LABELS, value=FOLDERS, label="The classes are")
+        take = gr.Button("Take them in", elem_id="take-in")
+        with gr.Row():
+            old = gr.Textbox("", label="Correct a class", placeholder="ct", min_width=80)
+            new = gr.Textbox("", label="Its right name", placeholder="empty: remove", min_width=80)
+            mend = gr.Button("Correct", size="sm", min_width=80)
+        found = gr.HTML("", elem_id="my-table")
+
+    @friendly
+    def begin(
+        name: str, files: list[str] | None, label: str, labels: str, token: str,
+        request: gr.Request,
+    ) -> list[Any]:  # fmt: skip
+        require_steering(request, token)
+        answer = take_in(home, name, files or [], label, labels)
+        return [table(answer), None, answer["data"]]
+
+    @friendly
+    def amend(name: str, old: str, new: str, token: str, request: gr.Request) -> str:
+        require_steering(request, token)
+        return table(correct(home, name, old, new))
+
+    taken = take.click(
+        begin, [name, files, label, labels, token], [found, files, form.widgets["data"]],
+        concurrency_limit=1, api_visibility="private",
+    )  # fmt: skip
+    wanted = [form.widgets[name] for name in ("init", "freeze", *HEAD_FIELDS)]
+    settings = fill_in_head("backbone", "", "")[1:]
+    taken.success(
+        lambda: ["bundled", "backbone", *settings], None, wanted, api_visibility="private",
+        show_progress="hidden",
+    )  # fmt: skip
+    mend.click(amend, [name, old, new, token], found, api_visibility="private")

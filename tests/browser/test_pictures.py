@@ -1,0 +1,70 @@
+"""From an archive on one's desktop to a network that is used, in the page."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from resnet_demo.config import Home
+from resnet_demo.runs import control
+from tests.browser.test_train import open_page, wait_for_state
+from tests.conftest import draw_folder
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Thirty pictures: red, green and bluu, and a page that is called a picture."""
+    source = draw_folder(tmp_path / "drawn", 10, 0, px=64) / "train"
+    made = tmp_path / "colours.zip"
+    with zipfile.ZipFile(made, "w") as file:
+        for path in source.rglob("*.png"):
+            label = path.parent.name.replace("blue", "bluu")
+            file.write(path, f"colours/{label}/{path.name}")
+        file.writestr("colours/red/page.jpg", "<html>")
+    return made
+
+
+def test_an_archive_becomes_a_network(serve, page, archive: Path) -> None:
+    from playwright.sync_api import expect
+
+    server = serve()
+    open_page(page, server.url)
+    wait_for_state(page, "No run yet")
+    page.get_by_text("My pictures", exact=True).click()
+    page.get_by_label("Name of the data set").fill("colours")
+    page.locator("#my-files input[type=file]").set_input_files(archive)
+    expect(page.locator("#my-files")).to_contain_text("colours")
+    page.locator("#take-in").click()
+    table = page.locator("#my-table")
+    expect(table).to_contain_text("30 pictures were added", timeout=30_000)
+    expect(table).to_contain_text("page.jpg")
+    page.get_by_label("Correct a class").fill("bluu")
+    page.get_by_label("Its right name").fill("blue")
+    page.get_by_role("button", name="Correct", exact=True).click()
+    expect(table).to_contain_text("bluu is called blue now.")
+    expect(page.get_by_label("Pictures", exact=True)).to_have_value("dataset:colours")
+    expect(page.get_by_role("radio", name="only the classifier")).to_be_checked()
+    expect(page.get_by_label("Epochs", exact=True)).to_have_value("30")
+    page.locator("#start").click()
+    wait_for_state(page, "^finished")
+    row = control.read_run(Home(server.home), "0001")
+    assert (row.data, row.arch, row.epoch) == ("dataset:colours", "resnet18", 30)
+    page.get_by_text("Use it in Classify").click()
+    expect(page.get_by_role("tab", name="Classify")).to_have_attribute("aria-selected", "true")
+
+
+def test_nothing_dropped_and_a_wrong_name_are_told(serve, page, archive: Path) -> None:
+    from playwright.sync_api import expect
+
+    server = serve()
+    open_page(page, server.url)
+    page.get_by_text("My pictures", exact=True).click()
+    page.locator("#take-in").click()
+    expect(page.get_by_text("There is nothing to take in yet.")).to_be_visible()
+    page.locator("#my-files input[type=file]").set_input_files(archive)
+    expect(page.locator("#my-files")).to_contain_text("colours")
+    page.get_by_label("Name of the data set").fill("../up")
+    page.locator("#take-in").click()
+    expect(page.get_by_text("A data set's name is made of")).to_be_visible()
