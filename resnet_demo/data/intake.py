@@ -92,7 +92,7 @@ def taken_in(library: Library, decoders: Decoders, item: Labelled) -> Row | tupl
         with item.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if not library.picture(digest).exists():
-            keep(library, digest, item.path, decoders.decode(item.path))
+            keep(library, digest, item.path, decoders.decode(item.path, KEPT_SIDE + 1))
     except UserError as error:
         return name, str(error)
     except OSError as error:

@@ -55,10 +55,11 @@ class Decoder:
         self.process: subprocess.Popen[bytes] | None = None
         self.number = 0  # of requests, so that no answer is taken for another's
 
-    def decode(self, path: Path) -> np.ndarray:
-        """uint8 (H, W, 3), upright. Raises UserError: one sentence of at most 140 characters."""
+    def decode(self, path: Path, side: int = 0) -> np.ndarray:
+        """uint8 (H, W, 3), upright. Raises UserError: one sentence of at most 140 characters.
+        side: as in `decode.opened`."""
         try:
-            return self.ask(path)
+            return self.ask(path, side)
         except TookTooLong:
             self.end()
             raise UserError(
@@ -68,12 +69,12 @@ class Decoder:
             self.end()
             raise UserError("This picture broke the decoder; it was given up.") from None
 
-    def ask(self, path: Path) -> np.ndarray:
+    def ask(self, path: Path, side: int) -> np.ndarray:
         if self.process is None or self.process.poll() is not None:
             self.process = start()
         self.number += 1
         deadline = time.monotonic() + SECONDS
-        request = json.dumps([self.number, str(path.absolute())])
+        request = json.dumps([self.number, str(path.absolute()), side])
         pipes(self.process)[0].write(request.encode() + b"\n")
         pipes(self.process)[0].flush()
         about = self.receive_json(deadline)
@@ -155,7 +156,7 @@ class Decoders:
         self.changed = threading.Condition()
         self.refused: OrderedDict[tuple, str] = OrderedDict()
 
-    def decode(self, path: Path) -> np.ndarray:
+    def decode(self, path: Path, side: int = 0) -> np.ndarray:
         """As Decoder.decode; raises Busy when too many wait. A picture that was refused is not
         decoded again."""
         identity = identity_of(path)
@@ -163,7 +164,7 @@ class Decoders:
             raise UserError(self.refused[identity])
         with self.place(identity[-1]) as decoder:
             try:
-                return decoder.decode(path)
+                return decoder.decode(path, side)
             except UserError as error:
                 self.remember(identity, str(error))
                 raise
@@ -243,16 +244,16 @@ def serve() -> None:
     ):
         resource.setrlimit(kind, (limit, limit))
     for line in sys.stdin.buffer:
-        number, path = json.loads(line)
-        answer(number, Path(path), answers)
+        number, path, side = json.loads(line)
+        answer(number, Path(path), side, answers)
 
 
-def answer(number: int, path: Path, answers: BinaryIO) -> None:
+def answer(number: int, path: Path, side: int, answers: BinaryIO) -> None:
     """Frames: JSON about the picture, its pixels, an empty one, JSON that says whether all went
     well; or JSON with the error alone."""
     begun = False
     try:
-        with open_regular(path) as file, opened(file) as image:
+        with open_regular(path) as file, opened(file, side) as image:
             about = {"height": image.height, "width": image.width, "turn": orientation(image)}
             for strip in strips(image):
                 if not begun:

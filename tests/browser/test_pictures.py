@@ -46,11 +46,11 @@ def test_an_archive_becomes_a_network(serve, page, archive: Path) -> None:
     expect(table).to_contain_text("bluu is called blue now.")
     expect(page.get_by_label("Pictures", exact=True)).to_have_value("dataset:colours")
     expect(page.get_by_role("radio", name="only the classifier")).to_be_checked()
-    expect(page.get_by_label("Epochs", exact=True)).to_have_value("30")
+    expect(page.get_by_label("Epochs", exact=True)).to_have_value("10")
     page.locator("#start").click()
     wait_for_state(page, "^finished")
     row = control.read_run(Home(server.home), "0001")
-    assert (row.data, row.arch, row.epoch) == ("dataset:colours", "resnet18", 30)
+    assert (row.data, row.arch, row.epoch) == ("dataset:colours", "resnet18", 10)
     page.get_by_text("Use it in Classify").click()
     expect(page.get_by_role("tab", name="Classify")).to_have_attribute("aria-selected", "true")
 

@@ -40,7 +40,14 @@ STARTS = [
 FREEZES = [("all of it", "none"), ("only the classifier", "backbone")]
 # what a preset writes into the form
 PRESET_FIELDS = ("epochs", "px", "start_px", "min_crop", "val_scale")
-HEAD_FIELDS = ("epochs", "px", "start_px", "optimizer", "lr")  # what "only the classifier" writes
+HEAD_FIELDS = (
+    "epochs",
+    "px",
+    "start_px",
+    "batch_size",
+    "optimizer",
+    "lr",
+)  # what "only the classifier" writes
 Values = dict[Component, Any]
 Widget = gr.Dropdown | gr.Number | gr.Checkbox | gr.Radio
 
