@@ -191,7 +191,7 @@ import json, struct, sys
 def send(data): sys.stdout.buffer.write(struct.pack(">I", len(data)) + data)
 def tell(**words): send(json.dumps(words).encode())
 for line in sys.stdin.buffer:
-    number, path = json.loads(line)
+    number, path, side = json.loads(line)
     about = dict(number=number, height=2, width=2, turn=1)
     %s
     sys.stdout.buffer.flush()

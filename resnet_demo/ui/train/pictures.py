@@ -74,6 +74,14 @@ def correct(home: Home, name: str, old: str, new: str) -> Json:
     return {**library.table(), "sentence": f"The class {old.strip()} was removed."}
 
 
+def correction() -> tuple[gr.Textbox, gr.Textbox, gr.Button]:
+    with gr.Row():
+        old = gr.Textbox("", label="Correct a class", placeholder="ct", min_width=80)
+        new = gr.Textbox("", label="Its right name", placeholder="empty: remove", min_width=80)
+        mend = gr.Button("Correct", size="sm", min_width=80)
+    return old, new, mend
+
+
 def build(home: Home, form: Form, token: Component) -> None:
     """Lay it out and wire it: afterwards the form names the pictures, a network that has learned
     already, and its classifier alone."""
@@ -84,10 +92,7 @@ def build(home: Home, form: Form, token: Component) -> None:
         label = gr.Textbox("", label="Class of loose pictures", placeholder="cat")
         labels = gr.Radio(LABELS, value=FOLDERS, label="The classes are")
         take = gr.Button("Take them in", elem_id="take-in")
-        with gr.Row():
-            old = gr.Textbox("", label="Correct a class", placeholder="ct", min_width=80)
-            new = gr.Textbox("", label="Its right name", placeholder="empty: remove", min_width=80)
-            mend = gr.Button("Correct", size="sm", min_width=80)
+        old, new, mend = correction()
         found = gr.HTML("", elem_id="my-table")
 
     @friendly
