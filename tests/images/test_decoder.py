@@ -266,3 +266,11 @@ def test_a_cut_webp_is_called_broken(decoder: Decoder, tmp_path: Path) -> None:
         path.write_bytes(whole[: int(share * len(whole))])
         got = outcome(decoder, path)
         assert isinstance(got, str) and "memory" not in got, got
+
+
+def test_a_photograph_is_decoded_no_larger_than_asked(decoder: Decoder, tmp_path: Path) -> None:
+    Image.new("RGB", (4000, 3000), (200, 30, 60)).save(tmp_path / "phone.jpg")
+    Image.new("RGB", (400, 300), (200, 30, 60)).save(tmp_path / "small.png")
+    assert decoder.decode(tmp_path / "phone.jpg", 641).shape == (750, 1000, 3)
+    assert decoder.decode(tmp_path / "phone.jpg").shape == (3000, 4000, 3)
+    assert decoder.decode(tmp_path / "small.png", 641).shape == (300, 400, 3)
