@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from threading import get_ident
 from typing import Any, BinaryIO
 
 Json = dict[str, Any]  # an object as JSON has it; its keys are a contract (tests/golden)
@@ -11,7 +12,7 @@ Json = dict[str, Any]  # an object as JSON has it; its keys are a contract (test
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Temporary file -> fsync -> rename -> fsync of the folder; OSError leaves the old file."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.partial")
     try:
         with partial.open("wb") as file:
             write(file)

@@ -30,6 +30,7 @@ MOST_PART_BYTES = 2**26 + 1  # read at once: a picture, a ZIP's table of content
 MOST_RATIO, FREE_BYTES = 100, 2**28  # unpacked over packed, above the first 256 MB
 DEEPEST, LONGEST_NAME = 12, 150
 REPORT_EVERY = 50
+MOST_NAMESAKES = 50  # entries of one name that are kept
 OPENERS: dict[bytes, Callable[[Any], Any]] = {  # of compressed TARs, by their first bytes
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -132,7 +133,7 @@ def write_new(place: Path, data: bytes) -> str:
     for a full disk."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        for number in range(REPORT_EVERY):
+        for number in range(MOST_NAMESAKES):
             free = place.with_stem(f"{place.stem}-{number}") if number else place
             if not os.path.lexists(free):
                 free.write_bytes(data)

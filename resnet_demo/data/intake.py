@@ -131,7 +131,7 @@ def note_row(database: sqlite3.Connection, row: Row, done: Import) -> None:
         done.added += 1
     elif there[0] != label:
         done.contradicting.append(name)
-    elif "val" in (split, there[1]) and split != there[1]:
+    elif {split, there[1]} == {"train", "val"}:
         database.execute("UPDATE picture SET split = 'val' WHERE digest = ?", (digest,))
         done.moved_to_val += 1
     else:

@@ -89,7 +89,7 @@ def table_path(root: Path, labels: str) -> Path:
         raise UserError(
             f"Labels are in folders, in the names' prefix, or in a table FILE.csv. Got '{labels}'."
         )
-    for path in (Path(labels).expanduser(), root / labels):
+    for path in (root / labels, Path(labels).expanduser()):
         if path.is_file():
             return path
     inside = [path for path in files_below(root, frozenset()) if path.name == labels]

@@ -179,3 +179,20 @@ def test_a_name_that_is_no_folder_is_refused(name: str, home: Home) -> None:
         Library(home, name)
     with pytest.raises(UserError):
         checked(TrainConfig(data=f"dataset:{name}"), home)
+
+
+def test_many_copies_at_once_are_one_picture(tmp_path: Path, home: Home) -> None:
+    source = draw(tmp_path / "in", "cat", "dog")
+    for index in range(100, 160):
+        (source / f"cat/{index}.png").write_bytes((source / "cat/1.png").read_bytes())
+    found = finish(import_path(home, "pets", str(source)))
+    assert found["added"] == 10 and "60 came again" in found["sentence"]
+
+
+def test_a_set_with_a_val_side_takes_more_of_the_same_folder(tmp_path: Path, home: Home) -> None:
+    draw(tmp_path / "in/train", "cat", "dog", count=8)
+    draw(tmp_path / "in/val", "cat", "dog", count=10, first=8)
+    finish(import_path(home, "pets", str(tmp_path / "in")))
+    again = finish(import_path(home, "pets", str(tmp_path / "in/val")))
+    assert again["added"] == 0 and "20 came again" in again["sentence"]
+    assert "both" not in again["sentence"]

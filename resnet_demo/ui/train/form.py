@@ -40,6 +40,8 @@ STARTS = [
 FREEZES = [("all of it", "none"), ("only the classifier", "backbone")]
 # what a preset writes into the form
 PRESET_FIELDS = ("epochs", "px", "start_px", "min_crop", "val_scale")
+# also what "only the classifier" changed
+PRESET_WRITES = (*PRESET_FIELDS, "freeze", "batch_size", "optimizer", "lr")
 HEAD_FIELDS = (
     "epochs",
     "px",
@@ -148,9 +150,9 @@ def fill_in(choice: str) -> list[Any]:
     """What a preset means, written into the form."""
     chosen = PRESETS.get(choice)
     if chosen is None:
-        return [gr.skip()] * len(PRESET_FIELDS)
+        return [gr.skip()] * len(PRESET_WRITES)
     config = TrainConfig(**chosen)
-    return [getattr(config, name) for name in PRESET_FIELDS]
+    return [getattr(config, name) for name in PRESET_WRITES]
 
 
 def fill_in_head(freeze: str, init: str, preset: str) -> list[Any]:
@@ -158,7 +160,8 @@ def fill_in_head(freeze: str, init: str, preset: str) -> list[Any]:
     chosen = CLASSIFIER_ONLY if freeze == "backbone" else PRESETS.get(preset, PRESETS["coffee"])
     config = TrainConfig(**{name: chosen[name] for name in HEAD_FIELDS if name in chosen})
     start = "bundled" if freeze == "backbone" and not init else gr.skip()
-    return [start, *(getattr(config, name) for name in HEAD_FIELDS)]
+    time = OWN if freeze == "backbone" else gr.skip()
+    return [time, start, *(getattr(config, name) for name in HEAD_FIELDS)]
 
 
 def network_of(home: Home, init: str, depth: int) -> int:

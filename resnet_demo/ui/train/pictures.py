@@ -11,11 +11,12 @@ from resnet_demo.config import Home
 from resnet_demo.data.importing import import_files
 from resnet_demo.data.labels import FOLDERS, PREFIX
 from resnet_demo.data.library import Library
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
+from resnet_demo.refs import DATA
 from resnet_demo.ui.access import require_steering
 from resnet_demo.ui.errors import friendly
-from resnet_demo.ui.train.form import HEAD_FIELDS, Form, fill_in_head
+from resnet_demo.ui.train.form import HEAD_FIELDS, OWN, Form, fill_in_head
 
 HOW = (
     "Drop a ZIP or TAR with a folder for each class; or pictures of one class, and say which. "
@@ -29,6 +30,7 @@ def take_in(home: Home, name: str, files: list[str], label: str, labels: str) ->
     loose pictures; empty where folders or names tell it. Raises UserError."""
     if not files:
         raise UserError(f"There is nothing to take in yet. {HOW}")
+    require_one_of("labels", labels, (FOLDERS, PREFIX))  # a table would be a file of the server
     paths = [Path(path) for path in files]
     inside = f"{label.strip()}/" if label.strip() else ""
     named = [(path, f"{inside}{path.name}") for path in paths]
@@ -102,7 +104,7 @@ def build(home: Home, form: Form, token: Component) -> None:
     ) -> list[Any]:  # fmt: skip
         require_steering(request, token)
         answer = take_in(home, name, files or [], label, labels)
-        return [table(answer), None, answer["data"]]
+        return [table(answer), None, gr.Dropdown([*DATA, answer["data"]], value=answer["data"])]
 
     @friendly
     def amend(name: str, old: str, new: str, token: str, request: gr.Request) -> str:
@@ -113,10 +115,10 @@ def build(home: Home, form: Form, token: Component) -> None:
         begin, [name, files, label, labels, token], [found, files, form.widgets["data"]],
         concurrency_limit=1, api_visibility="private",
     )  # fmt: skip
-    wanted = [form.widgets[name] for name in ("init", "freeze", *HEAD_FIELDS)]
-    settings = fill_in_head("backbone", "", "")[1:]
+    wanted = [form.preset, *(form.widgets[name] for name in ("init", "freeze", *HEAD_FIELDS))]
+    settings = fill_in_head("backbone", "bundled", "")[2:]
     taken.success(
-        lambda: ["bundled", "backbone", *settings], None, wanted, api_visibility="private",
+        lambda: [OWN, "bundled", "backbone", *settings], None, wanted, api_visibility="private",
         show_progress="hidden",
     )  # fmt: skip
     mend.click(amend, [name, old, new, token], found, api_visibility="private")

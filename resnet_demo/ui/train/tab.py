@@ -25,6 +25,7 @@ from resnet_demo.ui.train.form import (
     HEAD_FIELDS,
     OWN,
     PRESET_FIELDS,
+    PRESET_WRITES,
     Form,
     Values,
     at_work,
@@ -133,7 +134,7 @@ def wire(home: Home, form: Form, token: Component, start: gr.Button, started: Co
     ).success(None, started, None, js=START_RUN_JS, api_visibility="private")
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     init, freeze, depth = (form.widgets[name] for name in ("init", "freeze", "depth"))
-    head = [init, *(form.widgets[name] for name in HEAD_FIELDS)]
+    head = [form.preset, init, *(form.widgets[name] for name in HEAD_FIELDS)]
     filled = freeze.input(fill_in_head, [freeze, init, form.preset], head, **quiet)
     for event in (filled.then, init.input):
         event(friendly(partial(network_of, home)), [init, depth], depth, **quiet)
@@ -162,7 +163,7 @@ def wire_estimate(
     inputs = {*form.inputs, token}
     shared: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private"}
     how_long.click(measure, inputs, here, **shared)
-    filled = [form.widgets[name] for name in PRESET_FIELDS]
+    filled = [form.widgets[name] for name in PRESET_WRITES]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     chosen = form.preset.input(fill_in, form.preset, filled, **quiet)
     for event in (chosen.then, form.widgets["depth"].input, form.widgets["data"].input):

@@ -1,8 +1,16 @@
 """The form shows the settings of what runs."""
 
-from resnet_demo.config import PRESETS, Home, TrainConfig
+from resnet_demo.config import CLASSIFIER_ONLY, PRESETS, Home, TrainConfig
 from resnet_demo.runs import control
-from resnet_demo.ui.train.form import OWN, at_work
+from resnet_demo.ui.train.form import (
+    HEAD_FIELDS,
+    OWN,
+    PRESET_WRITES,
+    at_work,
+    fill_in,
+    fill_in_head,
+    network_of,
+)
 
 
 def test_the_form_takes_the_settings_of_a_run_under_way(home: Home) -> None:
@@ -13,3 +21,20 @@ def test_the_form_takes_the_settings_of_a_run_under_way(home: Home) -> None:
 def test_a_labs_run_is_no_preset_and_no_error(home: Home) -> None:
     control.new_run(home, TrainConfig(data="shapes", arch="plain8", crop="pad", px=32, start_px=32))
     assert at_work(home, ["depth", "px"]) == [OWN, 8, 32]
+
+
+def test_only_the_classifier_writes_what_suits_it_and_a_preset_takes_it_back() -> None:
+    preset, start, *settings = fill_in_head("backbone", "", "coffee")
+    assert (preset, start) == (OWN, "bundled")
+    assert dict(zip(HEAD_FIELDS, settings)) == {name: CLASSIFIER_ONLY[name] for name in HEAD_FIELDS}
+    back = dict(zip(PRESET_WRITES, fill_in("coffee")))
+    expected = TrainConfig(**PRESETS["coffee"]).to_dict()
+    assert back == {name: expected[name] for name in PRESET_WRITES}
+    assert back["freeze"] == "none" and set(HEAD_FIELDS) <= set(back)
+
+
+def test_the_network_follows_what_is_started_from(home: Home) -> None:
+    run = control.new_run(home, TrainConfig(data="shapes", arch="resnet56"))
+    starts = {"": 34, "bundled": 18, "bundled:resnet56": 56, "timm:resnet50": 50, f"run:{run}": 56}
+    starts |= {"hub:someone/else": 34, "timm:resnetv2_50": 34}
+    assert {start: network_of(home, start, 34) for start in starts} == starts

@@ -1,0 +1,43 @@
+"""My pictures, as programs and strangers ask for them."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from resnet_demo.config import Home
+from resnet_demo.data.library import names_of
+from resnet_demo.errors import UserError
+from resnet_demo.ui.train.pictures import correct, table, take_in
+
+
+def test_loose_pictures_get_the_class_that_is_named(pictures: Path, home: Home) -> None:
+    for label in ("red", "blue"):
+        files = [str(path) for path in (pictures / "train" / label).iterdir()]
+        answer = take_in(home, "mine", files, label, "folders")
+    assert answer["classes"] == [{"name": "blue", "n": 12}, {"name": "red", "n": 12}]
+    assert correct(home, "mine", "blue", "")["classes"] == [{"name": "red", "n": 12}]
+
+
+def test_a_table_of_the_servers_is_not_read(pictures: Path, home: Home) -> None:
+    files = [str(path) for path in (pictures / "train/red").iterdir()]
+    with pytest.raises(UserError, match="labels"):
+        take_in(home, "mine", files, "", "/etc/labels.csv")
+    assert names_of(home) == []
+
+
+def test_names_are_never_read_as_html() -> None:
+    answer = {"sentence": "<b>", "classes": [{"name": "<i>", "n": 1}]}
+    answer["refused"] = [{"name": "<u>", "reason": "<s>"}]
+    shown = table(answer)
+    assert not any(tag in shown for tag in ("<b>", "<i>", "<u>", "<s>"))
+
+
+def test_visitors_bring_nothing_in_and_see_nothing(serve, tmp_path: Path) -> None:
+    server = serve(RESNET_DEMO_PUBLIC="1")
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        for action in ("import", "list", "show", "delete"):
+            given = [action, "mine", [], "", "folders", ""]
+            event = client.post("/gradio_api/call/dataset", json={"data": given}).json()["event_id"]
+            assert "event: error" in client.get(f"/gradio_api/call/dataset/{event}").text
+    assert names_of(Home(server.home)) == []
