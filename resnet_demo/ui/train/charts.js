@@ -204,8 +204,8 @@ function captions() {
       `training ${percent(wrong === null ? null : 100 - wrong)}.`,
     `Rises, then falls to zero at the end. Now ${number(tail("lr"))}.`,
     `How fast this machine trains; smaller pictures are faster. Now ${number(tail("images_per_s"))}.`,
-    "Norm of each block's gradient over that of its weights; even columns are healthy. Now stem " +
-      `${number(values[0], 2)}, classifier ${number(last(values), 2)}.`,
+    "Norm of each block's gradient over that of its weights; even columns are healthy. Now " +
+      `${values.length > 1 ? `stem ${number(values[0], 2)}, ` : ""}classifier ${number(last(values), 2)}.`,
   ];
 }
 

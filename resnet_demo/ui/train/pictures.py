@@ -77,10 +77,9 @@ def correct(home: Home, name: str, old: str, new: str) -> Json:
 
 
 def correction() -> tuple[gr.Textbox, gr.Textbox, gr.Button]:
-    with gr.Row():
-        old = gr.Textbox("", label="Correct a class", placeholder="ct", min_width=80)
-        new = gr.Textbox("", label="Its right name", placeholder="empty: remove", min_width=80)
-        mend = gr.Button("Correct", size="sm", min_width=80)
+    old = gr.Textbox("", label="Correct a class", placeholder="ct")
+    new = gr.Textbox("", label="Its right name", placeholder="empty: remove it")
+    mend = gr.Button("Correct", size="sm")
     return old, new, mend
 
 
