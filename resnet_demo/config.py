@@ -23,9 +23,9 @@ CHECKPOINTS = (PACKAGE.parent / "checkpoints", PACKAGE / "checkpoints")
 
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152)  # He et al. 2015, Table 1
 CIFAR_DEPTHS = (8, 14, 20, 32, 38, 44, 56, 110)  # He et al. 2015, section 4.2: 6n + 2
-ARCHS = tuple(
-    f"{kind}{depth}" for kind in ("resnet", "plain") for depth in IMAGENET_DEPTHS + CIFAR_DEPTHS
-)
+TWEAKED = ("10d", "18d")  # deep stem, pooled shortcuts (He et al. 2018, arXiv 1812.01187, -D)
+SIZES = (*map(str, IMAGENET_DEPTHS), *map(str, CIFAR_DEPTHS), *TWEAKED)
+ARCHS = tuple(f"{kind}{size}" for kind in ("resnet", "plain") for size in SIZES)
 OPTIMIZERS = ("muon", "sgd", "adamw")
 SCHEDULES = ("linear", "steps")
 CROPS = ("area", "pad")
@@ -65,6 +65,9 @@ class TrainConfig:
     ema: float = setting(0.0, "decay of the averaged weights; 0: none")
     num_train: int = setting(0, "training pictures used, the same ones for every seed; 0: all")
     num_val: int = setting(0, "validation pictures used; 0: all")
+    val_from_train: int = setting(
+        0, "training pictures held apart and validated on instead, to tune a recipe; 0: none"
+    )
     iterations: int = setting(0, "steps after which a run ends, anywhere; 0: epochs decide")
     seed: int = setting(0, "decides weights, order and augmentation")
     init: str = setting("", "MODEL whose weights to start from")
@@ -125,7 +128,7 @@ class TrainConfig:
 
     def twin(self) -> "TrainConfig":
         """The same run with shortcuts removed, or put back."""
-        return replace(self, arch=f"{'plain' if self.residual else 'resnet'}{self.depth}")
+        return replace(self, arch=f"{'plain' if self.residual else 'resnet'}{size_of(self.arch)}")
 
     def to_dict(self) -> Json:
         return asdict(self)
@@ -162,6 +165,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "ema": (0.0, 0.99999),
     "num_train": (0, 10**9),
     "num_val": (0, 10**9),
+    "val_from_train": (0, 10**9),
     "iterations": (0, 10**9),
     "backbone_lr": (0.0, 10.0),
     "seed": (0, 2**31 - 1),
@@ -186,8 +190,18 @@ CLASSIFIER_ONLY: Json = dict(
 
 
 def depth_of(arch: str) -> int:
-    """Layers: 56 of "plain56"."""
-    return int(arch.removeprefix("resnet").removeprefix("plain"))
+    """Layers: 56 of "plain56", 18 of "resnet18d"."""
+    return int(size_of(arch).removesuffix("d"))
+
+
+def size_of(arch: str) -> str:
+    """What a network shares with its twin: "18d" of "resnet18d"."""
+    return arch.removeprefix("resnet").removeprefix("plain")
+
+
+def is_cifar(arch: str) -> bool:
+    """Whether it is one of section 4.2, for pictures of 32 pixels."""
+    return depth_of(arch) in CIFAR_DEPTHS
 
 
 def preset(name: str) -> Json:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from resnet_demo.config import TrainConfig
+from resnet_demo.errors import UserError
+
 
 @dataclass(frozen=True)
 class Split:
@@ -28,21 +31,40 @@ class Pictures:
     val: Split
     note: str = ""  # what a person should know, e.g. how the split was made
 
-    def subset(self, num_train: int, num_val: int) -> "Pictures":
-        """So many of each split; 0: all."""
-        return replace(self, train=subset(self.train, num_train), val=subset(self.val, num_val))
+    def used_by(self, config: TrainConfig) -> "Pictures":
+        """Those that a run trains and validates on; raises UserError when none are left."""
+        train, val = self.train, self.val
+        if config.val_from_train:
+            train, val = held_apart(train, config.val_from_train)
+        return replace(self, train=subset(train, config.num_train), val=subset(val, config.num_val))
+
+
+def held_apart(split: Split, n: int) -> tuple[Split, Split]:
+    """The rest, and `n` pictures drawn once and for all."""
+    if n >= len(split):
+        raise UserError(
+            f"val_from_train {n} leaves nothing to train on: there are {len(split)} training "
+            f"pictures. Hold fewer apart."
+        )
+    order = np.random.default_rng(n).permutation(len(split))
+    return part(split, order[n:], f"without {n}"), part(split, order[:n], f"{n} held apart")
 
 
 def subset(split: Split, n: int) -> Split:
     """`n` pictures, drawn once and for all: the same ones for every run and seed."""
     if not 0 < n < len(split):
         return split
-    kept = np.sort(np.random.default_rng(n).permutation(len(split))[:n]).tolist()
+    return part(split, np.random.default_rng(n).permutation(len(split))[:n], str(n))
+
+
+def part(split: Split, indices: np.ndarray, called: str) -> Split:
+    """Some pictures of a split, in the split's order."""
+    kept = np.sort(indices).tolist()
     return Split(
         names=tuple(split.names[index] for index in kept),
         labels=tuple(split.labels[index] for index in kept),
         read=lambda index: split.read(kept[index]),
-        fingerprint=f"{split.fingerprint} {n}",
+        fingerprint=f"{split.fingerprint} {called}",
     )
 
 

@@ -93,6 +93,8 @@ def checked(config: TrainConfig, home: Home) -> TrainConfig:
 def count(config: TrainConfig, home: Home) -> tuple[int, int, int]:
     """Classes and pictures that a run would use; nothing is downloaded for it."""
     classes, train, val = DOWNLOADS.get(config.data) or sizes(config.data, home)
+    if config.val_from_train:
+        train, val = train - config.val_from_train, config.val_from_train
     return classes, min(train, config.num_train or train), min(val, config.num_val or val)
 
 

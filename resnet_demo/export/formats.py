@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from resnet_demo.config import ARCHS, IMAGENET_DEPTHS, depth_of
+from resnet_demo.config import ARCHS, is_cifar
 from resnet_demo.data.shapes import shapes
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.export.snippets import SNIPPETS
@@ -123,7 +123,7 @@ def timm_name(network: Network) -> str:
 def in_timm(network: Network) -> bool:
     """Whether timm builds this network: neither plain ones nor CIFAR's option A shortcuts."""
     return network.arch not in ARCHS or (
-        network.arch.startswith("resnet") and depth_of(network.arch) in IMAGENET_DEPTHS
+        network.arch.startswith("resnet") and not is_cifar(network.arch)
     )
 
 

@@ -64,7 +64,7 @@ def landscape(home: Home, run: str) -> Generator[Progress, None, Json]:
 
 def pictures(config: TrainConfig, home: Home) -> Generator[Progress, None, tuple[Tensor, Tensor]]:
     """Training pictures of the run, the same ones for every network: (N, 3, px, px), (N,)."""
-    found = (yield from open_data(config.data, home)).subset(config.num_train, config.num_val)
+    found = (yield from open_data(config.data, home)).used_by(config)
     train, _ = yield from load_pixels(found, config, home)
     chosen = np.sort(np.random.default_rng(SEED).permutation(len(train))[:PICTURES])
     images = torch.from_numpy(train.images[chosen]).permute(0, 3, 1, 2)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from resnet_demo.config import IMAGENET_DEPTHS, IMAGENET_MEAN, IMAGENET_STD, depth_of
+from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, is_cifar
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json, write_whole
 from resnet_demo.models.resnet import build
@@ -37,7 +37,8 @@ def convert(
     """
     if out.exists():
         raise UserError(f"{out} is there already. Name another file with --out.")
-    side = 224 if depth_of_known(arch) in IMAGENET_DEPTHS else 32
+    check_known(arch)
+    side = 32 if is_cifar(arch) else 224
     tensors = renamed(tensors_of(source))
     count = tensors["fc.weight"].shape[0] if "fc.weight" in tensors else len(classes) or 1
     if classes and len(classes) != count:
@@ -57,11 +58,10 @@ def convert(
     return {"model": f"file:{out}", "arch": arch, "classes": count, "px": int(about["px"])}
 
 
-def depth_of_known(arch: str) -> int:
+def check_known(arch: str) -> None:
     """Raises UserError for an architecture that is none."""
     with torch.device("meta"):
         build(arch, 1)
-    return depth_of(arch)
 
 
 def numbers(text: str) -> str:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_demo.config import ARCHS, depth_of
+from resnet_demo.config import ARCHS, size_of
 from resnet_demo.errors import require_one_of
 
 
@@ -32,8 +32,17 @@ class PadShortcut(nn.Module):
         return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.pad, self.pad))
 
 
-def projection(channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
-    """Option B (section 3.3): 1x1 convolution where the shape changes."""
+def projection(
+    channels_in: int, channels_out: int, stride: int, pooled: bool = False
+) -> nn.Sequential:
+    """Option B (section 3.3): 1x1 convolution where the shape changes. `pooled` averages first,
+    where a stride would leave three of four pixels unseen (ResNet-D)."""
+    if pooled and stride > 1:
+        return nn.Sequential(
+            nn.AvgPool2d(2, stride, ceil_mode=True, count_include_pad=False),
+            conv(channels_in, channels_out, 1),
+            nn.BatchNorm2d(channels_out),
+        )
     return nn.Sequential(
         conv(channels_in, channels_out, 1, stride),
         nn.BatchNorm2d(channels_out),
@@ -136,18 +145,35 @@ class Arch:
     blocks: tuple[int, ...]  # per stage
     width: int = 64  # of the first stage; doubles with every stage
     cifar: bool = False  # 3x3 stem, no pooling, option-A shortcuts (section 4.2)
+    tweaked: bool = False  # ResNet-D: stem of three 3x3 layers, shortcuts that average
 
     def channels_out(self, stage: int) -> int:
         return self.width * 2**stage * self.block.expansion
 
 
-TABLE: dict[int, Arch] = {
-    18: Arch(BasicBlock, (2, 2, 2, 2)),
-    34: Arch(BasicBlock, (3, 4, 6, 3)),
-    50: Arch(Bottleneck, (3, 4, 6, 3)),
-    101: Arch(Bottleneck, (3, 4, 23, 3)),
-    152: Arch(Bottleneck, (3, 8, 36, 3)),
-} | {6 * n + 2: Arch(BasicBlock, (n, n, n), 16, cifar=True) for n in (1, 2, 3, 5, 6, 7, 9, 18)}
+TABLE: dict[str, Arch] = {
+    "10d": Arch(BasicBlock, (1, 1, 1, 1), tweaked=True),
+    "18d": Arch(BasicBlock, (2, 2, 2, 2), tweaked=True),
+    "18": Arch(BasicBlock, (2, 2, 2, 2)),
+    "34": Arch(BasicBlock, (3, 4, 6, 3)),
+    "50": Arch(Bottleneck, (3, 4, 6, 3)),
+    "101": Arch(Bottleneck, (3, 4, 23, 3)),
+    "152": Arch(Bottleneck, (3, 8, 36, 3)),
+} | {str(6 * n + 2): Arch(BasicBlock, (n, n, n), 16, cifar=True) for n in (1, 2, 3, 5, 6, 7, 9, 18)}
+
+
+def first_layers(arch: Arch) -> nn.Conv2d | nn.Sequential:
+    """What stands before the first norm: 3 -> `width` channels, half the side but for CIFAR."""
+    if arch.cifar:
+        return conv(3, arch.width, 3)
+    if not arch.tweaked:
+        return conv(3, arch.width, 7, stride=2)
+    half = arch.width // 2
+    return nn.Sequential(
+        conv(3, half, 3, stride=2), nn.BatchNorm2d(half), nn.ReLU(),
+        conv(half, half, 3), nn.BatchNorm2d(half), nn.ReLU(),
+        conv(half, arch.width, 3),
+    )  # fmt: skip
 
 
 class ResNet(nn.Module):
@@ -157,7 +183,7 @@ class ResNet(nn.Module):
         super().__init__()
         self.residual = residual
         stem = arch.width
-        self.conv1 = conv(3, stem, 3) if arch.cifar else conv(3, stem, 7, stride=2)
+        self.conv1 = first_layers(arch)
         self.bn1 = nn.BatchNorm2d(stem)
         self.maxpool = nn.Identity() if arch.cifar else nn.MaxPool2d(3, stride=2, padding=1)
         channels = stem
@@ -209,7 +235,7 @@ def make_stage(
             downsample = (
                 PadShortcut(channels_out - channels_in)
                 if arch.cifar
-                else projection(channels_in, channels_out, stride)
+                else projection(channels_in, channels_out, stride, arch.tweaked)
             )
         blocks.append(arch.block(channels_in, width, stride, downsample, residual))
         channels_in = channels_out
@@ -240,53 +266,7 @@ def build(arch: str, num_classes: int = 1000, zero_init: bool = False) -> ResNet
     """An untrained network, e.g. "resnet50" or "plain56"; raises UserError for other names."""
     require_one_of("arch", arch, ARCHS)
     residual = arch.startswith("resnet")
-    model = ResNet(TABLE[depth_of(arch)], num_classes, residual)
+    model = ResNet(TABLE[size_of(arch)], num_classes, residual)
     if zero_init:
         zero_last_norms(model)
     return model
-
-
-@dataclass(frozen=True)
-class StageCost:
-    """One line of the paper's Table 1 with what we count."""
-
-    stage: str
-    output_px: int
-    blocks: int
-    params: int
-    multiply_adds: int  # per picture; the paper calls them FLOPs
-
-
-def describe(arch: str, num_classes: int = 1000, px: int | None = None) -> list[StageCost]:
-    """Parameters and multiply-adds per stage, by running shapes through the layers.
-
-    px: side of the picture; 224 for ImageNet nets and 32 for CIFAR nets when not given.
-    """
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with torch.device("meta"):
-        model = build(arch, num_classes).eval()
-        images = torch.empty(1, 3, *[px or (32 if len(model.stages) == 3 else 224)] * 2)
-    flops = dict.fromkeys(["stem", *model.stages, "fc"], 0)
-    sides = {}
-    with FlopCounterMode(display=False) as counter:
-        before = 0
-        for name, x in model.walk(images):
-            stage = name.split(".")[0]
-            sides[stage] = x.shape[-1] if x.ndim == 4 else 1
-            flops[stage] += counter.get_total_flops() - before
-            before = counter.get_total_flops()
-    return [
-        StageCost(
-            stage=stage,
-            output_px=sides[stage],
-            blocks=len(getattr(model, stage)) if stage in model.stages else 0,
-            params=sum(
-                parameter.numel()
-                for name in (("conv1", "bn1") if stage == "stem" else (stage,))
-                for parameter in getattr(model, name).parameters()
-            ),
-            multiply_adds=flops[stage] // 2,
-        )
-        for stage in flops
-    ]

@@ -16,12 +16,10 @@ from torch import Tensor
 
 from resnet_demo.config import (
     ARCHS,
-    CIFAR_DEPTHS,
-    IMAGENET_DEPTHS,
     IMAGENET_MEAN,
     IMAGENET_STD,
     LARGEST_PX,
-    depth_of,
+    is_cifar,
 )
 from resnet_demo.errors import UserError
 from resnet_demo.models.resnet import ResNet, build
@@ -65,12 +63,11 @@ def recognised(shapes: dict[str, tuple[int, ...]], name: str) -> Description:
     Shortcuts without parameters leave no trace: the residual network is meant, not its twin.
     """
     count = shapes.get("fc.weight", (0,))[0]
-    depths = (*IMAGENET_DEPTHS, *CIFAR_DEPTHS)
-    for arch in (f"{kind}{depth}" for kind in ("resnet", "plain") for depth in depths):
+    for arch in ARCHS:
         with torch.device("meta"):
             wanted = build(arch, max(1, min(count, MOST_CLASSES))).state_dict()
         if all(name in shapes for name in wanted if not is_counter(name)):
-            px = 224 if depth_of(arch) in IMAGENET_DEPTHS else 32
+            px = 32 if is_cifar(arch) else 224
             if set(shapes) <= set(wanted):
                 return Description(arch, (), px, IMAGENET_MEAN, IMAGENET_STD, {})
     missing = missing_names(shapes)

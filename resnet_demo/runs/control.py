@@ -100,7 +100,7 @@ def move_data(home: Home, run: str, data: str) -> None:
     with Store(run_folder(home, run)) as store:
         config = checked(replace(store.config, data=data), home)
         pictures = open_here(config.data, home)
-        found = pictures and pictures.subset(config.num_train, config.num_val)
+        found = pictures and pictures.used_by(config)
         prints = found and [found.train.fingerprint, found.val.fingerprint]
         if store.fact("prints", prints) != prints:
             raise UserError(

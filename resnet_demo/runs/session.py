@@ -32,7 +32,7 @@ def open_training(context: RunContext) -> Generator[None, None, Training]:
     note_machine(context)
     config = context.config
     everything: Pictures = yield from context.follow(open_data(config.data, context.home))
-    pictures = everything.subset(config.num_train, config.num_val)
+    pictures = everything.used_by(config)
     changes = [Change(*row) for row in store.changes()]
     limited = config.budget_seconds and config.freeze == "none"
     if limited and not any(change.name == "px" for change in changes):

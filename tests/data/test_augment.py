@@ -46,12 +46,14 @@ def test_crops_keep_at_least_their_share_of_the_area() -> None:
     assert min(areas) > 0.33 * 100**2 and max(areas) > 0.9 * 100**2
 
 
-def test_about_half_of_the_pictures_are_flipped() -> None:
+def test_half_of_the_pictures_are_flipped_and_the_other_half_in_the_next_epoch() -> None:
     left_white = np.zeros((200, 16, 16, 3), np.uint8)
     left_white[:, :, :8] = 255
     pixels = Pixels(left_white, np.zeros(200, np.int64), ("",) * 200, ())
-    images, _ = train_batch(pixels, np.arange(200), 16, 1.0, (0, 0, 0))
-    assert 60 < (images[:, 0, 8, 2] < 128).sum() < 140
+    batches = [train_batch(pixels, np.arange(200), 16, 1.0, (0, e, e))[0] for e in range(3)]
+    flipped = [images[:, 0, 8, 2] < 128 for images in batches]
+    assert 60 < flipped[0].sum() < 140
+    assert torch.equal(flipped[0], ~flipped[1]) and torch.equal(flipped[0], flipped[2])
 
 
 def test_validation_pictures_are_left_alone(pixels: Pixels) -> None:

@@ -105,3 +105,17 @@ def test_a_new_source_is_a_word_and_a_line(home: Home, monkeypatch: pytest.Monke
     train, val = finish(load_pixels(opened("squares", home), config, home))
     *_, last = (e for e in Training(config, train, val, 2).run() if isinstance(e, EpochDone))
     assert last.metrics["top1"] == 100
+
+
+def test_pictures_held_apart_come_from_training_and_are_not_trained_on(
+    pictures: Path, home: Home
+) -> None:
+    found = opened(f"folder:{pictures}", home)
+    tuned = found.used_by(TrainConfig(val_from_train=10))
+    assert len(tuned.train) == 26 and len(tuned.val) == 10
+    assert set(tuned.train.names) | set(tuned.val.names) == set(found.train.names)
+    assert tuned.val.fingerprint != tuned.train.fingerprint != found.train.fingerprint
+    again = found.used_by(TrainConfig(val_from_train=10, seed=7))
+    assert again.val.names == tuned.val.names
+    with pytest.raises(UserError, match="val_from_train 36 leaves nothing to train on"):
+        found.used_by(TrainConfig(val_from_train=36))

@@ -116,9 +116,20 @@ def cifar_layer(channels_in: int, channels_out: int) -> list[tuple[int, ...]]:
     return [(channels_out, channels_in, 3, 3), *[(channels_out,)] * 4, ()]
 
 
+def test_the_tweaked_net_is_timms() -> None:
+    """ResNet-D: names, shapes, order of initialisation aside, and every logit."""
+    ours, theirs = build("resnet18d", 10), timm.create_model("resnet18d", num_classes=10)
+    ours.load_state_dict(theirs.state_dict())
+    images = torch.randn(2, 3, 65, 65, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(ours.eval()(images), theirs.eval()(images))
+    assert config.depth_of("resnet18d") == 18
+    assert config.TrainConfig(arch="plain10d").twin().arch == "resnet10d"
+
+
 def test_a_new_depth_is_a_line_and_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """README's recipe, followed: the 26-layer bottleneck net that timm has."""
-    monkeypatch.setitem(resnet.TABLE, 26, resnet.Arch(Bottleneck, (2, 2, 2, 2)))
+    monkeypatch.setitem(resnet.TABLE, "26", resnet.Arch(Bottleneck, (2, 2, 2, 2)))
     for module in (config, resnet):  # what IMAGENET_DEPTHS makes of the number
         monkeypatch.setattr(module, "ARCHS", (*config.ARCHS, "resnet26", "plain26"))
     assert num_params(build("resnet26")) == num_params(timm.create_model("resnet26"))

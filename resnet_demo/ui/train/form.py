@@ -1,6 +1,5 @@
 """The form that makes a TrainConfig, and what its choices write into each other."""
 
-import re
 from typing import Any
 
 import gradio as gr
@@ -8,14 +7,16 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from resnet_demo.config import (
-    CIFAR_DEPTHS,
+    ARCHS,
     CLASSIFIER_ONLY,
     IMAGENET_DEPTHS,
     OPTIMIZERS,
     PRESETS,
+    SIZES,
     TRACKERS,
     Home,
     TrainConfig,
+    size_of,
 )
 from resnet_demo.errors import UserError
 from resnet_demo.refs import DATA, ModelRef, shown_data
@@ -31,7 +32,7 @@ CHOICES = {
     "lunch (about 30 minutes)": "lunch",
     OWN: OWN,
 }
-NETWORKS = [(f"ResNet-{depth}", depth) for depth in IMAGENET_DEPTHS + CIFAR_DEPTHS]
+NETWORKS = [(f"ResNet-{size}", size) for size in SIZES]
 STARTS = [
     ("random weights", ""),
     ("the network that ships with the app", "bundled"),
@@ -82,7 +83,7 @@ class Form:
                 FREEZES, value="none", label="Train", info="The classifier alone takes seconds: "
                 "the rest looks at each picture once.",
             ),
-            "depth": gr.Dropdown(NETWORKS, value=18, label="Network"),
+            "depth": gr.Dropdown(NETWORKS, value="18", label="Network"),
             "shortcuts": gr.Checkbox(True, label="shortcuts (off: the plain twin)"),
             "epochs": gr.Number(coffee["epochs"], label="Epochs", precision=0),
             "px": gr.Number(coffee["px"], label="Side in px", precision=0),
@@ -118,7 +119,7 @@ def at_work(home: Home, names: list[str]) -> list[Any]:
         return [gr.skip()] * (1 + len(names))
     with Store(control.run_folder(home, run)) as store:
         config = store.config
-    values = config.to_dict() | {"depth": config.depth, "shortcuts": config.residual}
+    values = config.to_dict() | {"depth": size_of(config.arch), "shortcuts": config.residual}
     values["data"] = shown_data(config.data) if is_public() else config.data
     meant = [name for name, preset in PRESETS.items() if values == values | preset]
     return [meant[0] if meant else OWN, *(values[name] for name in names)]
@@ -164,15 +165,13 @@ def fill_in_head(freeze: str, init: str, preset: str) -> list[Any]:
     return [time, start, *(getattr(config, name) for name in HEAD_FIELDS)]
 
 
-def network_of(home: Home, init: str, depth: int) -> int:
+def network_of(home: Home, init: str, depth: str) -> str:
     """The depth of the network to start from; as it was where that is not known."""
     model = ModelRef.parse(init) if init else None
     if model is None:
         return depth
     if model.run:
         with Store(control.run_folder(home, model.run)) as store:
-            return store.config.depth
+            return size_of(store.config.arch)
     name = model.name or ("resnet18" if model.kind == "bundled" else "")
-    digits = re.fullmatch(r"resnet(\d+)", name)
-    known = [value for _, value in NETWORKS]
-    return int(digits[1]) if digits and int(digits[1]) in known else depth
+    return size_of(name) if name in ARCHS else depth
