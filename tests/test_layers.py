@@ -28,10 +28,10 @@ NAMES = [path.relative_to(PACKAGE).as_posix() for path in FILES]
 LIBRARY_HOMES = {
     "gradio": ("ui/",),
     "bokeh": ("charts/",),
-    "timm": ("models/hub.py", "training/optim.py"),
+    "timm": ("models/hub.py", "training/muon.py"),
     "huggingface_hub": ("models/hub.py", "models/fetching.py"),
 }
-PANELS = ("train", "classify", "inspect", "lab")  # of the page
+PANELS = ("train", "classify", "inspect", "lab", "read")  # of the page
 
 
 def imports(path: Path) -> set[str]:

@@ -10,6 +10,7 @@ from resnet_demo import device
 from resnet_demo.evaluate.statistics import wilson
 from resnet_demo.files import Json
 from resnet_demo.progress import Progress
+from resnet_demo.training.temperature import fit_temperature
 
 BATCH = 128
 ECE_BINS = 15  # Guo et al. 2017 (arXiv 1706.04599), section 2
@@ -119,15 +120,6 @@ def calibration(logits: Tensor, labels: Tensor) -> Json:
         "temperature": sum(temperatures) / 2,
         "reliability": reliability(logits, right),
     }
-
-
-def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The divisor of the logits with the lowest cross-entropy, within 1/20 to 20."""
-    if len(labels) == 0:
-        return 1.0
-    tried = torch.logspace(-1.3, 1.3, 521, dtype=torch.float64)
-    losses = [F.cross_entropy(logits.double() / t, labels) for t in tried]
-    return float(tried[torch.stack(losses).argmin()])
 
 
 def reliability(logits: Tensor, right: Tensor) -> list[dict[str, float | None]]:

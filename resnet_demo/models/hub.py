@@ -125,6 +125,13 @@ def from_config(config: Path, weights: Path, reference: str) -> Network:
 # --- timm -----------------------------------------------------------------------------------------
 
 
+def untrained_timm(name: str) -> nn.Module:
+    """timm's network with random weights, in eval mode; nothing is downloaded."""
+    import timm
+
+    return timm.create_model(name, pretrained=False).eval()
+
+
 def create_timm(name: str) -> nn.Module:
     import timm
 

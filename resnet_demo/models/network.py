@@ -43,6 +43,12 @@ class Network:
         text = self.about.get("unlike_below")
         return None if text is None else float(text)
 
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before they become probabilities; 1 when the file says
+        none (Guo et al. 2017, section 4.2)."""
+        return float(self.about.get("temperature", 1))
+
 
 def tried(network: Network, reference: str) -> Network:
     """The network, after one pass of black and white. Raises UserError when it gives NaN or

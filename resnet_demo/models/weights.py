@@ -144,6 +144,7 @@ def describe(about: dict[str, str], name: str) -> Description:
             and len(found.mean) == len(found.std) == 3
             and all(map(math.isfinite, found.mean + found.std))
             and min(found.std) > 0
+            and 0 < float(about.get("temperature", 1)) < math.inf
         )
     except (KeyError, TypeError, ValueError, RecursionError):
         sound = False

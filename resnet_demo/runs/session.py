@@ -259,6 +259,7 @@ def describe_weights(
         "epoch": str(event.epoch),
         "top1": f"{event.metrics['top1']:.4f}",
         "unlike_below": f"{event.metrics['unlike_below']:.6f}",
+        "temperature": f"{event.metrics['temperature']:.4f}",
         "pretrained": json.dumps(context.store.fact("pretrained", False)),
         "recipe": json.dumps(settings.to_dict() | {"data": shown_data(settings.data)}),
     }

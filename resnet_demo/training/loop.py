@@ -29,6 +29,7 @@ from resnet_demo.training.ema import average_weights
 from resnet_demo.training.gradient_norms import block_norms, not_finite
 from resnet_demo.training.optim import make_optimizer
 from resnet_demo.training.schedule import GentleStart, lr_at, px_at
+from resnet_demo.training.temperature import FEWEST, fit_temperature
 
 VAL_BATCH = 128
 # A picture is called unlike all classes when its largest logit is below that of all but this share
@@ -226,21 +227,15 @@ class Training:
     def validate(self) -> Iterator[Event]:
         started = time.perf_counter()
         total = len(self.val)
-        loss, correct = 0.0, 0
         scores: list[Tensor] = []
         for start in range(0, total, VAL_BATCH):
             part = range(start, min(start + VAL_BATCH, total))
-            part_loss, part_correct, part_scores = self.validate_batch(part)
-            loss += part_loss
-            correct += part_correct
-            scores.append(part_scores)
+            scores.append(self.validate_batch(part))
             yield Validating(part.stop, total)
         metrics = {
             "train_loss": self.sums.loss / self.sums.pictures,
             "train_error": 100 * self.sums.wrong / self.sums.pictures,
-            "val_loss": loss / total,
-            "top1": 100 * correct / total,
-            "unlike_below": torch.cat(scores).quantile(UNLIKE_SHARE).item(),
+            **scores_of(torch.cat(scores), torch.from_numpy(self.val.labels)),
         }
         self.epoch += 1
         self.sums = Sums()
@@ -248,15 +243,12 @@ class Training:
         self.seconds += metrics["val_seconds"]
         yield EpochDone(self.epoch, self.step, metrics | {"seconds": self.seconds})
 
-    def validate_batch(self, part: range) -> tuple[float, int, Tensor]:
-        """Sum of losses, the number of right answers, and every picture's largest logit."""
-        images, labels = self.val_batch(part)
-        labels = labels.to(self.device)
+    def validate_batch(self, part: range) -> Tensor:
+        """Logits (B, classes), on the CPU."""
+        images, _ = self.val_batch(part)
         model = self.best_model.eval()
         with torch.inference_mode(), device.autocast(self.device):
-            logits = self.logits(model, images)
-        loss = F.cross_entropy(logits, labels, reduction="sum").item()
-        return loss, int((logits.argmax(1) == labels).sum()), logits.amax(1).cpu()
+            return self.logits(model, images).cpu()
 
     def state(self) -> Json:
         """Everything that a resumed run needs besides its configuration and changes."""
@@ -280,3 +272,14 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
+
+
+def scores_of(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """What an epoch's weights are worth on the validation pictures, and how to read their logits:
+    below which a picture is unlike all classes, and their temperature."""
+    return {
+        "val_loss": F.cross_entropy(logits, labels).item(),
+        "top1": 100 * (logits.argmax(1) == labels).float().mean().item(),
+        "unlike_below": logits.amax(1).quantile(UNLIKE_SHARE).item(),
+        "temperature": fit_temperature(logits, labels) if len(labels) >= FEWEST else 1.0,
+    }

@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 DAY_SECONDS = 86_400
 STYLES = (
     "static/base.css", "train/panel.css", "classify/tab.css", "inspect/panel.css", "lab/panel.css",
+    "read/panel.css",
 )  # fmt: skip
 BOKEH_FILES = ("bokeh.min.js", "bokeh-api.min.js")  # what static/charts.js loads
 # Modules lie beside the page, which a proxy may serve under a prefix.

@@ -15,36 +15,25 @@ from resnet_demo.files import Json
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import try_lock
 from resnet_demo.runs.snapshot import UNDER_WAY
-from resnet_demo.ui import access, api, assets, janitor
+from resnet_demo.ui import access, api, assets, head, janitor, theme
 from resnet_demo.ui.access import LOOPBACK, MAX_UPLOAD_BYTES, BodyLimit, is_public
 from resnet_demo.ui.classify import tab as classify_tab
 from resnet_demo.ui.gate import CheckedJson, OwnPages
 from resnet_demo.ui.inspect import tab as inspect_tab
 from resnet_demo.ui.lab import tab as lab_tab
 from resnet_demo.ui.places import THREADS, Places
+from resnet_demo.ui.read import tab as read_tab
 from resnet_demo.ui.serving import Classifier
 from resnet_demo.ui.train import tab as train_tab
 
 SESSIONS = 100  # whose widgets are remembered; an API call is one too
-TABS = ("train", "classify", "inspect", "lab")
-THEME = gr.themes.Default(
-    primary_hue="blue",
-    font=["system-ui", "sans-serif"],
-    font_mono=["ui-monospace", "monospace"],
-).set(  # WCAG AA: 4.5 to 1; Gradio's own notes have 2.5, its buttons 3.7
-    button_primary_background_fill="*primary_700",
-    button_primary_background_fill_dark="*primary_700",
-    button_primary_background_fill_hover="*primary_800",
-    button_primary_background_fill_hover_dark="*primary_800",
-    body_text_color_subdued="*neutral_600",
-    body_text_color_subdued_dark="*neutral_300",
-)
+TABS = ("train", "classify", "inspect", "lab", "read")
 
 
 def build(home: Home) -> gr.Blocks:
     """All tabs; nothing is read, downloaded or started."""
     with gr.Blocks(title="ResNet Demo", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
-        gr.Markdown("# ResNet Demo\nTrain a residual network, use it, take it apart.")
+        head.build()
         if is_public():
             gr.Markdown("Visitors watch; training is started and stopped by the owner.")
         if os.environ.get("SPACE_ID"):
@@ -59,6 +48,8 @@ def build(home: Home) -> gr.Blocks:
                 inspected = inspect_tab.build(home, classifier, inspect)
             with gr.Tab("Lab", id="lab"):
                 lab_tab.build(home, inspected.inspector.measure_initialisation, token)
+            with gr.Tab("Read", id="read"):
+                read_tab.build(classifier)
         page.load(None, None, None, js=assets.tabs(), api_visibility="private")
         page.load(reopen, None, [tabs, classified.model, inspected.model], api_visibility="private")
         classified.inside.click(
@@ -125,8 +116,8 @@ def settings(home: Home, host: str | None, port: int | None) -> Json:
     return dict(
         server_name=host,
         server_port=port,
-        theme=THEME,
-        css=assets.styles(),
+        theme=theme.theme(),
+        css=theme.variables() + assets.styles(),
         share=shared(),  # never by itself, as Gradio does on some notebooks
         quiet=True,
         show_error=False,

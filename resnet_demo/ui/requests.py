@@ -81,6 +81,11 @@ class InspectRequest(PanelRequest):
         return n
 
 
+class ReadRequest(PanelRequest):
+    step: str = ""
+    choice: str = ""
+
+
 class LabRequest(PanelRequest):
     lab: str = ""
     have: Annotated[dict[str, Place], Field(max_length=MOST_NAMES)] = {}  # line -> its last x

@@ -31,7 +31,7 @@ def test_an_archive_becomes_a_network(serve, page, archive: Path) -> None:
 
     server = serve()
     open_page(page, server.url)
-    wait_for_state(page, "No run yet")
+    wait_for_state(page, "^finished")  # the run that ships
     page.get_by_text("My pictures", exact=True).click()
     page.get_by_label("Name of the data set").fill("colours")
     page.locator("#my-files input[type=file]").set_input_files(archive)

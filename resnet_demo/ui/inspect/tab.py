@@ -87,5 +87,6 @@ def panel(inspector: Inspector) -> gr.HTML:
         js_on_load=assets.panel("inspect/panel.js"),
         server_functions=[answering(a.__name__, InspectRequest, a) for a in actions],
         apply_default_css=False,
+        padding=False,
         elem_id="inspect",
     )

@@ -46,6 +46,7 @@ function standing({ lab, protocol, data, state: now, message, step, steps, eta }
 function drawHead() {
   const { now } = state, { lab, labs, step, steps } = now;
   find(".choice").hidden = !labs.length;
+  find(".lab").classList.toggle("empty", !lab);
   const text = JSON.stringify(labs), which = find(".which");
   if (which.dataset.text !== text) {
     which.dataset.text = text;

@@ -53,6 +53,7 @@ class LabPanel:
             js_on_load=assets.panel("lab/panel.js"),
             server_functions=functions,
             apply_default_css=False,
+            padding=False,
             elem_id="lab",
         )
 

@@ -9,7 +9,8 @@ export const PALE = ["#63a4e8", "#ed8936"]; // the second of two residual, two p
 export const HEAT = [
   "#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725",
 ];
-const TEXTS = ["axis_label_text_color", "major_label_text_color", "axis_line_color", "major_tick_line_color"];
+const TEXTS = ["axis_label_text_color", "major_label_text_color"];
+const FONT = "system-ui, sans-serif";
 
 // Loaded once a page, from beside it: a proxy may serve the page under a prefix.
 export const bokeh = () => (window.resnetBokeh ||= loadBokeh());
@@ -30,11 +31,18 @@ export function style(figure) {
   const text = page.getPropertyValue("--body-text-color").trim() || "#333";
   const line = page.getPropertyValue("--border-color-primary").trim() || "#ccc";
   figure.toolbar.logo = null;
+  figure.toolbar.autohide = true;
   figure.background_fill_color = figure.border_fill_color = null;
-  figure.outline_line_color = line;
-  for (const axis of [figure.xaxis, figure.yaxis]) for (const part of TEXTS) axis[part] = text; // proxies for all axes
+  figure.outline_line_color = null;
+  for (const axis of [figure.xaxis, figure.yaxis]) { // proxies for all axes
+    for (const part of TEXTS) axis[part] = text;
+    for (const part of ["axis_label", "major_label"]) axis[`${part}_text_font`] = FONT;
+    axis.axis_label_text_font_style = "normal";
+    axis.axis_line_color = axis.major_tick_line_color = line;
+    axis.minor_tick_line_color = null;
+  }
   for (const grid of [figure.xgrid, figure.ygrid]) grid.grid_line_color = line;
-  figure.title.text_color = text;
+  Object.assign(figure.title, { text_color: text, text_font: FONT, text_font_size: "14px", text_font_style: "bold" });
   return figure;
 }
 

@@ -15,6 +15,7 @@ from resnet_demo.runs import control
 from resnet_demo.runs.diagnosis import Signs, diagnose, signs_of
 from resnet_demo.runs.eta import seconds_left
 from resnet_demo.runs.gradient_history import relative_norms, round_significant
+from resnet_demo.runs.shipped import SHIPPED, place_of, shipped_run
 from resnet_demo.runs.snapshot import UNDER_WAY, Run, RunSnapshot, row_of
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import redact_paths
@@ -57,6 +58,8 @@ class Feed(Polling):
     def poll(self, request: TrainRequest) -> Json:
         """See train/panel.js."""
         names = control.run_names(self.home)
+        if shipped_run():
+            names = [*names, SHIPPED]
         main = request.main if request.main in names else None
         shown = self.shown(cursors(request, main), names)
         rows, digest = self.cached(("runs",), lambda: self.list_rows(names, shown))
@@ -90,7 +93,7 @@ class Feed(Polling):
 
         def snapshot() -> Shown:
             try:
-                return RunSnapshot.read(self.home.run(run), more)
+                return RunSnapshot.read(place_of(self.home, run), more)
             except UserError as error:
                 return str(error)
 
@@ -98,7 +101,7 @@ class Feed(Polling):
 
     def list_rows(self, names: list[str], shown: dict[str, Shown]) -> tuple[list[Json], str]:
         read = {run: found.row for run, found in shown.items() if isinstance(found, RunSnapshot)}
-        found = [read.get(name) or row_of(self.home.run(name)) for name in names[:LISTED]]
+        found = [read.get(name) or row_of(place_of(self.home, name)) for name in names[:LISTED]]
         rows = [row_for_page(row) for row in found]
         return rows, hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
 

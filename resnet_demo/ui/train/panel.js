@@ -2,7 +2,7 @@
 
 import { bokeh } from "../static/charts.js";
 import { LATE, UNDER_WAY, addressOf, allow, inAddress, make, onThemeChange, saveText, token } from "../static/dom.js";
-import { accuracy, minutes, percent } from "../static/format.js";
+import { accuracy, count, last, minutes, percent, points } from "../static/format.js";
 import { Poller } from "../static/poll.js";
 import * as charts from "./charts.js";
 import { drawReport, mountReport } from "./report.js";
@@ -12,6 +12,7 @@ const SURE = {
   cancel: "Cancel this run and remove all it wrote?",
   delete: "Remove this run and its weights from the disk?",
 };
+const SHIPPED = "shipped"; // runs/shipped.py
 const NO_RUN = "No run yet. Press Start; or try the network that ships with the app in Classify.";
 const NO_CHARTS = "The charts' script did not come: runs are listed without charts. Reload to try again.";
 const viewer = Math.random().toString(36).slice(2);
@@ -53,7 +54,7 @@ function take(answer) {
 
 // --- the run that is shown ---------------------------------------------------------------------
 
-function numbers({ best_top1: best, ci95, n, top1, epoch, epochs, step, steps, seconds, eta, ...head }) {
+function numbers({ best_top1: best, ci95, n, top1, epoch, epochs, step, steps, seconds, ...head }) {
   return [
     `best ${accuracy(best, ci95, n)}`,
     `last epoch ${percent(top1)}`,
@@ -61,9 +62,20 @@ function numbers({ best_top1: best, ci95, n, top1, epoch, epochs, step, steps, s
     `step ${step ?? 0}/${steps || "–"}`,
     head.images_per_s ? `${head.images_per_s} images/s` : null,
     `${minutes(seconds)} spent`,
-    eta ? `${minutes(eta)} left` : null,
     head.machine ? `on ${head.machine}` : null,
   ].filter(Boolean).join("  ·  ");
+}
+
+// The three numbers that matter, large.
+function figures({ best_top1: best, ci95, n, seconds, eta, run }) {
+  const half = ci95 ? `, ± ${((ci95[1] - ci95[0]) / 2).toFixed(1)}` : "", alive = UNDER_WAY.includes(state.head.state);
+  return {
+    "big-top1": percent(best),
+    "under-top1": n ? `right of ${count(n)} validation pictures${half}` : "right, after the first epoch",
+    "big-loss": points(last(state.series.get(run)?.lines.val_loss?.[1] || [])),
+    "big-time": minutes(alive ? eta : seconds),
+    "under-time": alive ? "minutes left" : "minutes of training",
+  };
 }
 
 function drawHead() {
@@ -73,29 +85,33 @@ function drawHead() {
     find(".state").textContent = NO_RUN;
     return;
   }
-  find(".title").textContent = `Run ${head.run} · ${head.arch || ""} on ${head.data || ""}`;
-  find(".state").textContent = head.state + (head.message ? `: ${head.message}` : "");
-  find(".state").dataset.state = head.state;
+  const what = `${head.arch || ""} on ${head.data || ""}`, shipped = head.run === SHIPPED;
+  find(".title").textContent = shipped ? "The network that ships with this page" : `Run ${head.run} · ${what}`;
+  find(".state").textContent = find(".state").dataset.state = head.state;
+  find(".message").textContent = head.message || (shipped ? `${what}. This is how it was trained.` : "");
+  find(".message").dataset.state = head.state;
+  for (const [name, text] of Object.entries(figures(head))) find(`.${name}`).textContent = text;
   find(".numbers").textContent = numbers(head);
   find("progress").value = head.steps ? head.step / head.steps : 0;
+  find("progress").hidden = !UNDER_WAY.includes(head.state);
   const failed = head.state === "failed";
   find(".diagnosis").textContent = failed ? "" : [head.diagnosis, head.estimate].filter(Boolean).join(" ");
-  drawButtons(head.state);
+  drawButtons(head.state, shipped);
   drawReport();
   for (const [link, tab] of [[".use", "classify"], [".inside", "inspect"]]) {
     find(link).hidden = !head.epoch;
-    find(link).href = `?tab=${tab}&model=run:${head.run}`;
+    find(link).href = `?tab=${tab}&model=${shipped ? "bundled" : `run:${head.run}`}`;
   }
 }
 
-function drawButtons(now) {
+function drawButtons(now, shipped) {
   const alive = UNDER_WAY.includes(now);
   const can = {
     pause: now === "running",
     resume: ["paused", "stopped", "interrupted", "failed"].includes(now),
     stop: alive && now !== "stopping",
     cancel: alive,
-    delete: !alive,
+    delete: !alive && !shipped,
     set: now !== "finished",
     twin: true,
   };

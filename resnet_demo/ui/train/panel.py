@@ -12,6 +12,7 @@ from resnet_demo.config import Home, TrainConfig, with_changes
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.runs import control
+from resnet_demo.runs.shipped import readable_folder
 from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.runs.store import Store
 from resnet_demo.ui import assets
@@ -51,6 +52,7 @@ class Live:
                 *(answering(name, TrainRequest, action) for name, action in answers.items()),
             ],
             apply_default_css=False,
+            padding=False,
             elem_id="live",
         )
 
@@ -76,7 +78,7 @@ class Live:
 
     def twin_of(self, run: str) -> TrainConfig:
         """The same run without shortcuts, or with them: same pictures, rate and epochs."""
-        found: RunSnapshot[None] = RunSnapshot.read(control.run_folder(self.home, run))
+        found: RunSnapshot[None] = RunSnapshot.read(readable_folder(self.home, run))
         config, px = with_changes(found.config, found.changes), found.row.px
         start_px = min(config.start_px, px)
         return replace(config.twin(), px=px, start_px=start_px, budget_seconds=0)
@@ -84,7 +86,7 @@ class Live:
     def csv(self, run: str) -> dict[str, str]:
         """All points of all lines, one row a step."""
         names = STEP_LINES + EPOCH_LINES
-        with Store(control.run_folder(self.home, run)) as store:
+        with Store(readable_folder(self.home, run)) as store:
             lines = store.metrics(names)
         table: dict[int, dict[str, float]] = {}
         for name, points in lines.items():
@@ -97,7 +99,7 @@ class Live:
         return {"name": f"run-{run}.csv", "text": table_text.getvalue()}
 
     def details(self, run: str) -> dict[str, str]:
-        folder = control.run_folder(self.home, run)
+        folder = readable_folder(self.home, run)
         with Store(folder) as store:
             data = store.config.data
             hidden = ("set", "data") if hides_names(data) else ("set",)  # "data" names files

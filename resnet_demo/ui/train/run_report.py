@@ -8,7 +8,7 @@ from resnet_demo.data.dataset import Split
 from resnet_demo.data.sources import open_here
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
-from resnet_demo.runs import control
+from resnet_demo.runs.shipped import readable_folder
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_shown, hides_names
 from resnet_demo.ui.serving import thumbnail
@@ -20,7 +20,7 @@ THUMBNAIL_PX = 112
 def numbers(home: Home, run: str) -> Json:
     """report.json; raises UserError before the run has finished. On a public page a folder's files
     have no names."""
-    folder = control.run_folder(home, run)
+    folder = readable_folder(home, run)
     found = read(folder.report)
     with Store(folder) as store:
         private = hides_names(store.config.data)
@@ -43,7 +43,7 @@ def read(path: Path) -> dict:
 
 def confused(home: Home, run: str, label: int, called: int) -> Json:
     """Validation pictures of class `label` that were given the name `called`, surest first."""
-    predictions = read(control.run_folder(home, run).predictions)
+    predictions = read(readable_folder(home, run).predictions)
     pairs = zip(predictions["labels"], predictions["called"])
     found = [index for index, pair in enumerate(pairs) if pair == (label, called)]
     found.sort(key=lambda index: -predictions["probability"][index])
@@ -52,14 +52,14 @@ def confused(home: Home, run: str, label: int, called: int) -> Json:
 
 def worst(home: Home, run: str) -> Json:
     """The most confident mistakes."""
-    predictions = read(control.run_folder(home, run).predictions)
+    predictions = read(readable_folder(home, run).predictions)
     found = [one["picture"] for one in numbers(home, run).get("worst", [])]
     return shown(home, run, predictions, found)
 
 
 def shown(home: Home, run: str, predictions: dict, indices: list[int]) -> Json:
     """{pictures: [{src, name, label, called, probability}], count}: the first SHOWN_PICTURES."""
-    with Store(control.run_folder(home, run)) as store:
+    with Store(readable_folder(home, run)) as store:
         data = store.config.data
     check_shown(data)
     split = validation(home, data)
