@@ -54,6 +54,13 @@ class BlockView:
             out = out + self.way_around(x)
         return self.activate(out)
 
+    def scaled(self, x: Tensor, a: float, b: float) -> Tensor:
+        """a F(x) + b x; norms are not fitted again."""
+        out = x
+        for _, function in self.branch:
+            out = function(out)
+        return self.activate(a * out + b * self.way_around(x))
+
 
 @dataclass(frozen=True)
 class Anatomy:
@@ -181,6 +188,14 @@ def cut(
     """
     for part in view.parts[after:]:
         x = part.out(x, part.name in off, part.name in unplugged)
+    return view.head(x)
+
+
+def dimmed(view: Anatomy, x: Tensor, a: float, b: float, only: str = "") -> Tensor:
+    """Logits with branches times a and shortcuts times b, in all blocks or in one. x: the stem's
+    output. b compounds: after n blocks what came in is left b^n times."""
+    for part in view.parts:
+        x = part.scaled(x, a, b) if only in ("", part.name) else part.out(x)
     return view.head(x)
 
 

@@ -14,6 +14,7 @@ MOST_PUBLIC_PICTURES = 500  # that a stranger may have measured
 Place = Annotated[
     int, Field(ge=-1, lt=2**53)
 ]  # step or epoch up to which a page knows; -1: nothing
+Strength = Annotated[float, Field(ge=0, le=2, strict=False)]
 Names = Annotated[list[str], Field(max_length=MOST_NAMES)]
 R = TypeVar("R", bound="PanelRequest")
 
@@ -72,6 +73,8 @@ class InspectRequest(PanelRequest):
     off: Names = []
     unplugged: Names = []
     n: int | None = None  # pictures
+    a: Strength = 1.0  # of the branches, in `dim`
+    b: Strength = 1.0  # of the shortcuts
 
     def pictures(self, default: int) -> int:
         """How many to measure on. Raises UserError for more than a stranger may ask for."""

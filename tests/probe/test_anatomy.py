@@ -8,7 +8,7 @@ from torch import nn
 from resnet_demo.config import ARCHS, Home
 from resnet_demo.errors import UserError
 from resnet_demo.models import build, reference
-from resnet_demo.probe.anatomy import anatomy, check_cuts, cut, walk
+from resnet_demo.probe.anatomy import anatomy, check_cuts, cut, dimmed, walk
 from resnet_demo.probe.inspection import inspect
 
 TIMM = (
@@ -84,6 +84,18 @@ def test_a_block_that_is_off_passes_its_shortcut_alone() -> None:
 def test_cuts_that_cannot_be(arch: str, off: list, unplugged: list, says: str) -> None:
     with pytest.raises(UserError, match=says):
         check_cuts(anatomy(build(arch, 10)), off, unplugged)
+
+
+@pytest.mark.parametrize("only", ["", "layer2.0"])
+def test_dimmers_at_their_ends_are_the_network_and_the_cuts(only: str) -> None:
+    view = anatomy(build("resnet8", 10).eval())
+    x = view.stem(torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
+    blocks = {only} if only else {part.name for part in view.parts}
+    with torch.no_grad():
+        assert torch.equal(dimmed(view, x, 1, 1, only), cut(view, x, set()))
+        assert torch.equal(dimmed(view, x, 0, 1, only), cut(view, x, blocks))
+        torch.testing.assert_close(dimmed(view, x, 1, 0, only), cut(view, x, set(), blocks))
+        assert not torch.equal(dimmed(view, x, 0.5, 1, only), cut(view, x, set()))
 
 
 def test_a_network_without_blocks_is_told() -> None:

@@ -113,7 +113,7 @@ async function showCut(side, off, unplugged, place) {
   place.replaceChildren(told.error ? make("p", { textContent: told.error }) : bars(`Without ${without}`, told.top));
 }
 
-function bars(title, top) {
+export function bars(title, top) {
   const table = make("table", { className: "bars" }, make("caption", { textContent: title }));
   for (const one of top) {
     const bar = make("span"), share = percent(100 * one.probability);

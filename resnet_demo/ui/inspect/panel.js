@@ -6,6 +6,7 @@ import { LATE, make, onThemeChange } from "../static/dom.js";
 import { last, scientific } from "../static/format.js";
 import { fillMeasures, measure } from "./measures.js";
 import { drawSide } from "./network.js";
+import { mountExperiments } from "./experiments.js";
 import { mountResults } from "./results.js";
 import { colour, find, isPale, isPlain, say, sides, state } from "./state.js";
 
@@ -185,6 +186,7 @@ export async function mount(element, server) {
   Object.assign(state, { element, server });
   fillMeasures();
   mountResults();
+  mountExperiments();
   find(".measure").onchange = () => state.shown.length && draw();
   find(".target").onchange = find(".shared").onchange = look;
   find(".every").ontoggle = drawEvery;

@@ -15,6 +15,7 @@ from resnet_demo.ui import assets
 from resnet_demo.ui.access import is_public
 from resnet_demo.ui.errors import answering
 from resnet_demo.ui.examples import example_files
+from resnet_demo.ui.inspect.experiments import dim, paths
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import InspectRequest
 from resnet_demo.ui.serving import BUNDLED, Classifier
@@ -80,12 +81,13 @@ def question(inspector: Inspector, path: Path | None, model: str | None, other: 
 
 
 def panel(inspector: Inspector) -> gr.HTML:
-    actions = [getattr(inspector, name) for name in ANSWERS]
+    actions = [(name, getattr(inspector, name)) for name in ANSWERS]
+    actions += [(act.__name__, partial(act, inspector)) for act in (dim, paths)]
     return gr.HTML(
         value=None,
         html_template=assets.read("inspect/panel.html"),
         js_on_load=assets.panel("inspect/panel.js"),
-        server_functions=[answering(a.__name__, InspectRequest, a) for a in actions],
+        server_functions=[answering(name, InspectRequest, act) for name, act in actions],
         apply_default_css=False,
         padding=False,
         elem_id="inspect",

@@ -37,7 +37,7 @@ def adam(**settings: object) -> object:
     return type(torch.optim.Adam([nn.Parameter(torch.zeros(1))], lr=0.001, **settings)).__name__  # type: ignore[arg-type]
 
 
-def multiply_adds(stem: nn.Sequential) -> str:
+def multiply_adds(conv1: nn.Conv2d, maxpool: nn.Identity | nn.MaxPool2d) -> str:
     """Of a ResNet-34's stem and stages after it, for a picture of 224 px."""
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -45,7 +45,7 @@ def multiply_adds(stem: nn.Sequential) -> str:
 
     with torch.device("meta"):
         model = build("resnet34").eval()
-        model.conv1, model.maxpool = stem[0], stem[1]
+        model.conv1, model.maxpool = conv1, maxpool
         images = torch.empty(1, 3, 224, 224)
     with FlopCounterMode(display=False) as counter:
         model.to("meta")(images)
@@ -82,9 +82,7 @@ FAULTS = {
     "stem": Fault(
         "Conv2d(3, 64, 3, stride=1), no pooling", "Conv2d(3, 64, 7, stride=2), MaxPool2d(3, 2)",
         "A stem for pictures of 32 px leaves 224 px as large as they are, through all stages.",
-        lambda: multiply_adds(nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity())),
-        lambda: multiply_adds(
-            nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.MaxPool2d(3, 2, 1))
-        ),
+        lambda: multiply_adds(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()),
+        lambda: multiply_adds(nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.MaxPool2d(3, 2, 1)),
     ),
 }  # fmt: skip
