@@ -84,7 +84,59 @@ function drawPaths(side, told) {
     `${isPlain(side) ? "paths: a plain network has one" : `2^${n} paths`}; ${told.mean.toFixed(1)} in the mean.`);
 }
 
+// --- code, and what each block already knows ------------------------------------------------------
+
+async function showCode() {
+  const [side] = sides(), place = find(".walk");
+  if (state.block === "stem") {
+    place.replaceChildren(make("p", { textContent: "The stem is no block. Click a tile of layer1 to layer4 first." }));
+    return;
+  }
+  const told = await state.server.code({ ...side.question, block: state.block }).catch(() => LATE);
+  if (told.error) {
+    place.replaceChildren(make("p", { textContent: told.error }));
+    return;
+  }
+  const values = told.values.map(valueOf), listing = make("pre", { tabIndex: 0 });
+  const light = (name) => {
+    for (const one of values) one.classList.toggle("lit", one.dataset.name === name);
+  };
+  for (const { text, value } of told.lines) {
+    const line = make("span", { textContent: text, className: value ? "makes" : "" });
+    if (value) line.onmouseenter = () => light(value);
+    listing.append(line);
+  }
+  place.replaceChildren(listing, make("div", { className: "values" }, ...values));
+}
+
+function valueOf({ name, shape, norm, picture }) {
+  const words = `${name}: ${shape.join(" × ")}, norm ${norm.toFixed(1)}`;
+  const made = make("figure", {}, make("img", { src: picture, alt: words }), make("figcaption", { textContent: words }));
+  made.dataset.name = name;
+  return made;
+}
+
+async function showEarly() {
+  const figure = plot("From here on shortcuts only", "probability, percent", { height: 240, x_axis_label: "block" });
+  const words = [];
+  for (const side of sides()) {
+    const told = await state.server.early(side.question).catch(() => LATE), rows = told.rows || [];
+    if (told.error) words.push(`${side.record.model}: ${told.error}`);
+    if (!rows.length) continue;
+    const x = rows.map((_, index) => index), y = rows.map((row) => 100 * row.probability);
+    figure.line(x, y, { color: colour(side), line_width: 2 });
+    figure.scatter(x, y, { color: colour(side), size: 6 });
+    const first = rows.find((_, index) => rows.slice(index).every((row) => row.class === told.class));
+    words.push(`${side.record.model} says ${told.class} for good from ${first?.name ?? "nowhere"} on.`);
+  }
+  find(".knows").hidden = false;
+  put(find(".knows"), figure, "Probability of the class if all later blocks only passed on what they got; no " +
+    `training. ${words.join(" ")}`);
+}
+
 export function mountExperiments() {
+  find(".words").onclick = () => sides().length && showCode();
+  find(".early").onclick = () => sides().length && showEarly();
   for (const name of ["a", "b"]) find(`.dim-${name}`).oninput = () => sides().length && dim();
   find(".dim-where").onchange = () => sides().length && dim();
   find(".split").onclick = () => sides().length && split();

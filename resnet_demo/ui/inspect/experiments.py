@@ -1,6 +1,8 @@
 """What the Inspect panel's experiments answer: two dimmers, and gradients by path length."""
 
+import inspect
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +11,17 @@ from resnet_demo.files import Json
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import InspectRequest
 from resnet_demo.ui.serving import data_url
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Which value a line of a block makes; what is not here makes none of them.
+MADE_BY = {
+    "return self.bn": "F(x)",
+    "out = self.branch(x)": "F(x)",
+    "out + self.shortcut": "shortcut",
+    "return F.relu(out)": "out",
+}
 
 
 def dim(inspector: Inspector, request: InspectRequest) -> Json:
@@ -52,3 +65,69 @@ def grey(gradient: np.ndarray, most: float) -> np.ndarray:
     """float (H, W) -> uint8, white where it is `most`; a square root, since most is near zero."""
     share = np.sqrt(np.clip(gradient / max(most, math.ulp(0.0)), 0, 1))
     return (255 * share).astype(np.uint8)
+
+
+def early(inspector: Inspector, request: InspectRequest) -> Json:
+    """{rows: [{name, probability, class}]}: what the network would say if from each block on only
+    shortcuts were left (where a shape changes they are all that can be taken)."""
+    import torch
+
+    from resnet_demo.probe.anatomy import anatomy, cut
+
+    network, found = inspector.network(request.model), inspector.looked(request)
+    view, target = anatomy(network.model), found.record["target"]
+    if not view.residual:
+        raise UserError("A plain network has no shortcuts: its rest cannot be left out.")
+    names = [part.name for part in view.parts]
+    rows = []
+    with torch.no_grad():
+        x = view.stem(network.normalise(found.seen[None]))
+        for place, name in enumerate(["stem", *names]):
+            if place:
+                x = view.parts[place - 1].out(x)
+            sure = cut(view, x, set(names[place:]), after=place)[0].softmax(0)
+            called = network.classes[int(sure.argmax())]
+            rows.append({"name": name, "probability": float(sure[target]), "class": called})
+    return {"rows": rows, "class": network.classes[target]}
+
+
+def code(inspector: Inspector, request: InspectRequest) -> Json:
+    """{lines: [{text, value}], values: [{name, shape, norm, picture}]}: a block's own lines, as
+    they stand in this program or in timm, and what passes through them for this picture."""
+    import torch
+
+    from resnet_demo.models.resnet import Block
+    from resnet_demo.probe.anatomy import anatomy, run_block
+
+    network, found = inspector.network(request.model), inspector.looked(request)
+    view = anatomy(network.model)
+    part = next((part for part in view.parts if part.name == request.block), None)
+    if part is None:
+        raise UserError(f"There is no block '{request.block[:40]}' in this network.")
+    with torch.no_grad():
+        x = view.stem(network.normalise(found.seen[None]))
+        for before in view.parts[: view.parts.index(part)]:
+            x = before.out(x)
+        step = run_block(part, x)
+    block = part.module
+    functions = [block.branch, block.forward] if isinstance(block, Block) else [block.forward]
+    lines = "\n".join(inspect.cleandoc(inspect.getsource(each)) for each in functions).split("\n")
+    tensors = {"x": x, "F(x)": step.branch, "shortcut": step.shortcut, "out": step.out}
+    return {
+        "lines": [{"text": line, "value": value_of(line)} for line in lines],
+        "values": [described(name, t[0]) for name, t in tensors.items() if t is not None],
+    }
+
+
+def value_of(line: str) -> str:
+    return next((name for start, name in MADE_BY.items() if start in line), "")
+
+
+def described(name: str, tensor: "Tensor") -> Json:
+    """tensor: (C, h, w). The picture is the mean over channels."""
+    mean = tensor.mean(0).numpy()
+    low, high = float(mean.min()), float(mean.max())
+    share = (mean - low) / max(high - low, math.ulp(0.0))
+    picture = data_url((255 * share).astype(np.uint8))
+    norm = float(tensor.norm())
+    return {"name": name, "shape": list(tensor.shape), "norm": norm, "picture": picture}

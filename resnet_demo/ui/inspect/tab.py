@@ -15,7 +15,7 @@ from resnet_demo.ui import assets
 from resnet_demo.ui.access import is_public
 from resnet_demo.ui.errors import answering
 from resnet_demo.ui.examples import example_files
-from resnet_demo.ui.inspect.experiments import dim, paths
+from resnet_demo.ui.inspect.experiments import code, dim, early, paths
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import InspectRequest
 from resnet_demo.ui.serving import BUNDLED, Classifier
@@ -82,7 +82,7 @@ def question(inspector: Inspector, path: Path | None, model: str | None, other: 
 
 def panel(inspector: Inspector) -> gr.HTML:
     actions = [(name, getattr(inspector, name)) for name in ANSWERS]
-    actions += [(act.__name__, partial(act, inspector)) for act in (dim, paths)]
+    actions += [(act.__name__, partial(act, inspector)) for act in (dim, paths, early, code)]
     return gr.HTML(
         value=None,
         html_template=assets.read("inspect/panel.html"),

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from resnet_demo import device
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.ui.inspect.panel import Inspector
@@ -46,7 +48,9 @@ def test_a_cut_of_nothing_changes_nothing(inspector: Inspector, asked: InspectRe
     whole = inspector.look(asked)["record"]["top"]
     got = inspector.cut(asked)["top"]
     assert [one["class"] for one in got] == [one["class"] for one in whole]
-    assert got[0]["probability"] == pytest.approx(whole[0]["probability"], rel=1e-6)
+    # Classify's answer is in bfloat16 where the hardware has it; cuts are float32
+    near = 0.05 if device.fast_bf16(torch.device("cpu")) else 1e-6
+    assert got[0]["probability"] == pytest.approx(whole[0]["probability"], rel=near)
 
 
 @pytest.mark.parametrize(
