@@ -37,9 +37,10 @@ def degradation(guess: str, bundled: Callable[[], Network]) -> Json:
     if not found:
         return {"sentence": "No lab ships with this copy: train one in the Lab, in some minutes."}
     errors = {row["arch"]: row["train_error"] for row in found["rows"]}
-    worse = "right" if errors["plain56"] > errors["plain20"] and guess == "20" else "wrong"
+    lower = min(("20", "56"), key=lambda depth: errors[f"plain{depth}"])
     return {
-        "sentence": f"Your guess is {worse}. Training error at the end: {found['about']}",
+        "sentence": f"Your guess is {'right' if guess == lower else 'wrong'}. Training error at "
+        f"the end, {found['about']}",
         "bars": [
             {"name": arch, "value": errors[arch], "unit": "%", "plain": arch.startswith("plain")}
             for arch in ("plain20", "plain56", "resnet20", "resnet56")
