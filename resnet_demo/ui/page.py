@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import threading
-from typing import IO
+from typing import IO, Any
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -51,7 +51,8 @@ def build(home: Home) -> gr.Blocks:
             with gr.Tab("Read", id="read"):
                 read_tab.build(classifier)
         page.load(None, None, None, js=assets.tabs(), api_visibility="private")
-        page.load(reopen, None, [tabs, classified.model, inspected.model], api_visibility="private")
+        reopened = [tabs, classified.model, inspected.model, inspected.other]
+        page.load(reopen, None, reopened, api_visibility="private")
         classified.inside.click(
             lambda picture, model: (gr.Tabs(selected="inspect"), picture and str(picture), model),
             [classified.picture, classified.model],
@@ -64,11 +65,16 @@ def build(home: Home) -> gr.Blocks:
 
 
 def reopen(request: gr.Request) -> list:
-    """The view that a link names: ?tab=classify&model=run:0001."""
+    """The view that a link names: ?tab=inspect&model=run:0001&beside=bundled:plain56."""
     asked = request.query_params
     tab, model = asked.get("tab"), asked.get("model")
-    chosen = gr.Dropdown(value=model, choices=["bundled", model]) if model else gr.skip()
-    return [gr.Tabs(selected=tab) if tab in TABS else gr.skip(), chosen, chosen]
+    chosen = chosen_network(model)
+    view = gr.Tabs(selected=tab) if tab in TABS else gr.skip()
+    return [view, chosen, chosen, chosen_network(asked.get("beside"))]
+
+
+def chosen_network(model: str | None) -> Any:
+    return gr.Dropdown(value=model, choices=["bundled", model]) if model else gr.skip()
 
 
 def main() -> int:

@@ -71,6 +71,35 @@ def test_click_cut_and_compare_with_the_command(serve, page, red: Path, command:
     expect(first.locator(".channels p").first).to_contain_text("Channel 0: mean")
 
 
+def test_experiments_on_the_picture(serve, page) -> None:
+    """Dimmers, paths, code, and what is known early; the view has an address."""
+    from playwright.sync_api import expect
+
+    address = "?tab=inspect&model=bundled:resnet56&beside=bundled:plain56&block=layer2.4"
+    page.goto(f"{serve().url}{address}&off=layer1.2")
+    wait_drawn(page, "bundled:resnet56")
+    first = page.locator("#inspect .side").first
+    expect(first.locator("[data-block='layer2.4']")).to_have_attribute("aria-pressed", "true")
+    expect(first.locator(".after")).to_contain_text("Without layer1.2", timeout=20_000)
+    page.locator("#inspect .dim-b").fill("0.8")
+    dimmed = page.locator("#inspect .dimmed > div")
+    expect(dimmed.first.locator(".bars tr")).to_have_count(5, timeout=20_000)
+    expect(dimmed.nth(1)).to_contain_text("nothing to dim")
+    page.get_by_role("button", name="Split the gradient").click()
+    paths = page.locator("#inspect .paths > div")
+    expect(paths).to_have_count(2, timeout=60_000)
+    paths.first.locator("input[type=range]").fill("10")
+    expect(paths.first).to_contain_text("at most 10 of 27 blocks")
+    page.get_by_role("button", name="Show the code").click()
+    expect(page.locator("#inspect .walk")).to_contain_text("self.bn2(self.conv2", timeout=20_000)
+    page.locator("#inspect .walk .makes").first.hover()
+    expect(page.locator("#inspect .walk .lit")).to_have_attribute("data-name", "F(x)")
+    page.get_by_role("button", name="What would it say").click()
+    expect(page.locator("#inspect .knows")).to_contain_text("for good from", timeout=60_000)
+    page.get_by_role("button", name="Copy link").click()
+    assert "off=layer1.2" in page.url and "block=layer2.4" in page.url
+
+
 def test_the_epochs_of_a_run(serve, page, red: Path, config: TrainConfig, home: Home) -> None:
     from playwright.sync_api import expect
 

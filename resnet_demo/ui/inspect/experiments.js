@@ -111,7 +111,8 @@ async function showCode() {
 
 function valueOf({ name, shape, norm, picture }) {
   const words = `${name}: ${shape.join(" × ")}, norm ${norm.toFixed(1)}`;
-  const made = make("figure", {}, make("img", { src: picture, alt: words }), make("figcaption", { textContent: words }));
+  const image = make("img", { src: picture, alt: words });
+  const made = make("figure", {}, image, make("figcaption", { textContent: words }));
   made.dataset.name = name;
   return made;
 }

@@ -2,7 +2,7 @@
 // show by the event "resnet-inspect".
 
 import { bokeh, plot, put } from "../static/charts.js";
-import { LATE, make, onThemeChange } from "../static/dom.js";
+import { LATE, addressOf, inAddress, make, onThemeChange } from "../static/dom.js";
 import { last, scientific } from "../static/format.js";
 import { fillMeasures, measure } from "./measures.js";
 import { drawSide } from "./network.js";
@@ -95,12 +95,34 @@ function draw() {
   find(".sides").replaceChildren(...sides().map((side) => drawSide(side, draw)));
   drawProfile();
   drawEvery();
+  keep();
   if (focused) find(`[data-block="${focused}"]`)?.focus();
   state.element.querySelectorAll(".channels").forEach((one, index) => {
     one.open = open[index] || false;
   });
   const looked = state.shown.map((one) => one.question.model + (one.deep ? "+" : ""));
   find(".inspect").dataset.drawn = [state.asked?.picture, ...looked].join(" ");
+}
+
+// The address that opens this view again; pictures that were dropped stay with whoever dropped them.
+function keep() {
+  const { asked, block, off, unplugged } = state;
+  if (!asked || state.element.clientWidth === 0) return;
+  const names = { model: asked.model, beside: asked.other, block, off: [...off].join(), unplug: [...unplugged].join() };
+  history.replaceState(history.state, "", addressOf({ tab: "inspect", ...names }));
+}
+
+async function copyLink() {
+  keep();
+  await navigator.clipboard.writeText(location.href).then(
+    () => say("The link is copied: networks, block and cuts, without the picture."),
+    () => say(`This browser does not copy by itself: ${location.href}`),
+  );
+}
+
+function reopen() {
+  const listed = (name) => new Set((inAddress(name) || "").split(",").filter(Boolean));
+  Object.assign(state, { block: inAddress("block"), off: listed("off"), unplugged: listed("unplug") });
 }
 
 function fillTargets(side) {
@@ -184,6 +206,7 @@ function receive({ detail }) {
 
 export async function mount(element, server) {
   Object.assign(state, { element, server });
+  reopen();
   fillMeasures();
   mountResults();
   mountExperiments();
@@ -191,6 +214,7 @@ export async function mount(element, server) {
   find(".target").onchange = find(".shared").onchange = look;
   find(".every").ontoggle = drawEvery;
   find(".epoch").onchange = chooseEpoch;
+  find(".copy").onclick = copyLink;
   window.addEventListener("resnet-inspect", receive);
   find(".inspect").record = () => state.shown.map((side) => side.record); // for tests
   await bokeh();

@@ -30,6 +30,7 @@ class Widgets(NamedTuple):
     """What the page connects to other tabs."""
 
     model: gr.Dropdown
+    other: gr.Dropdown
     picture: Component
     inspector: Inspector  # answers programs too
 
@@ -58,7 +59,7 @@ def build(home: Home, classifier: Classifier, tab: gr.Tab) -> Widgets:
     gr.on(
         changed, ask, [picture, model, other], asked, trigger_mode="always_last", **QUIET
     ).success(None, asked, None, js=SHOW_JS, api_visibility="private")
-    return Widgets(model, picture, inspector)
+    return Widgets(model, other, picture, inspector)
 
 
 def network(classifier: Classifier, value: str, label: str, name: str) -> gr.Dropdown:
