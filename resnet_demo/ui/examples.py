@@ -1,4 +1,5 @@
-"""Pictures to try that need no network and no data set: drawn here."""
+"""Pictures to try: validation photographs where Imagenette is on this machine, else drawn ones,
+which need no network and no data set."""
 
 import math
 import tempfile
@@ -7,7 +8,44 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
 
+from resnet_demo.config import Home
+from resnet_demo.data.imagenette import IMAGENETTE_CLASSES
+
 SIDE = 320
+PHOTOGRAPH = "imagenette-validation-{}.jpg"  # says nothing of what it is: that is to be guessed
+DRAWN = "Drawn by this program"
+PHOTOGRAPHS = "Imagenette's validation photographs, new to the network. What will it say?"
+
+
+def examples(home: Home) -> tuple[str, tuple[Path, ...]]:
+    """What they are, and their files."""
+    found = photographs(home)
+    return (PHOTOGRAPHS, found) if found else (DRAWN, example_files())
+
+
+def photographs(home: Home) -> tuple[Path, ...]:
+    """One of each class, copied out of the home, which the page may not serve; none where
+    Imagenette has not been downloaded or cannot be read."""
+    folders = sorted(home.downloads.glob("imagenette2*/val"))
+    if not folders:
+        return ()
+    out, made = Path(tempfile.mkdtemp(prefix="resnet-demo-")), []
+    for place, wordnet_id in enumerate(IMAGENETTE_CLASSES):
+        try:
+            source = min((folders[0] / wordnet_id).glob("*.JPEG"))
+            image = Image.open(source).convert("RGB")
+        except (OSError, ValueError):
+            continue
+        image.thumbnail((2 * SIDE, 2 * SIDE))
+        made.append(out / PHOTOGRAPH.format(place))
+        image.save(made[-1], quality=90)
+    return tuple(made)
+
+
+def truth(name: str) -> str:
+    """What a photograph shows, by its file's name; empty for other pictures."""
+    known = {PHOTOGRAPH.format(i): what for i, what in enumerate(IMAGENETTE_CLASSES.values())}
+    return known.get(name, "")
 
 
 @cache

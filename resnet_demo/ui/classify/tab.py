@@ -19,7 +19,7 @@ from resnet_demo.models.network import Network
 from resnet_demo.ui.access import is_public
 from resnet_demo.ui.classify import takeaway
 from resnet_demo.ui.errors import friendly, sentence
-from resnet_demo.ui.examples import example_files
+from resnet_demo.ui.examples import examples, truth
 from resnet_demo.ui.janitor import upload_folder
 from resnet_demo.ui.serving import MOST_PICTURES, Classifier, data_url, thumbnail
 from resnet_demo.ui.upload import Upload
@@ -39,6 +39,7 @@ class Widgets(NamedTuple):
 
 def build(home: Home, classifier: Classifier, token: Component) -> Widgets:
     """Lay out the tab and wire it."""
+    called, files = examples(home)
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             picture = Upload(
@@ -48,7 +49,7 @@ def build(home: Home, classifier: Classifier, token: Component) -> Widgets:
             inside = gr.Button("Look inside", elem_id="look-inside", size="sm")
             look = gr.Checkbox(False, label="show where it looks (Grad-CAM)", elem_id="look")
             gr.Examples(
-                [[str(path)] for path in example_files()], [picture], label="Drawn by this program",
+                [[str(path)] for path in files], [picture], label=called,
                 elem_id="examples", api_visibility="private",
             )  # fmt: skip
         with gr.Column(scale=2, min_width=300):
@@ -120,11 +121,17 @@ def opinion(classifier: Classifier, path: Path | None, reference: str | None, lo
     caption = caption_of(answer["top"][0]["class"], side)
     return (
         f'<div class="opinion">{bars(answer["top"])}'
-        f"<p>{sentences(answer, network)}</p>"
+        f"{answer_of(path)}<p>{sentences(answer, network)}</p>"
         f'<figure><img src="{seen}" alt="{html.escape(caption)}">'
         f"<figcaption>{network.px} × {network.px} px, {html.escape(caption)}</figcaption></figure>"
         f"</div>"
     )
+
+
+def answer_of(path: Path) -> str:
+    """Behind a guess: what an example really shows."""
+    what = truth(path.name)
+    return f"<details><summary>What is it really?</summary>{what}</details>" if what else ""
 
 
 def caption_of(best: str, side: int | None) -> str:

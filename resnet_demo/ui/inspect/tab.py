@@ -14,7 +14,7 @@ from resnet_demo.files import Json
 from resnet_demo.ui import assets
 from resnet_demo.ui.access import is_public
 from resnet_demo.ui.errors import answering
-from resnet_demo.ui.examples import example_files
+from resnet_demo.ui.examples import examples
 from resnet_demo.ui.inspect.experiments import code, dim, early, paths
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import InspectRequest
@@ -38,16 +38,17 @@ class Widgets(NamedTuple):
 def build(home: Home, classifier: Classifier, tab: gr.Tab) -> Widgets:
     """Lay out the tab and wire it."""
     inspector = Inspector(home, classifier)
+    called, files = examples(home)
     with gr.Row():
         with gr.Column(scale=1, min_width=260):
             picture = Upload(
                 label="Picture", sources=["upload", "clipboard", "webcam"], type="filepath",
-                height=240, elem_id="inspect-picture", buttons=[], value=str(example_files()[1]),
+                height=240, elem_id="inspect-picture", buttons=[], value=str(files[len(files) // 2]),
             )  # fmt: skip
             model = network(classifier, "bundled:resnet56", "Network", "inspect-model")
             other = network(classifier, "bundled:plain56", "Beside it", "inspect-other")
             gr.Examples(
-                [[str(path)] for path in example_files()], [picture], label="Drawn by this program",
+                [[str(path)] for path in files], [picture], label=called,
                 api_visibility="private",
             )  # fmt: skip
             asked = gr.Textbox(visible=False)
