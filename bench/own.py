@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from resnet_demo.config import CLASSIFIER_ONLY, Home, TrainConfig
+from resnet_demo.config import BUNDLED, CLASSIFIER_ONLY, Home, TrainConfig
 from resnet_demo.data.importing import import_path
 from resnet_demo.data.sources import open_here
 from resnet_demo.errors import UserError
@@ -32,7 +32,7 @@ def measure(data: str, place: Path) -> dict[str, object]:
     write_archive(archive, data, home)
     imported = timed(lambda: finish(import_path(home, "phone", str(archive))))
     run = control.new_run(
-        home, TrainConfig(data="dataset:phone", init="bundled", **CLASSIFIER_ONLY)
+        home, TrainConfig(data="dataset:phone", arch=BUNDLED, init="bundled", **CLASSIFIER_ONLY)
     )
     from resnet_demo.runs.scheduler import train_here
 

@@ -26,6 +26,7 @@ CIFAR_DEPTHS = (8, 14, 20, 32, 38, 44, 56, 110)  # He et al. 2015, section 4.2: 
 TWEAKED = ("10d", "18d")  # deep stem, pooled shortcuts (He et al. 2018, arXiv 1812.01187, -D)
 SIZES = (*map(str, IMAGENET_DEPTHS), *map(str, CIFAR_DEPTHS), *TWEAKED)
 ARCHS = tuple(f"{kind}{size}" for kind in ("resnet", "plain") for size in SIZES)
+BUNDLED = "resnet18"  # the network that ships with the program; others are `bundled:ARCH`
 OPTIMIZERS = ("muon", "sgd", "adamw")
 SCHEDULES = ("linear", "steps")
 CROPS = ("area", "pad")

@@ -20,7 +20,7 @@ EPOCH_METRICS = ("train_loss", "val_loss", "train_error")
 def train(args: argparse.Namespace) -> Answer:
     """train in this process; the run is listed before any other work is done"""
     home = Home.find(args.home)
-    run = control.new_run(home, control.ready(config_from(args), home), args.save_every)
+    run = control.new_run(home, control.ready(config_from(args, home), home), args.save_every)
     say(args, f"Run {run}: watch it with `python app.py`, or `python -m resnet_demo show {run}`.")
     return work(args, home, run)
 
@@ -127,7 +127,7 @@ def before_start(args: argparse.Namespace, measure: Callable) -> Answer:
     home = Home.find(args.home)
     home.make()
     with ProgressBars() as bars:
-        answer = bars.follow(measure(config_from(args), home))
+        answer = bars.follow(measure(config_from(args, home), home))
     say(args, answer["sentence"])
     return answer
 
@@ -160,10 +160,12 @@ def summary(home: Home, run: str) -> Answer:
     }
 
 
-def config_from(args: argparse.Namespace) -> TrainConfig:
-    """Defaults, then the preset, then what was typed."""
+def config_from(args: argparse.Namespace, home: Home) -> TrainConfig:
+    """Defaults, then the network that it starts from, then the preset, then what was typed."""
     typed = {f.name: getattr(args, f.name) for f in fields(TrainConfig)}
     chosen = preset(args.preset) if args.preset else {}
+    if arch := control.arch_of(home, args.init or ""):
+        chosen = {"arch": arch} | chosen
     if typed["freeze"] == "backbone":
         chosen = chosen | CLASSIFIER_ONLY
     config = {**chosen, **{name: value for name, value in typed.items() if value is not None}}

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from resnet_demo.config import ARCHS, is_cifar
+from resnet_demo.config import ARCHS, IMAGENET_DEPTHS
 from resnet_demo.data.shapes import shapes
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.export.snippets import SNIPPETS
@@ -22,6 +22,7 @@ from resnet_demo.models import hub
 from resnet_demo.models.network import Network
 from resnet_demo.training.checkpoint import save_weights
 
+TIMM_SIZES = (*map(str, IMAGENET_DEPTHS), "18d")  # of our networks, those that timm builds
 CHECKED_ON = 16  # drawn pictures
 ONNX_TOLERANCE = 1e-4  # of the largest logit, or absolute below 1
 OPSET = 18
@@ -122,9 +123,7 @@ def timm_name(network: Network) -> str:
 
 def in_timm(network: Network) -> bool:
     """Whether timm builds this network: neither plain ones nor CIFAR's option A shortcuts."""
-    return network.arch not in ARCHS or (
-        network.arch.startswith("resnet") and not is_cifar(network.arch)
-    )
+    return network.arch not in ARCHS or (network.arch.removeprefix("resnet") in TIMM_SIZES)
 
 
 def write_timm(network: Network, folder: Path) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from resnet_demo.config import (
     ARCHS,
+    BUNDLED,
     CHECKPOINTS,
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -26,8 +27,6 @@ from resnet_demo.models.network import Network, tried
 from resnet_demo.models.resnet import build
 from resnet_demo.models.weights import check_fit, read_header
 from resnet_demo.refs import ModelRef
-
-BUNDLED = "resnet18"  # `bundled`; the others are `bundled:ARCH`
 
 
 def load(reference: str, home: Home) -> Network:

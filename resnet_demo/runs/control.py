@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from resnet_demo.config import Home, TrainConfig, changed
+from resnet_demo.config import ARCHS, BUNDLED, Home, TrainConfig, changed
 from resnet_demo.data.sources import checked, count, open_here
 from resnet_demo.errors import UserError
+from resnet_demo.refs import ModelRef
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.queue import dequeue, enqueue
@@ -32,6 +33,18 @@ def run_folder(home: Home, run: str) -> RunFolder:
         known = ", ".join(run_names(home)[:5]) or "none yet"
         raise UserError(f"There is no run '{run}' here. Runs: {known}.")
     return folder
+
+
+def arch_of(home: Home, init: str) -> str:
+    """The architecture of a network to start from; empty where that is not known by its name."""
+    model = ModelRef.parse(init) if init else None
+    if model is None:
+        return ""
+    if model.run:
+        with Store(run_folder(home, model.run)) as store:
+            return store.config.arch
+    name = model.name or (BUNDLED if model.kind == "bundled" else "")
+    return name if name in ARCHS else ""
 
 
 def run_names(home: Home) -> list[str]:

@@ -96,7 +96,7 @@ def test_a_picture_is_looked_into(serve, page, run: str, red: Path) -> None:
     drop(page, red)
     expect(opinion(page)).to_contain_text("It knows 3 things", timeout=60_000)
     page.locator("#look-inside").click()
-    expect(page.locator("#inspect .side h3").first).to_contain_text(run, timeout=60_000)
+    expect(page.locator("#inspect .side h2").first).to_contain_text(run, timeout=60_000)
     told = page.evaluate("document.querySelector('#inspect .inspect').record()[0].class")
     assert told in ("blue", "green", "red")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from resnet_demo.config import Home
+from resnet_demo.config import BUNDLED, Home
 from resnet_demo.runs import control
 from tests.browser.test_train import open_page, wait_for_state
 from tests.conftest import draw_folder
@@ -50,7 +50,7 @@ def test_an_archive_becomes_a_network(serve, page, archive: Path) -> None:
     page.locator("#start").click()
     wait_for_state(page, "^finished")
     row = control.read_run(Home(server.home), "0001")
-    assert (row.data, row.arch, row.epoch) == ("dataset:colours", "resnet18", 10)
+    assert (row.data, row.arch, row.epoch) == ("dataset:colours", BUNDLED, 10)
     page.get_by_text("Use it in Classify").click()
     expect(page.get_by_role("tab", name="Classify")).to_have_attribute("aria-selected", "true")
 

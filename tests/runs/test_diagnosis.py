@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet_demo.config import Home, TrainConfig
+from resnet_demo.config import BUNDLED, Home, TrainConfig
 from resnet_demo.runs import control
 from resnet_demo.runs.diagnosis import Signs, diagnose, signs_of
 from resnet_demo.runs.scheduler import train_here
@@ -26,7 +26,7 @@ def test_learning(home: Home, config: TrainConfig) -> None:
 
 
 def test_a_classifier_alone_has_no_blocks_to_compare(home: Home, config: TrainConfig) -> None:
-    run = control.new_run(home, replace(config, arch="resnet18", init="bundled", freeze="backbone"))
+    run = control.new_run(home, replace(config, arch=BUNDLED, init="bundled", freeze="backbone"))
     train_here(home, run)
     with Store(control.run_folder(home, run)) as store:
         signs = signs_of(store)

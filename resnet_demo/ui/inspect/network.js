@@ -12,7 +12,7 @@ export function drawSide(side, redraw) {
   const row = record.blocks.find((one) => one.name === state.block) || record.blocks[record.blocks.length - 1];
   const title = `${record.model}: ${side.arch}, ${count(side.params)} parameters, sees ${side.px} × ${side.px} px`;
   here.append(
-    make("h3", { textContent: title }), drawMap(side, row, redraw), drawPicture(side, row, redraw), drawNow(side),
+    make("h2", { textContent: title }), drawMap(side, row, redraw), drawPicture(side, row, redraw), drawNow(side),
     drawBlock(side, row, redraw),
   );
   return here;

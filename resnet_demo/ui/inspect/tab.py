@@ -43,7 +43,8 @@ def build(home: Home, classifier: Classifier, tab: gr.Tab) -> Widgets:
         with gr.Column(scale=1, min_width=260):
             picture = Upload(
                 label="Picture", sources=["upload", "clipboard", "webcam"], type="filepath",
-                height=240, elem_id="inspect-picture", buttons=[], value=str(files[len(files) // 2]),
+                height=240, elem_id="inspect-picture", buttons=[],
+                value=str(files[len(files) // 2]),
             )  # fmt: skip
             model = network(classifier, "bundled:resnet56", "Network", "inspect-model")
             other = network(classifier, "bundled:plain56", "Beside it", "inspect-other")

@@ -99,7 +99,7 @@ def section(number: int, step: Step) -> str:
         f"<h2>{number}. {say['title']}</h2><p>{say['text']}</p>{note(step)}"
         f'<p><a href="{html.escape(step.link)}">{html.escape(step.link_text)}</a></p></div>'
         f'<figure class="card"><label>{say["control"]} <select>{choices}</select></label>'
-        f'<div class="drawing"></div><figcaption role="status" aria-live="polite"></figcaption>'
+        f'<div class="drawing"></div><figcaption aria-live="polite"></figcaption>'
         f"</figure></section>"
     )
 

@@ -7,7 +7,6 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from resnet_demo.config import (
-    ARCHS,
     CLASSIFIER_ONLY,
     IMAGENET_DEPTHS,
     OPTIMIZERS,
@@ -19,7 +18,7 @@ from resnet_demo.config import (
     size_of,
 )
 from resnet_demo.errors import UserError
-from resnet_demo.refs import DATA, ModelRef, shown_data
+from resnet_demo.refs import DATA, shown_data
 from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import UNDER_WAY
 from resnet_demo.runs.store import Store
@@ -175,12 +174,6 @@ def fill_in_head(freeze: str, init: str, preset: str) -> list[Any]:
 
 
 def network_of(home: Home, init: str, depth: str) -> str:
-    """The depth of the network to start from; as it was where that is not known."""
-    model = ModelRef.parse(init) if init else None
-    if model is None:
-        return depth
-    if model.run:
-        with Store(control.run_folder(home, model.run)) as store:
-            return size_of(store.config.arch)
-    name = model.name or ("resnet18" if model.kind == "bundled" else "")
-    return size_of(name) if name in ARCHS else depth
+    """The size of the network to start from; as it was where that is not known."""
+    arch = control.arch_of(home, init)
+    return size_of(arch) if arch else depth

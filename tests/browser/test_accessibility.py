@@ -1,0 +1,32 @@
+"""axe-core finds nothing of ours on any tab, light or dark."""
+
+import pytest
+
+from resnet_demo.ui.page import TABS
+
+pytestmark = pytest.mark.browser
+READY = {  # what a tab shows when it has drawn itself
+    "train": "#live .charts .bk-Figure",
+    "classify": "#opinion-first",
+    "inspect": "#inspect .facts",
+    "lab": "#lab .state",
+    "read": "#read-degradation figcaption:not(:empty)",
+}
+GRADIOS = "svelte-"  # in a class of every element that Gradio makes
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("tab", TABS)
+def test_axe_finds_nothing_of_ours(serve, page, tab: str, theme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.goto(f"{serve().url}?tab={tab}&__theme={theme}")
+    page.wait_for_selector(READY[tab], state="attached", timeout=60_000)
+    found = Axe().run(page).response["violations"]
+    told = [
+        f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+        for one in found
+        for node in one["nodes"]
+        if GRADIOS not in node["html"]
+    ]
+    assert not told, "\n".join(told)
