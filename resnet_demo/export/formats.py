@@ -22,7 +22,9 @@ from resnet_demo.models import hub
 from resnet_demo.models.network import Network
 from resnet_demo.training.checkpoint import save_weights
 
-TIMM_SIZES = (*map(str, IMAGENET_DEPTHS), "18d")  # of our networks, those that timm builds
+# Of our networks, those that torchvision builds, and those that timm does.
+TORCHVISION = tuple(f"resnet{depth}" for depth in IMAGENET_DEPTHS)
+TIMM = (*TORCHVISION, "resnet18d")
 CHECKED_ON = 16  # drawn pictures
 ONNX_TOLERANCE = 1e-4  # of the largest logit, or absolute below 1
 OPSET = 18
@@ -123,7 +125,7 @@ def timm_name(network: Network) -> str:
 
 def in_timm(network: Network) -> bool:
     """Whether timm builds this network: neither plain ones nor CIFAR's option A shortcuts."""
-    return network.arch not in ARCHS or (network.arch.removeprefix("resnet") in TIMM_SIZES)
+    return network.arch not in ARCHS or network.arch in TIMM
 
 
 def write_timm(network: Network, folder: Path) -> None:
@@ -180,6 +182,6 @@ FORMATS: dict[str, tuple[Write, Open, float]] = {  # how to write and open it; h
 
 def snippet_name(network: Network, format: str) -> str:
     """torchvision builds the residual networks of ImageNet's depths; ours are built here."""
-    if format != "safetensors" or (network.arch in ARCHS and in_timm(network)):
+    if format != "safetensors" or network.arch in TORCHVISION:
         return format
-    return "own" if network.arch in ARCHS else "safetensors of timm"
+    return "safetensors of timm" if in_timm(network) else "own"

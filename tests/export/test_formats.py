@@ -52,15 +52,16 @@ def test_torchvision_and_timm_load_it_and_agree_bit_for_bit(
     import torchvision
     from safetensors.torch import load_file
 
-    export(bundled, "bundled", "safetensors", tmp_path / "net.safetensors")
-    export(bundled, "bundled", "timm", tmp_path / "net")
-    theirs = torchvision.models.resnet18(num_classes=10).eval()
+    ours = reference.load("scratch:resnet18", Home(tmp_path))
+    export(ours, "scratch:resnet18", "safetensors", tmp_path / "net.safetensors")
+    theirs = torchvision.models.resnet18().eval()
     theirs.load_state_dict(load_file(tmp_path / "net.safetensors"))
+    export(bundled, "bundled", "timm", tmp_path / "net")
     timms = timm.create_model(f"local-dir:{tmp_path / 'net'}", pretrained=True).eval()
-    images = pictures(bundled)
-    with torch.inference_mode():
-        wanted = bundled.model(images)
-        assert torch.equal(theirs(images), wanted) and torch.equal(timms(images), wanted)
+    for network, other in ((ours, theirs), (bundled, timms)):
+        images = pictures(network)
+        with torch.inference_mode():
+            assert torch.equal(other(images), network.model(images))
     side = timm.data.resolve_model_data_config(timms)
     assert side["input_size"] == (3, bundled.px, bundled.px) and side["crop_pct"] == 1
 
