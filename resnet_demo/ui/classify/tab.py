@@ -8,14 +8,13 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 from gradio.components import Component
 
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
-from resnet_demo.models.network import Network
 from resnet_demo.ui.access import is_public
 from resnet_demo.ui.classify import takeaway
 from resnet_demo.ui.errors import friendly, sentence
@@ -23,6 +22,9 @@ from resnet_demo.ui.examples import examples, truth
 from resnet_demo.ui.janitor import upload_folder
 from resnet_demo.ui.serving import MOST_PICTURES, Classifier, data_url, thumbnail
 from resnet_demo.ui.upload import Upload
+
+if TYPE_CHECKING:
+    from resnet_demo.models.network import Network
 
 TOP = 5
 NOTHING = "<p>Drop a photograph, paste one, use the camera, or choose an example below.</p>"
@@ -156,7 +158,7 @@ def bars(top: list[dict[str, Any]]) -> str:
     return f"<table class='bars'><caption>Most probable classes</caption>{rows}</table>"
 
 
-def sentences(answer: dict[str, Any], network: Network) -> str:
+def sentences(answer: dict[str, Any], network: "Network") -> str:
     """How sure one may be."""
     knows = f"It knows {len(network.classes):,} things and gives every picture one of these names."
     calibrated = (

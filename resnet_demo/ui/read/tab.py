@@ -2,18 +2,21 @@
 
 import html
 import threading
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from resnet_demo.errors import require_one_of
 from resnet_demo.files import Json
-from resnet_demo.models.network import Network
 from resnet_demo.ui import assets
 from resnet_demo.ui.errors import answering
 from resnet_demo.ui.head import blocks_of_shipped
 from resnet_demo.ui.read.steps import STEPS, Options, Step
 from resnet_demo.ui.requests import ReadRequest
 from resnet_demo.ui.serving import Classifier
+
+if TYPE_CHECKING:
+    from resnet_demo.models.network import Network
 
 BUSY = "Another figure is being computed. It comes in a moment."
 
@@ -48,7 +51,7 @@ class Reader:
 
         return FIGURES[step](choice, self.bundled)
 
-    def bundled(self) -> Network:
+    def bundled(self) -> "Network":
         return self.classifier.predictors.network("bundled")
 
 

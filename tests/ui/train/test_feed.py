@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -6,6 +7,7 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import train_here
+from resnet_demo.runs.shipped import SHIPPED
 from resnet_demo.runs.store import Store
 from resnet_demo.ui import polling
 from resnet_demo.ui.requests import Cursor, TrainRequest, parsed
@@ -22,7 +24,14 @@ def store_of(home: Home, run: str) -> Store:
     return Store(control.run_folder(home, run))
 
 
-def test_no_runs_is_an_answer(feed: Feed) -> None:
+def test_without_runs_the_one_that_ships_is_shown(feed: Feed) -> None:
+    answer = feed.poll(TrainRequest())
+    assert answer["main"] == SHIPPED and [row["run"] for row in answer["runs"]] == [SHIPPED]
+    assert answer["head"]["state"] == "finished" and answer["series"][SHIPPED]["lines"]["loss"]
+
+
+def test_no_runs_is_an_answer(feed: Feed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("resnet_demo.runs.shipped.CHECKPOINTS", (tmp_path,))
     answer = feed.poll(TrainRequest())
     assert (answer["main"], answer["runs"], answer["series"]) == (None, [], {})
 
@@ -34,7 +43,8 @@ def test_a_tick_brings_only_what_is_new(feed: Feed, home: Home, config: TrainCon
         for step in range(1, 11):
             store.add_metrics(step, {"loss": 2.0, "lr": 0.1, "images_per_s": 99.0}, step=step)
         first = feed.poll(TrainRequest())
-        assert first["series"][run]["reset"] and len(first["runs"]) == 1
+        assert first["series"][run]["reset"]
+        assert [row["run"] for row in first["runs"]] == [run, SHIPPED]
         store.add_metrics(10, {"top1": 50.0, "val_loss": 1.5})
         store.add_metrics(11, {"loss": 1.9, "lr": 0.1, "images_per_s": 98.0}, step=11)
     cursor = {"generation": 1, "step": 10, "epoch": -1}
@@ -53,7 +63,8 @@ def test_a_poll_opens_the_file_of_each_run_once(home: Home, config, opened: list
     opened.clear()
     asked = {"main": runs[0], "runs": {runs[0]: {}, runs[1]: {}}}
     assert set(Feed(home).poll(parsed(TrainRequest, asked))["series"]) == set(runs[:2])
-    assert sorted(opened) == runs
+    assert sorted(run for run in opened if run != SHIPPED) == runs
+    assert opened.count(SHIPPED) == 1
 
 
 def test_a_run_that_was_deleted_a_moment_ago_is_no_error(home: Home, config) -> None:

@@ -15,12 +15,12 @@ from resnet_demo.ui.train.form import (
 
 def test_the_form_takes_the_settings_of_a_run_under_way(home: Home) -> None:
     control.new_run(home, TrainConfig(data="shapes", arch="plain56", **PRESETS["coffee"]))
-    assert at_work(home, ["depth", "shortcuts", "px"]) == ["coffee", 56, False, 128]
+    assert at_work(home, ["depth", "shortcuts", "px"]) == ["coffee", "56", False, 128]
 
 
 def test_a_labs_run_is_no_preset_and_no_error(home: Home) -> None:
     control.new_run(home, TrainConfig(data="shapes", arch="plain8", crop="pad", px=32, start_px=32))
-    assert at_work(home, ["depth", "px"]) == [OWN, 8, 32]
+    assert at_work(home, ["depth", "px"]) == [OWN, "8", 32]
 
 
 def test_only_the_classifier_writes_what_suits_it_and_a_preset_takes_it_back() -> None:
@@ -35,6 +35,6 @@ def test_only_the_classifier_writes_what_suits_it_and_a_preset_takes_it_back() -
 
 def test_the_network_follows_what_is_started_from(home: Home) -> None:
     run = control.new_run(home, TrainConfig(data="shapes", arch="resnet56"))
-    starts = {"": 34, "bundled": 18, "bundled:resnet56": 56, "timm:resnet50": 50, f"run:{run}": 56}
-    starts |= {"hub:someone/else": 34, "timm:resnetv2_50": 34}
-    assert {start: network_of(home, start, 34) for start in starts} == starts
+    starts = {"": "34", "bundled": "18d", "bundled:resnet56": "56", f"run:{run}": "56"}
+    starts |= {"timm:resnet50": "50", "hub:someone/else": "34", "timm:resnetv2_50": "34"}
+    assert {start: network_of(home, start, "34") for start in starts} == starts
