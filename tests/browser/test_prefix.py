@@ -77,6 +77,6 @@ def test_runs_are_listed_when_the_charts_script_does_not_come(
     train_here(home, control.new_run(home, config))
     page.route("**/bokeh/*", lambda route: route.abort())
     open_page(page, serve(home.path).url)
-    expect(page.locator("#live .runs tbody tr")).to_have_count(1, timeout=30_000)
+    expect(page.locator("#live .runs tbody tr")).to_have_count(2, timeout=30_000)  # one ships
     expect(page.locator("#live .state")).to_have_text("finished")
     expect(page.locator("#live .answer")).to_contain_text("charts' script did not come")

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from resnet_demo.config import Home
+from resnet_demo.config import BUNDLED, Home, size_of
 from resnet_demo.data.importing import import_files
 from resnet_demo.data.labels import FOLDERS, PREFIX
 from resnet_demo.data.library import Library
@@ -114,10 +114,13 @@ def build(home: Home, form: Form, token: Component) -> None:
         begin, [name, files, label, labels, token], [found, files, form.widgets["data"]],
         concurrency_limit=1, api_visibility="private",
     )  # fmt: skip
-    wanted = [form.preset, *(form.widgets[name] for name in ("init", "freeze", *HEAD_FIELDS))]
+    wanted = [
+        form.preset,
+        *(form.widgets[name] for name in ("init", "freeze", "depth", *HEAD_FIELDS)),
+    ]
     settings = fill_in_head("backbone", "bundled", "")[2:]
     taken.success(
-        lambda: [OWN, "bundled", "backbone", *settings], None, wanted, api_visibility="private",
+        lambda: [OWN, "bundled", "backbone", size_of(BUNDLED), *settings], None, wanted, api_visibility="private",
         show_progress="hidden",
     )  # fmt: skip
     mend.click(amend, [name, old, new, token], found, api_visibility="private")
