@@ -114,13 +114,9 @@ def build(home: Home, form: Form, token: Component) -> None:
         begin, [name, files, label, labels, token], [found, files, form.widgets["data"]],
         concurrency_limit=1, api_visibility="private",
     )  # fmt: skip
-    wanted = [
-        form.preset,
-        *(form.widgets[name] for name in ("init", "freeze", "depth", *HEAD_FIELDS)),
-    ]
+    names = ("init", "freeze", "depth", *HEAD_FIELDS)
+    wanted = [form.preset, *(form.widgets[name] for name in names)]
     settings = fill_in_head("backbone", "bundled", "")[2:]
-    taken.success(
-        lambda: [OWN, "bundled", "backbone", size_of(BUNDLED), *settings], None, wanted, api_visibility="private",
-        show_progress="hidden",
-    )  # fmt: skip
+    chosen = [OWN, "bundled", "backbone", size_of(BUNDLED), *settings]
+    taken.success(lambda: chosen, None, wanted, api_visibility="private", show_progress="hidden")
     mend.click(amend, [name, old, new, token], found, api_visibility="private")
