@@ -26,9 +26,9 @@ from resnet_demo.ui.access import is_public
 
 OWN = "my own"
 CHOICES = {  # what is said of a preset was measured: README's table
-    "a minute or two\nResNet-18, to 80 px: about 74 % right": "minute",
-    "a coffee, 8 minutes\nResNet-18, to 128 px: about 87 % right": "coffee",
-    "lunch, half an hour\nResNet-18, 20 epochs: about 90 % right": "lunch",
+    "a minute or two\nResNet-18, to 80 px: 74 % right": "minute",
+    "a coffee, 8 minutes\nResNet-18, to 128 px: 87 % right": "coffee",
+    "lunch, half an hour\nResNet-18, 20 epochs: 90 % right": "lunch",
     f"{OWN}\nevery setting, below": OWN,
 }
 NETWORKS = [(f"ResNet-{size}", size) for size in SIZES]
