@@ -12,6 +12,8 @@ from torch import Tensor
 from resnet_demo.files import Json
 from resnet_demo.probe.anatomy import Anatomy, BlockView, Function
 
+AT_ONCE = 8  # gradients that are carried through a layer together
+
 
 def path_gradients(view: Anatomy, images: Tensor, target: int) -> Tensor:
     """images: (1, 3, H, W). Returns (n + 1, 3, H, W): the gradient of logit `target` by the
@@ -45,9 +47,13 @@ def run_branch(part: BlockView, x: Tensor) -> Tensor:
 
 
 def pulled_back(function: Function, x: Tensor, gradients: Tensor) -> Tensor:
-    """The function's transposed Jacobian at x (1, ...), times each of the gradients (K, ...).
+    """The function's transposed Jacobian at x (1, ...), times each of the gradients (K, ...); a
+    few at a time, so that memory does not grow with the number of blocks."""
+    return torch.cat([pulled_few(function, x, few) for few in gradients.split(AT_ONCE)])
 
-    Its input is repeated K times, since in eval mode pictures do not see each other."""
+
+def pulled_few(function: Function, x: Tensor, gradients: Tensor) -> Tensor:
+    """Its input is repeated, since in eval mode pictures do not see each other."""
     repeated = x.detach().expand(len(gradients), *x.shape[1:]).clone().requires_grad_()
     with torch.enable_grad():
         out = function(repeated)

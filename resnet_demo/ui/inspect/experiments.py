@@ -8,6 +8,7 @@ import numpy as np
 
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
+from resnet_demo.ui.access import is_public
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import InspectRequest
 from resnet_demo.ui.serving import data_url
@@ -15,6 +16,9 @@ from resnet_demo.ui.serving import data_url
 if TYPE_CHECKING:
     from torch import Tensor
 
+# Blocks squared times pixels that a stranger may have split: ResNet-50 at 224 px has 12.8 million;
+# ResNet-152 has ten times as many and takes 42 s on one thread.
+MOST_PUBLIC_WORK = 15_000_000
 # Which value a line of a block makes; what is not here makes none of them.
 MADE_BY = {
     "return self.bn": "F(x)",
@@ -49,8 +53,14 @@ def paths(inspector: Inspector, request: InspectRequest) -> Json:
     from resnet_demo.probe.paths import path_gradients, path_lengths
 
     network, found = inspector.network(request.model), inspector.looked(request)
-    images = network.normalise(found.seen[None])
-    gradients = path_gradients(anatomy(network.model), images, found.record["target"])
+    view, images = anatomy(network.model), network.normalise(found.seen[None])
+    if is_public() and len(view.parts) ** 2 * network.px**2 > MOST_PUBLIC_WORK:
+        raise UserError(
+            f"On a public page paths are split in networks up to ResNet-50's size; this one has "
+            f"{len(view.parts)} blocks and sees {network.px} px. Choose a smaller one."
+        )
+    with inspector.at_once:
+        gradients = path_gradients(view, images, found.record["target"])
     told = path_lengths(gradients)
     kept = gradients.cumsum(0).abs().amax(1).numpy()  # (n + 1, H, W)
     most = float(kept[-1].max())
@@ -80,7 +90,7 @@ def early(inspector: Inspector, request: InspectRequest) -> Json:
         raise UserError("A plain network has no shortcuts: its rest cannot be left out.")
     names = [part.name for part in view.parts]
     rows = []
-    with torch.no_grad():
+    with inspector.at_once, torch.no_grad():
         x = view.stem(network.normalise(found.seen[None]))
         for place, name in enumerate(["stem", *names]):
             if place:

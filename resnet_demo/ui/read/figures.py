@@ -25,7 +25,6 @@ PAPER_MULTIPLY_ADDS = {  # He et al. 2015, Table 1, which calls them FLOPs
 }
 SIDE = 224
 BATCH = 32  # drawn pictures behind the gradients
-STEPS_AN_EPOCH, PRINT_EVERY = 148, 2000  # of 9,469 pictures in batches of 64; the article's
 
 
 def degradation(guess: str, bundled: Callable[[], Network]) -> Json:

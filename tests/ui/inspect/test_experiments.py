@@ -1,6 +1,7 @@
 import pytest
 
 from resnet_demo.errors import UserError
+from resnet_demo.ui.inspect import experiments
 from resnet_demo.ui.inspect.experiments import code, dim, early, paths
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import InspectRequest, parsed
@@ -32,6 +33,14 @@ def test_paths_come_with_a_picture_for_each_length(inspector: Inspector, asked) 
     told = paths(inspector, asked)
     assert len(told["shares"]) == len(told["pictures"]) == 28
     assert sum(told["shares"]) == pytest.approx(100) and 0 < told["mean"] < 27
+
+
+def test_a_stranger_has_no_huge_network_split(inspector, asked, monkeypatch) -> None:  # noqa: F811
+    monkeypatch.setattr(experiments, "MOST_PUBLIC_WORK", 27**2 * 64**2 - 1)
+    assert paths(inspector, asked)  # on one's own machine
+    monkeypatch.setattr(experiments, "is_public", lambda: True)
+    with pytest.raises(UserError, match="27 blocks and sees 64 px. Choose a smaller one"):
+        paths(inspector, asked)
 
 
 def test_after_the_last_block_it_knows_what_the_network_says(inspector, asked) -> None:  # noqa: F811
