@@ -191,6 +191,16 @@ def cut(
     return view.head(x)
 
 
+def early_logits(view: Anatomy, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """After the stem and after each block: the logits if all later blocks only had their
+    shortcuts. x: the stem's output."""
+    names = ["stem", *(part.name for part in view.parts)]
+    for place, name in enumerate(names):
+        if place:
+            x = view.parts[place - 1].out(x)
+        yield name, cut(view, x, set(names[place + 1 :]), after=place)
+
+
 def dimmed(view: Anatomy, x: Tensor, a: float, b: float, only: str = "") -> Tensor:
     """Logits with branches times a and shortcuts times b, in all blocks or in one. x: the stem's
     output. b compounds: after n blocks what came in is left b^n times."""

@@ -82,22 +82,23 @@ def early(inspector: Inspector, request: InspectRequest) -> Json:
     shortcuts were left (where a shape changes they are all that can be taken)."""
     import torch
 
-    from resnet_demo.probe.anatomy import anatomy, cut
+    from resnet_demo.probe.anatomy import anatomy, early_logits
 
     network, found = inspector.network(request.model), inspector.looked(request)
     view, target = anatomy(network.model), found.record["target"]
     if not view.residual:
         raise UserError("A plain network has no shortcuts: its rest cannot be left out.")
-    names = [part.name for part in view.parts]
-    rows = []
     with inspector.at_once, torch.no_grad():
         x = view.stem(network.normalise(found.seen[None]))
-        for place, name in enumerate(["stem", *names]):
-            if place:
-                x = view.parts[place - 1].out(x)
-            sure = cut(view, x, set(names[place:]), after=place)[0].softmax(0)
-            called = network.classes[int(sure.argmax())]
-            rows.append({"name": name, "probability": float(sure[target]), "class": called})
+        known = {name: logits[0].softmax(0) for name, logits in early_logits(view, x)}
+    rows = [
+        {
+            "name": name,
+            "probability": float(sure[target]),
+            "class": network.classes[int(sure.argmax())],
+        }
+        for name, sure in known.items()
+    ]
     return {"rows": rows, "class": network.classes[target]}
 
 
