@@ -23,7 +23,8 @@ from resnet_demo.runs.store import Store
 
 PEOPLE, CROWD, EVERY_SECONDS, PAIRS = 8, 32, 2.0, 5
 HANDS = 40  # requests that the greedy visitor has open at all times
-SINGLE, SIDE = 40, 500  # requests one after the other; a typical photograph's side
+SINGLE, PACE_SECONDS = 40, 1.0  # an upload and a question each: what one address may
+SIDE = 500  # of a typical photograph
 BOUNDARY = "picture-boundary"
 WELL, WAIT, WRONG = "answered", "told to wait", "errors"
 Ask = tuple[float, float, str]  # seconds until the answer, of these the bare prediction, which
@@ -36,7 +37,7 @@ def measure(data: str, place: Path) -> dict[str, object]:
     with served(home) as port:
         person = Person(port)
         person.ask()  # loads the network
-        alone = [person.ask() for _ in range(SINGLE) if not time.sleep(0.5)]
+        alone = [person.ask() for _ in range(SINGLE) if not time.sleep(PACE_SECONDS)]
         return {"one_picture": over_bare(alone), **loaded(home, port, data)}
 
 
@@ -70,8 +71,13 @@ def beside_training(store: Store, port: int, number: int, hands: int = 0) -> dic
 def summary(answers: list[Ask]) -> dict[str, object]:
     seconds = [taken for taken, _, which in answers if which == WELL]
     counts = {which: sum(row[2] == which for row in answers) for which in (WELL, WAIT, WRONG)}
-    p50, p95 = median(seconds), quantiles(seconds, n=20)[-1]
-    return {**counts, "p50_s": round(p50, 3), "p95_s": round(p95, 3)}
+    if len(seconds) < 2:
+        return counts
+    return {
+        **counts,
+        "p50_s": round(median(seconds), 3),
+        "p95_s": round(quantiles(seconds, n=20)[-1], 3),
+    }
 
 
 @contextmanager

@@ -7,9 +7,12 @@ nobody touched.
 
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import time
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +34,8 @@ KILLS, FULL_DISKS = 200, 50  # at most so many points, evenly spaced
 
 
 def measure(data: str, place: Path) -> dict[str, object]:
-    home, config = Home(place / "home"), replace(CONFIG, data=data)
-    begun = time.monotonic()
+    config, begun = replace(CONFIG, data=data), time.monotonic()
+    home = fresh(place)
     run = control.new_run(home, config, save_every=0)
     calls = traced(home, run, place / "calls.txt")
     expected = rows(home, run), weights(home, run)
@@ -42,9 +45,18 @@ def measure(data: str, place: Path) -> dict[str, object]:
         ("disk_full_from_there_on", calls[WRITES], FULL_DISKS, f"{WRITES}:error=ENOSPC:when={{}}+"),
     ):
         points = spread(count, most)
-        lost = [at for at in points if broken(home, config, inject.format(at), *expected)]
+        with get_context("fork").Pool(os.cpu_count()) as pool:
+            broke = pool.starmap(broken, [(place, config, inject.format(at)) for at in points], 1)
+        lost = [at for at, became in zip(points, broke) if became != expected]
         found[name] = {"points": len(points), "lost": lost}
     return {**found, "minutes": round((time.monotonic() - begun) / 60, 1)}
+
+
+def fresh(place: Path) -> Home:
+    """A home of its own for each point: its pixel cache is made under the same fault."""
+    home = Home(Path(tempfile.mkdtemp(dir=place)))
+    home.make()
+    return home
 
 
 def spread(count: int, most: int) -> list[int]:
@@ -61,15 +73,15 @@ def traced(home: Home, run: str, log: Path) -> dict[str, int]:
     return {kind: sum(n in kind.split(",") for n in names) for kind in (PERSISTENT, WRITES)}
 
 
-def broken(home: Home, config: TrainConfig, inject: str, want: list, digest: str) -> bool:
-    """Whether a run that is broken off there, and goes on, differs from the untouched one."""
+def broken(place: Path, config: TrainConfig, inject: str) -> tuple[list[tuple], str] | None:
+    """Rows and weights of a run that is broken off there, and goes on; None when it does not."""
+    home = fresh(place)
     run = control.new_run(home, config, save_every=0)
     ended = os.waitpid(forked(home, run, ["-e", f"inject={inject}", "-o", "/dev/null"]), 0)[1]
-    if ended and os.waitpid(forked(home, run), 0)[1]:
-        return True
-    differs = (rows(home, run), weights(home, run)) != (want, digest)
-    control.delete(home, run)
-    return differs
+    went_on = not ended or not os.waitpid(forked(home, run), 0)[1]
+    found = (rows(home, run), weights(home, run)) if went_on else None
+    shutil.rmtree(home.path)
+    return found
 
 
 def forked(home: Home, run: str, strace: list[str] | None = None) -> int:

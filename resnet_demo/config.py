@@ -134,6 +134,16 @@ class TrainConfig:
     def to_dict(self) -> Json:
         return asdict(self)
 
+    def options(self) -> list[str]:
+        """Of the command line that makes this configuration: what differs from the defaults."""
+        changed = {name: value for name, value in asdict(self).items() if value != PLAIN[name]}
+        return [
+            f"--{'' if value else 'no-'}{name.replace('_', '-')}"
+            if isinstance(value, bool)
+            else f"--{name.replace('_', '-')}={value}"
+            for name, value in changed.items()
+        ]
+
     @classmethod
     def from_dict(cls, values: Json) -> "TrainConfig":
         """Raises UserError when a field is unknown, as in a run folder of another version."""
@@ -274,3 +284,6 @@ class Home:
                 f"Cannot write to {self.path} ({error.strerror}). "
                 f"Choose another folder with --home or RESNET_DEMO_HOME."
             ) from error
+
+
+PLAIN = TrainConfig().to_dict()

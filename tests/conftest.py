@@ -5,8 +5,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 from PIL import Image
 
 from resnet_demo.config import Home, TrainConfig
+from tests.hub import Hub
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
@@ -158,3 +161,24 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             if is_held(lock):
                 control.cancel(place, run)
                 wait_until(lambda lock=lock: not is_held(lock))
+
+
+@pytest.fixture
+def handler(tmp_path: Path) -> type[Hub]:
+    return type("Handler", (Hub,), {"root": tmp_path / "hub", "asked": [], "pushed": {}})
+
+
+@pytest.fixture
+def hub(tmp_path: Path, handler: type[Hub]) -> Iterator[dict[str, str]]:
+    """The environment of a process that uses this Hub."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield {
+        **os.environ,
+        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+    }
+    server.shutdown()
+    server.server_close()

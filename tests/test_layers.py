@@ -21,7 +21,18 @@ LAYERS = [  # from the roof to the ground; a room, or a file that stands alone
     {"training"},
     {"models", "data"},
     {"images"},
-    {"device", "cache", "files", "progress", "config", "run_folder", "refs", "errors", "__init__"},
+    {
+        "device",
+        "cache",
+        "templates",
+        "files",
+        "progress",
+        "config",
+        "run_folder",
+        "refs",
+        "errors",
+        "__init__",
+    },
 ]
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 NAMES = [path.relative_to(PACKAGE).as_posix() for path in FILES]
@@ -29,7 +40,7 @@ LIBRARY_HOMES = {
     "gradio": ("ui/",),
     "bokeh": ("charts/",),
     "timm": ("models/hub.py", "training/muon.py"),
-    "huggingface_hub": ("models/hub.py", "models/fetching.py"),
+    "huggingface_hub": ("models/hub.py", "models/fetching.py", "export/push.py"),
 }
 PANELS = ("train", "classify", "inspect", "lab", "read")  # of the page
 

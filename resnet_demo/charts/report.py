@@ -1,6 +1,5 @@
 """A lab as one HTML file that needs nothing else: figures, numbers, configurations, machine."""
 
-import html
 import json
 from datetime import datetime
 
@@ -9,23 +8,14 @@ from bokeh.resources import Resources
 
 from resnet_demo.charts import lab as figures
 from resnet_demo.charts.analysis import reasons
-from resnet_demo.charts.lab import Drawing
 from resnet_demo.config import Home
 from resnet_demo.files import Json, write_whole
 from resnet_demo.lab.degradation import record
 from resnet_demo.lab.protocols import PROTOCOLS
 from resnet_demo.lab.store import Lab
+from resnet_demo.templates import render
 
 BOKEH = Resources(mode="inline", components=["bokeh"])
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .8rem; border-bottom: 1px solid #ccc; text-align: right; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 34rem), 1fr));
-  gap: 1rem; }
-figure { margin: 0; min-width: 0; } figcaption, pre { font-size: .85rem; }
-pre { overflow: auto; }
-"""
 
 
 def write_page(home: Home, lab: Lab) -> None:
@@ -39,27 +29,22 @@ def report(home: Home, lab: Lab) -> str:
     found = record(home, lab)
     drawings = [*figures.race(home, lab), *reasons(home, lab)]
     script, places = components([drawing.figure for drawing in drawings], wrap_script=True)
-    shown = [place_of(place, drawing) for place, drawing in zip(places, drawings)]
     date = datetime.fromtimestamp(lab.created).strftime("%Y-%m-%d")
-    title = f"Lab {lab.lab}: does depth hurt?"
     about = (
         f"Protocol {lab.protocol} ({PROTOCOLS[lab.protocol].says}) on {found['data']}, {date}. "
         f"{found['seconds'] / 60:.1f} minutes of training on {found['machine']}."
     )
-    verdict = "".join(
-        f"<p><b>{html.escape(f['question'])} {f['claim']}: {f['outcome']}.</b> "
-        f"{html.escape(f['why'])}</p>"
-        for f in found["verdict"]
-    )
-    settings = json.dumps(repeatable(found), indent=1)
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{STYLE}</style>{BOKEH.render_js()}"
-        f"<h1>{title}</h1><p>{html.escape(about)}</p>{verdict}"
-        f'<div class="figures">{"".join(shown[:2])}</div>{table_of(found["table"])}'
-        f'<h2>Why, as far as we can see it</h2><div class="figures">{"".join(shown[2:])}</div>'
-        f"<h2>To repeat it</h2><pre>{html.escape(settings)}</pre>"
-        f"{script}</html>"
+    return render(
+        "charts/report.html",
+        title=f"Lab {lab.lab}: does depth hurt?",
+        about=about,
+        bokeh=BOKEH.render_js(),
+        script=script,
+        verdict=found["verdict"],
+        shown=[(place, drawing.caption) for place, drawing in zip(places, drawings)],
+        head=HEAD,
+        rows=[cells(row) for row in found["table"]],
+        settings=json.dumps(repeatable(found), indent=1),
     )
 
 
@@ -71,20 +56,10 @@ def repeatable(found: dict) -> Json:
     return {"networks": networks, "settings": common, "versions": found["versions"]}
 
 
-def place_of(place: str, drawing: Drawing) -> str:
-    return f"<figure>{place}<figcaption>{html.escape(drawing.caption)}</figcaption></figure>"
-
-
 HEAD = (
     "layers", "parameters", "plain: training error", "validation error",
     "residual: training error", "validation error", "plain - residual, training",
 )  # fmt: skip
-
-
-def table_of(rows: list[dict]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in HEAD)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells(row))}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def cells(row: dict) -> list[str]:

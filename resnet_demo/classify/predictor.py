@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
 from resnet_demo import device
-from resnet_demo.cache import Cache
+from resnet_demo.cache import kept
 from resnet_demo.config import Home
 from resnet_demo.models import reference
 from resnet_demo.models.network import Network
@@ -83,22 +83,22 @@ class Predictors:
         """threads: for every forward pass in this process."""
         self.home = home
         torch.set_num_threads(threads)
-        self.networks: Cache[Key, Network] = Cache(
+        self.networks: Callable[[Key], Network] = kept(
             lambda key: reference.load(key[0], home), size_bytes, KEPT_BYTES
         )
-        self.cache: Cache[Key, Predictor] = Cache(
-            lambda key: Predictor(self.networks.get(key)),
+        self.ready: Callable[[Key], Predictor] = kept(
+            lambda key: Predictor(self.networks(key)),
             lambda predictor: size_bytes(predictor.network),  # of its folded copy
             KEPT_BYTES,
         )
 
     def get(self, model: str) -> Predictor:
         """Raises UserError as `reference.load`; a run's or file's new weights are loaded anew."""
-        return self.cache.get((model, reference.version(model, self.home)))
+        return self.ready((model, reference.version(model, self.home)))
 
     def network(self, model: str) -> Network:
         """As `get`, for looking inside: nothing is folded or measured."""
-        return self.networks.get((model, reference.version(model, self.home)))
+        return self.networks((model, reference.version(model, self.home)))
 
 
 def size_bytes(network: Network) -> int:

@@ -19,6 +19,7 @@ from resnet_demo.cli.lab import add_lab_options, lab
 from resnet_demo.cli.models import (
     add_convert_options,
     add_export_options,
+    add_push_options,
     classify,
     compare,
     convert,
@@ -26,6 +27,7 @@ from resnet_demo.cli.models import (
     export,
     inspect,
     lesion,
+    push,
 )
 from resnet_demo.cli.runs import (
     INTERRUPTED,
@@ -108,6 +110,7 @@ def add_model_commands(command: Command) -> None:
     sub.add_argument("--out", metavar="DIR", help="write maps, heat maps and numbers there")
     add_convert_options(command("convert", convert, "file"))
     add_export_options(command("export", export, "model"))
+    add_push_options(command("push", push, "model", "repo"))
     sub = command("lesion", lesion, "model")
     sub.add_argument("--blocks", default="", help="these, each alone and all together")
     sub.add_argument("--unplug", default="", help="blocks whose shortcut is cut instead")

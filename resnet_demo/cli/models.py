@@ -163,3 +163,19 @@ def export(args: argparse.Namespace) -> Answer:
 def add_export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", required=True, help="safetensors, timm (a folder) or onnx")
     parser.add_argument("--out", required=True, metavar="PATH", help="the new file or folder")
+
+
+def push(args: argparse.Namespace) -> Answer:
+    """a network to a repository of the Hub, with a card filled from its run"""
+    from resnet_demo import device
+    from resnet_demo.runs.push import push as send
+
+    device.prepare()
+    done = send(Home.find(args.home), args.model, args.repo, args.license, args.private)
+    say(args, f"{done.model} is at {done.url}; hub:{done.repo} loads it.")
+    return done.to_dict()
+
+
+def add_push_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--license", required=True, help="of the weights: apache-2.0, mit, ...")
+    parser.add_argument("--private", action="store_true", help="seen by nobody else")

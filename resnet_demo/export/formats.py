@@ -69,10 +69,7 @@ def export(network: Network, model: str, format: str, out: Path) -> Exported:
                 f"{difference:.3g}. Nothing was written."
             )
         shutil.move(partial, out)
-    snippet = SNIPPETS[snippet_name(network, format)].substitute(
-        path=out.name, arch=timm_name(network), classes=len(network.classes), px=network.px,
-        mean=list(network.mean), std=list(network.std),
-    )  # fmt: skip
+    snippet = snippet_of(network, format, out.name, f"local-dir:{out.name}")
     return Exported(model, format, str(out), size_of(out), len(images), difference, snippet)
 
 
@@ -178,6 +175,14 @@ FORMATS: dict[str, tuple[Write, Open, float]] = {  # how to write and open it; h
     "timm": (write_timm, open_timm, 0.0),
     "onnx": (write_onnx, open_onnx, ONNX_TOLERANCE),
 }
+
+
+def snippet_of(network: Network, format: str, path: str, source: str) -> str:
+    """path: of the file; source: what timm opens, as "local-dir:FOLDER" or "hf-hub:USER/REPO"."""
+    return SNIPPETS[snippet_name(network, format)].substitute(
+        path=path, source=source, arch=timm_name(network), classes=len(network.classes),
+        px=network.px, mean=list(network.mean), std=list(network.std),
+    )  # fmt: skip
 
 
 def snippet_name(network: Network, format: str) -> str:

@@ -59,7 +59,7 @@ import timm
 import torch
 from PIL import Image
 
-model = timm.create_model("local-dir:$path", pretrained=True).eval()
+model = timm.create_model("$source", pretrained=True).eval()
 preprocessing = timm.data.resolve_model_data_config(model)
 prepare = timm.data.create_transform(**preprocessing, is_training=False)
 logits = model(prepare(Image.open("picture.jpg").convert("RGB"))[None])[0]

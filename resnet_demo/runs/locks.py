@@ -1,4 +1,8 @@
-"""The lock, not a pid, says that a run is alive: the kernel drops it with the process."""
+"""The lock, not a pid, says that a run is alive: the kernel drops it with the process.
+
+flock itself and not a library's lock: who only looks takes it shared, so that two who look at the
+same moment never take each other for a worker.
+"""
 
 import fcntl
 import time

@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
-from resnet_demo.config import Home, TrainConfig
+from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.progress import Progress, finish
@@ -140,15 +140,3 @@ def refuse_failure(status: int, said: str) -> None:
 def text_of(file: IO[str]) -> str:
     file.seek(0)
     return file.read()
-
-
-def options(config: TrainConfig) -> list[str]:
-    """The command line that makes this configuration."""
-    words = []
-    for name, value in config.to_dict().items():
-        option = name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{option}" if value else f"--no-{option}")
-        else:
-            words.append(f"--{option}={value}")
-    return words

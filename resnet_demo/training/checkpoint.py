@@ -6,6 +6,7 @@ Weight files are safetensors that describe themselves (ARCH, class names, prepro
 
 import hashlib
 import io
+import json
 from pathlib import Path
 
 import torch
@@ -49,8 +50,19 @@ def load_state(folder: Path) -> tuple[Json | None, list[str]]:
 def save_weights(path: Path, model: nn.Module, about: dict[str, str], half: bool = False) -> None:
     """safetensors under torchvision's parameter names; `half` stores floats in 16 bits."""
     tensors = {name: storable(tensor, half) for name, tensor in model.state_dict().items()}
-    data = to_safetensors(tensors, metadata=about)
+    data = ordered(to_safetensors(tensors, metadata=about))
     write_whole(path, lambda file: file.write(data))
+
+
+def ordered(data: bytes) -> bytes:
+    """The same weights are the same bytes: its library writes the header in any order. A header's
+    length stands in the first 8 bytes."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(
+        json.loads(data[8:end]), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    padded = header.encode().ljust(end - 8)
+    return data[:8] + padded + data[end:] if len(padded) == end - 8 else data
 
 
 def storable(tensor: Tensor, half: bool) -> Tensor:

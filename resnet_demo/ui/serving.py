@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from resnet_demo.cache import Cache
+from resnet_demo.cache import kept
 from resnet_demo.config import Home
 from resnet_demo.files import Json
 from resnet_demo.images.decoder import Decoders
@@ -32,7 +32,7 @@ class Classifier:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.pixels: Cache[Path, np.ndarray] = Cache(
+        self.pixels: Callable[[Path], np.ndarray] = kept(
             Decoders().decode, lambda pixels: pixels.nbytes, KEPT_BYTES
         )  # an upload's path holds its digest
 
@@ -55,7 +55,7 @@ class Classifier:
         from resnet_demo.classify.prediction import classify
 
         predictor = self.predictors.get(check_model(reference.strip()))
-        pictures = [(path.name, partial(self.pixels.get, path)) for path in paths]
+        pictures = [(path.name, partial(self.pixels, path)) for path in paths]
         yield from classify(predictor, pictures[:MOST_PICTURES], top)
         for name, _ in pictures[MOST_PICTURES:]:
             yield {"path": name, "error": f"At most {MOST_PICTURES} pictures at a time."}
@@ -67,7 +67,7 @@ class Classifier:
         from resnet_demo.probe.cam import grad_cam, overlay
 
         network = self.predictors.network(check_model(reference.strip()))
-        seen = network.crop(self.pixels.get(path))
+        seen = network.crop(self.pixels(path))
         if target is None:
             return seen, None
         heat = grad_cam(network.model, network.normalise(seen[None]), target)

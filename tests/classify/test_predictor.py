@@ -68,7 +68,7 @@ def test_least_used_networks_are_dropped(home: Home, tmp_path: Path, monkeypatch
     paths = [saved(tmp_path / f"{n}.safetensors", seed=n) for n in range(3)]
     for path in paths:
         ready.get(f"file:{path}")
-    assert len(ready.cache.entries) == 1
+    assert len(ready.ready.cache) == 1
 
 
 def test_answers_name_the_classes_and_refusals_go_on(home: Home, tmp_path: Path) -> None:

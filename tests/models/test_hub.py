@@ -1,14 +1,10 @@
 """timm's models and the Hub's, from a Hub of our own on loop-back; then offline from the cache."""
 
-import hashlib
 import json
 import os
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +16,7 @@ from safetensors.torch import save_file
 
 from tests.classify.test_predictor import saved
 from tests.conftest import ROOT
+from tests.hub import Hub
 
 MODELS = (  # stems, crops, interpolations and sizes differ
     "resnet10t.c3_in1k", "resnet14t.c3_in1k", "resnet18.a1_in1k", "resnet18.tv_in1k",
@@ -47,67 +44,6 @@ for name in names:
         told[name] = [float((network.model(images) - expected).abs().max()), network.classes[566]]
 print(json.dumps(told))
 """
-
-
-class Hub(BaseHTTPRequestHandler):
-    """GET and HEAD of /USER/REPO/resolve/REVISION/FILE, as huggingface_hub asks for them."""
-
-    root: Path
-    status = 200  # what every repository is answered with, when not this
-    error = ""
-
-    def do_HEAD(self) -> None:
-        self.answer()
-
-    def do_GET(self) -> None:
-        self.answer(send=True)
-
-    def answer(self, send: bool = False) -> None:
-        if self.status != 200:
-            self.send_response(self.status)
-            self.send_header("X-Error-Code", self.error)
-            self.send_header("Content-Length", "0")
-            return self.end_headers()
-        user, repo, _, _, name = (self.path.split("?")[0].lstrip("/").split("/", 4) + [""] * 5)[:5]
-        path = self.root / user / repo / name
-        if not name or not path.is_file():
-            self.send_response(404)
-            missing = "EntryNotFound" if path.parent.is_dir() else "RepoNotFound"
-            self.send_header("X-Error-Code", missing)
-            self.send_header("Content-Length", "0")
-            return self.end_headers()
-        data = path.read_bytes()
-        self.send_response(200)
-        self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
-        self.send_header("X-Repo-Commit", "0" * 40)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if send:
-            self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def handler(tmp_path: Path) -> type[Hub]:
-    return type("Handler", (Hub,), {"root": tmp_path / "hub"})
-
-
-@pytest.fixture
-def hub(tmp_path: Path, handler: type[Hub]) -> Iterator[dict[str, str]]:
-    """The environment of a process that uses this Hub."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield {
-        **os.environ,
-        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
-        "HF_HOME": str(tmp_path / "hf"),
-        "HF_HUB_OFFLINE": "0",
-        "HF_HUB_DISABLE_XET": "1",
-    }
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture

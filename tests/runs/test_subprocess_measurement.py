@@ -11,10 +11,10 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import is_held
-from resnet_demo.runs.subprocess_measurement import Estimates, options
+from resnet_demo.runs.subprocess_measurement import Estimates
 from tests.conftest import ROOT, wait_until
 
-LONG = options(TrainConfig(data="shapes", arch="resnet152", px=512, start_px=512, batch_size=512))
+LONG = TrainConfig(data="shapes", arch="resnet152", px=512, start_px=512, batch_size=512).options()
 
 
 def test_a_run_that_starts_ends_the_estimate(home: Home, config: TrainConfig) -> None:
@@ -32,7 +32,7 @@ def test_only_the_newest_choice_is_measured(home: Home, config: TrainConfig) -> 
     with ThreadPoolExecutor() as pool:
         first = pool.submit(estimates.ask, "estimate", *LONG)
         wait_until(lambda: is_held(home.path / "train.lock"))
-        assert estimates.ask("estimate", *options(config))["seconds"] > 0
+        assert estimates.ask("estimate", *config.options())["seconds"] > 0
         with pytest.raises(UserError, match="another choice"):
             first.result(60)
 

@@ -7,6 +7,7 @@ from PIL import Image
 
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
+from resnet_demo.images.decoder import Decoders
 from resnet_demo.ui.classify.tab import opinion, table_of
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import InspectRequest
@@ -16,12 +17,13 @@ NETWORKS = ("scratch:resnet8", "scratch:plain8")
 
 
 @pytest.fixture
-def decoded(home: Home) -> tuple[Classifier, list[Path]]:
+def decoded(home: Home, monkeypatch) -> tuple[Classifier, list[Path]]:
     """What answers, and the pictures that it decoded so far."""
-    classifier, seen = Classifier(home), []
-    decode = classifier.pixels.make
-    classifier.pixels.make = lambda path: seen.append(path) or decode(path)
-    return classifier, seen
+    seen, decode = [], Decoders.decode
+    monkeypatch.setattr(
+        Decoders, "decode", lambda self, path: seen.append(path) or decode(self, path)
+    )
+    return Classifier(home), seen
 
 
 def test_two_networks_a_heat_map_and_inspect_need_one_decode(decoded, tmp_path: Path) -> None:
@@ -52,5 +54,5 @@ def test_a_refused_picture_is_not_kept(decoded, tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     path.write_bytes(b"no")
     with pytest.raises(UserError, match="not a picture"):
-        classifier.pixels.get(path)
-    assert not classifier.pixels.entries
+        classifier.pixels(path)
+    assert not classifier.pixels.cache

@@ -15,6 +15,7 @@ from gradio.components import Component
 
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
+from resnet_demo.templates import render
 from resnet_demo.ui.access import is_public
 from resnet_demo.ui.classify import takeaway
 from resnet_demo.ui.errors import friendly, sentence
@@ -24,7 +25,7 @@ from resnet_demo.ui.serving import MOST_PICTURES, Classifier, data_url, thumbnai
 from resnet_demo.ui.upload import Upload
 
 if TYPE_CHECKING:
-    from resnet_demo.models.network import Network
+    pass
 
 TOP = 5
 NOTHING = "<p>Drop a photograph, paste one, use the camera, or choose an example below.</p>"
@@ -117,23 +118,18 @@ def opinion(classifier: Classifier, path: Path | None, reference: str | None, lo
     if "error" in answer:
         raise UserError(answer["error"])
     network = classifier.predictors.get(reference.strip()).network
-    target = answer["top"][0]["index"] if look else None
-    pixels, side = classifier.seen(path, reference, target)
-    seen = data_url(pixels)
-    caption = caption_of(answer["top"][0]["class"], side)
-    return (
-        f'<div class="opinion">{bars(answer["top"])}'
-        f"{answer_of(path)}<p>{sentences(answer, network)}</p>"
-        f'<figure><img src="{seen}" alt="{html.escape(caption)}">'
-        f"<figcaption>{network.px} × {network.px} px, {html.escape(caption)}</figcaption></figure>"
-        f"</div>"
+    best = answer["top"][0]
+    pixels, side = classifier.seen(path, reference, best["index"] if look else None)
+    return render(
+        "ui/classify/opinion.html",
+        **answer,
+        truth=truth(path.name),
+        classes=len(network.classes),
+        temperature=network.temperature,
+        px=network.px,
+        seen=data_url(pixels),
+        caption=caption_of(best["class"], side),
     )
-
-
-def answer_of(path: Path) -> str:
-    """Behind a guess: what an example really shows."""
-    what = truth(path.name)
-    return f"<details><summary>What is it really?</summary>{what}</details>" if what else ""
 
 
 def caption_of(best: str, side: int | None) -> str:
@@ -146,32 +142,6 @@ def caption_of(best: str, side: int | None) -> str:
             "pictures leave it places to look at"
         )
     return f"where it looks for {best}: red most"
-
-
-def bars(top: list[dict[str, Any]]) -> str:
-    rows = "".join(
-        f"<tr><th scope='row'>{html.escape(one['class'])}</th><td class='bar'>"
-        f"<span style='width:{100 * one['probability']:.1f}%'></span></td>"
-        f"<td class='number'>{100 * one['probability']:.1f} %</td></tr>"
-        for one in top
-    )
-    return f"<table class='bars'><caption>Most probable classes</caption>{rows}</table>"
-
-
-def sentences(answer: dict[str, Any], network: "Network") -> str:
-    """How sure one may be."""
-    knows = f"It knows {len(network.classes):,} things and gives every picture one of these names."
-    calibrated = (
-        f"Its logits are divided by {network.temperature:.2f}, which was fitted on its validation "
-        "pictures: of those where it said 80 %, about 80 % were right."
-    )
-    unlike = (
-        "<strong>This picture is unlike all of them</strong>: its largest logit is below that of "
-        "96 % of the validation pictures, so do not trust the name."
-    )
-    told = [unlike] if answer["unlike"] else []
-    told += [calibrated] if network.temperature != 1 else []
-    return " ".join([knows, *told, f"{answer['ms']:.0f} ms on this server, one picture."])
 
 
 # --- many pictures -----------------------------------------------------------------------------
@@ -230,27 +200,15 @@ def classifying_all(
 
 
 def table_of(classifier: Classifier, rows: list[dict[str, Any]], paths: list[str]) -> str:
-    lines = "".join(line(classifier, row, Path(path)) for row, path in zip(rows, paths))
-    left = len(paths) - len(rows)
-    refused = sum("error" in row for row in rows)
-    said = f"{len(rows) - refused} pictures classified, {refused} refused."
-    said += f" Stopped: {left} were not looked at." if left else ""
-    head = "<th>picture</th><th>name</th><th>class</th><th>probability</th><th>ms</th>"
-    return f"<div class='batch'><p>{said}</p><table><tr>{head}</tr>{lines}</table></div>"
-
-
-def line(classifier: Classifier, row: dict[str, Any], path: Path) -> str:
-    name = html.escape(row["path"])
-    if "error" in row:
-        return f"<tr><td></td><td>{name}</td><td colspan='3'>{html.escape(row['error'])}</td></tr>"
-    best = row["top"][0]
-    unlike = " (unlike all it knows)" if row["unlike"] else ""
-    small = thumbnail(partial(classifier.pixels.get, path))
-    return (
-        f"<tr><td><img src='{small}' alt=''></td><td>{name}</td>"
-        f"<td>{html.escape(best['class'])}{unlike}</td>"
-        f"<td class='number'>{100 * best['probability']:.1f} %</td>"
-        f"<td class='number'>{row['ms']:.0f}</td></tr>"
+    small = [
+        "" if "error" in row else thumbnail(partial(classifier.pixels, Path(path)))
+        for row, path in zip(rows, paths)
+    ]
+    return render(
+        "ui/classify/batch.html",
+        rows=list(zip(rows, small)),
+        refused=sum("error" in row for row in rows),
+        left=len(paths) - len(rows),
     )
 
 

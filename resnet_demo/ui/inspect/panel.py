@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from resnet_demo.cache import Cache
+from resnet_demo.cache import kept
 from resnet_demo.config import Home
 from resnet_demo.data.download import is_here
 from resnet_demo.errors import UserError, require_one_of
@@ -51,8 +51,8 @@ class Inspector:
     def __init__(self, home: Home, classifier: Classifier) -> None:
         self.home, self.classifier = home, classifier
         self.paths: dict[str, Path] = {}  # key of a picture -> where its upload lies
-        self.looks = Cache(self.look_again, size_of, KEPT_BYTES)
-        self.deeps = Cache(self.deeper_anew, lambda rows: 1000 * len(rows), KEPT_BYTES // 16)
+        self.looks = kept(self.look_again, size_of, KEPT_BYTES)
+        self.deeps = kept(self.deeper_anew, lambda rows: 1000 * len(rows), KEPT_BYTES // 16)
         self.at_once = threading.BoundedSemaphore(AT_ONCE)
         self.lock = threading.Lock()
         self.jobs = Jobs()
@@ -74,7 +74,7 @@ class Inspector:
         path = self.paths.get(key)
         if path is None:
             raise UserError("There is no picture. Drop one, or choose an example.")
-        return self.classifier.pixels.get(path)
+        return self.classifier.pixels(path)
 
     def network(self, reference: str) -> "Network":
         return self.classifier.predictors.network(check_model(reference))
@@ -90,12 +90,12 @@ class Inspector:
     def deeper_anew(self, key: LookKey) -> list[dict[str, float | None]]:
         from resnet_demo.probe.inspection import inspect_backward
 
-        found = self.looks.get(key)
+        found = self.looks(key)
         with self.at_once:
             return inspect_backward(self.network(key.model), found)
 
     def looked(self, request: InspectRequest) -> "Inspection":
-        return self.looks.get(self.key(request))
+        return self.looks(self.key(request))
 
     def key(self, request: InspectRequest) -> LookKey:
         """Of what was looked at: picture, network with its version, class."""
@@ -138,7 +138,7 @@ class Inspector:
 
     def deeper(self, request: InspectRequest) -> Json:
         """What takes a walk for each block: receptive field and deletion."""
-        return {"blocks": self.deeps.get(self.key(request))}
+        return {"blocks": self.deeps(self.key(request))}
 
     def block(self, request: InspectRequest) -> Json:
         """All channels of a block, and of the stem the filters."""

@@ -1,6 +1,5 @@
 """The Read tab: ten steps of text, each with a figure that is computed when it comes into sight."""
 
-import html
 import threading
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import gradio as gr
 
 from resnet_demo.errors import require_one_of
 from resnet_demo.files import Json
+from resnet_demo.templates import render
 from resnet_demo.ui import assets
 from resnet_demo.ui.errors import answering
 from resnet_demo.ui.head import blocks_of_shipped
@@ -77,40 +77,4 @@ def build(classifier: Classifier) -> None:
 
 
 def markup() -> str:
-    rail = "".join(dot(number, step) for number, step in enumerate(STEPS, 1))
-    steps = "".join(section(number, step) for number, step in enumerate(STEPS, 1))
-    return f'<div class="read"><nav class="rail" aria-label="Steps">{rail}</nav>{steps}</div>'
-
-
-def dot(number: int, step: Step) -> str:
-    address = f"?tab=read&amp;step={step.name}"
-    title = html.escape(step.title)
-    return (
-        f'<a href="{address}" data-to="{step.name}" title="{title}" aria-label="{number}. {title}">'
-        f"{number}</a>"
-    )
-
-
-def section(number: int, step: Step) -> str:
-    say = {name: html.escape(getattr(step, name)) for name in ("title", "text", "control")}
-    choices = "".join(
-        f'<option value="{html.escape(value)}">{html.escape(label)}</option>'
-        for value, label in options_of(step)
-    )
-    return (
-        f'<section id="read-{step.name}" data-step="{step.name}"><div class="text">'
-        f"<h2>{number}. {say['title']}</h2><p>{say['text']}</p>{note(step)}"
-        f'<p><a href="{html.escape(step.link)}">{html.escape(step.link_text)}</a></p></div>'
-        f'<figure class="card"><label>{say["control"]} <select>{choices}</select></label>'
-        f'<div class="drawing"></div><figcaption aria-live="polite"></figcaption>'
-        f"</figure></section>"
-    )
-
-
-def note(step: Step) -> str:
-    if not step.article:
-        return ""
-    return (
-        f'<p class="erratum"><b>The article says</b> {html.escape(step.article)} '
-        f"<b>It is not so:</b> {html.escape(step.correction)}</p>"
-    )
+    return render("ui/read/steps.html", steps=STEPS, options_of=options_of)

@@ -1,6 +1,5 @@
 """My pictures: what a person drops becomes `dataset:NAME`, ready in the form."""
 
-import html
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from resnet_demo.data.library import Library
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
 from resnet_demo.refs import DATA
+from resnet_demo.templates import render
 from resnet_demo.ui.access import require_steering
 from resnet_demo.ui.errors import friendly
 from resnet_demo.ui.train.form import HEAD_FIELDS, OWN, Form, fill_in_head
@@ -51,19 +51,7 @@ def end_of(work: Any) -> Json:
 
 def table(answer: Json) -> str:
     """As HTML: what was found, class by class, and what was refused."""
-    rows = "".join(
-        f"<tr><td>{html.escape(row['name'])}</td><td>{row['n']:,}</td></tr>"
-        for row in answer["classes"]
-    )
-    refused = "".join(
-        f"<li>{html.escape(row['name'])}: {html.escape(row['reason'])}</li>"
-        for row in answer["refused"][:20]
-    )
-    more = f"<details><summary>What was refused</summary><ul>{refused}</ul></details>"
-    return (
-        f"<p>{html.escape(answer['sentence'])}</p><table><tr><th>class</th><th>pictures</th></tr>"
-        f"{rows}</table>{more if refused else ''}"
-    )
+    return render("ui/train/found.html", **answer)
 
 
 def correct(home: Home, name: str, old: str, new: str) -> Json:

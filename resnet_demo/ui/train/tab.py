@@ -1,7 +1,6 @@
 """The Train tab: form -> TrainConfig -> runs.control.start(); the live panel beside it."""
 
 import base64
-import html
 import io
 from functools import partial
 from typing import Any
@@ -17,7 +16,8 @@ from resnet_demo.config import (
 from resnet_demo.data.preview import preview
 from resnet_demo.data.sources import open_here
 from resnet_demo.runs import control
-from resnet_demo.runs.subprocess_measurement import Estimates, options
+from resnet_demo.runs.subprocess_measurement import Estimates
+from resnet_demo.templates import render
 from resnet_demo.ui.access import check_shown, is_public, require_steering
 from resnet_demo.ui.errors import friendly, ignore_errors
 from resnet_demo.ui.train import pictures as pictures_panel
@@ -45,16 +45,14 @@ def tiles(config: TrainConfig, home: Home) -> str:
     pictures = open_here(config.data, home)
     if pictures is None:
         return f"<p>{config.data} is not on this machine yet; Start downloads it first.</p>"
-    parts = [
-        f'<figure><img src="{strip(images)}" alt="{len(images)} pictures of {html.escape(name)}">'
-        f"<figcaption>{html.escape(name)}</figcaption></figure>"
-        for name, images in preview(pictures, config.px, config.min_crop, TILES, TILE_CLASSES)
-    ]
-    left = len(pictures.classes) - TILE_CLASSES
-    more = f" {left} more classes are not shown." if left > 0 else ""
-    sizes = f"{len(pictures.train):,} to train, {len(pictures.val):,} to validate."
-    note = html.escape(f"{sizes} {pictures.note}{more}")
-    return f'<p>{note}</p><div class="tiles">{"".join(parts)}</div>'
+    shown = preview(pictures, config.px, config.min_crop, TILES, TILE_CLASSES)
+    return render(
+        "ui/train/preview.html",
+        tiles=[(name, len(images), strip(images)) for name, images in shown],
+        left=len(pictures.classes) - TILE_CLASSES,
+        sizes=f"{len(pictures.train):,} to train, {len(pictures.val):,} to validate.",
+        note=pictures.note,
+    )
 
 
 def strip(images: list) -> str:
@@ -152,12 +150,12 @@ def wire_estimate(
     @friendly
     def measure(values: Values, request: gr.Request) -> str:
         require_steering(request, values[token])
-        return estimates.ask("estimate", *options(form.config(values)))["sentence"]
+        return estimates.ask("estimate", *form.config(values).options())["sentence"]
 
     @friendly
     def find(values: Values, request: gr.Request) -> tuple[float, str]:
         require_steering(request, values[token])
-        found = estimates.ask("find-lr", *options(form.config(values)))
+        found = estimates.ask("find-lr", *form.config(values).options())
         return found["lr"], found["sentence"]
 
     inputs = {*form.inputs, token}

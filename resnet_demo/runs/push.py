@@ -1,0 +1,52 @@
+"""`push MODEL USER/REPO`: a network to the Hub with what its run knows of it."""
+
+import json
+from dataclasses import replace
+
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.export import push as hub
+from resnet_demo.export.card import CURVES, Story
+from resnet_demo.export.push import Pushed
+from resnet_demo.models import reference
+from resnet_demo.refs import ModelRef, shown_data
+from resnet_demo.run_folder import RunFolder
+from resnet_demo.runs import control
+from resnet_demo.runs.shipped import shipped_run
+from resnet_demo.runs.store import Store
+
+
+def push(home: Home, model: str, repo: str, license: str, private: bool = False) -> Pushed:
+    """Raises UserError when there is no such network, or the Hub does not take it."""
+    hub.check(repo, license)
+    network = reference.load(model, home)
+    folder = run_behind(home, model)
+    story = story_of(folder) if folder else Story()
+    return hub.push(network, model, repo, license, private, story)
+
+
+def run_behind(home: Home, model: str) -> RunFolder | None:
+    """The finished run of whose last weights this network is."""
+    found = ModelRef.parse(model)
+    if model.strip() == "bundled":
+        return shipped_run()
+    folder = control.run_folder(home, found.run) if found.kind == "run" else None
+    return folder if folder and folder.report.is_file() and not found.which else None
+
+
+def story_of(folder: RunFolder) -> Story:
+    report = json.loads(folder.report.read_text())
+    with Store(folder) as store:
+        facts, curves = store.facts(), store.metrics(CURVES)
+        config = TrainConfig.from_dict(facts["config"])
+        config = replace(config, data=shown_data(config.data))  # a path is nobody's business
+        rows = {
+            "data": config.data,
+            "pictures": f"{facts.get('num_train', 0):,} to train, {report['n']:,} to validate",
+            "fingerprints of the data": ", ".join(p[:12] for p in facts.get("prints", [])),
+            "epochs": f"{report['epochs']}",
+            "seed": f"{config.seed}",
+            "seconds of training": f"{report['seconds']:.0f}",
+            "machine": facts.get("machine", "not known"),
+            "sha256 of the weights": report["sha256"],
+        }
+    return Story(config, report, rows, {name: points for name, points in curves.items() if points})

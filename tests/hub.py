@@ -1,0 +1,142 @@
+"""A Hub on loop-back, for tests: what huggingface_hub asks for, from a folder."""
+
+import base64
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import yaml
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Files to fetch and repositories to push to, by the requests that huggingface_hub makes.
+
+    GET and HEAD of /USER/REPO/resolve/REVISION/FILE; POST to create, ask how, commit;
+    PUT of a large file's bytes. What is committed can be fetched.
+    """
+
+    root: Path
+    status = 200  # what every repository is answered with, when not this
+    error = ""
+    pushed: dict[str, int] = {}  # status by the last words of a POST's path, where it is not 200
+    asked: list[str] = []  # methods and paths
+    token = "hf_good"
+
+    def do_HEAD(self) -> None:
+        self.answer()
+
+    def do_GET(self) -> None:
+        self.answer(send=True)
+
+    def answer(self, send: bool = False) -> None:
+        if self.status != 200:
+            self.send_response(self.status)
+            self.send_header("X-Error-Code", self.error)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        user, repo, _, _, name = (self.path.split("?")[0].lstrip("/").split("/", 4) + [""] * 5)[:5]
+        path = self.root / user / repo / name
+        if not name or not path.is_file():
+            self.send_response(404)
+            missing = "EntryNotFound" if path.parent.is_dir() else "RepoNotFound"
+            self.send_header("X-Error-Code", missing)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        data = path.read_bytes()
+        self.send_response(200)
+        self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if send:
+            self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.asked.append(f"POST {self.path}")
+        step = next((name for name in STEPS if name in self.path), "unknown")
+        status = self.pushed.get(step, 200)
+        if self.headers.get("Authorization") != f"Bearer {self.token}":
+            status = 401
+        if status != 200:
+            return self.tell({"error": f"refused with {status}"}, status)
+        self.tell(STEPS[step](self, body))
+
+    def do_PUT(self) -> None:
+        self.asked.append(f"PUT {self.path}")
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.pushed.get("put", 200) != 200:
+            return self.tell({}, self.pushed["put"])
+        path = self.root / "large" / hashlib.sha256(data).hexdigest()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        self.tell({})
+
+    def tell(self, answer: dict, status: int = 200) -> None:
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def created(self, body: bytes) -> dict:
+        asked = json.loads(body)
+        name = "/".join(filter(None, (asked.get("organization"), asked["name"])))
+        (self.root / name).mkdir(parents=True, exist_ok=True)
+        return {"url": f"{self.address()}/{name}"}
+
+    def validated(self, body: bytes) -> dict:
+        """A card's front matter has to be YAML."""
+        yaml.safe_load(json.loads(body)["content"].split("---")[1])
+        return {"warnings": [], "errors": []}
+
+    def how_to_upload(self, body: bytes) -> dict:
+        files = json.loads(body)["files"]
+        mode = {True: "lfs", False: "regular"}
+        return {
+            "files": [
+                {"path": f["path"], "uploadMode": mode[f["size"] > 10_000], "shouldIgnore": False}
+                for f in files
+            ]
+        }
+
+    def where_to_put(self, body: bytes) -> dict:
+        """What is there already needs no upload."""
+        told = []
+        for one in json.loads(body)["objects"]:
+            href = {"href": f"{self.address()}/put/{one['oid']}", "header": {}}
+            is_here = (self.root / "large" / one["oid"]).is_file()
+            told.append({**one, "actions": {} if is_here else {"upload": href}})
+        return {"transfer": "basic", "objects": told}
+
+    def committed(self, body: bytes) -> dict:
+        repo = self.root / self.path.split("/api/models/")[1].split("/commit/")[0]
+        for line in map(json.loads, body.splitlines()):
+            value = line["value"]
+            if line["key"] == "file":
+                (repo / value["path"]).write_bytes(base64.b64decode(value["content"]))
+            elif line["key"] == "lfsFile":
+                shutil.copy(self.root / "large" / value["oid"], repo / value["path"])
+        name = str(repo.relative_to(self.root))
+        url = f"{self.address()}/{name}/commit/{'1' * 40}"
+        return {"success": True, "commitOid": "1" * 40, "commitUrl": url}
+
+    def address(self) -> str:
+        host, port = self.server.server_address[:2]
+        return f"http://{host}:{port}"
+
+
+STEPS: dict[str, Callable[[Hub, bytes], dict]] = {
+    "/repos/create": Hub.created,
+    "/validate-yaml": Hub.validated,
+    "/preupload/": Hub.how_to_upload,
+    "/objects/batch": Hub.where_to_put,
+    "/commit/": Hub.committed,
+}
