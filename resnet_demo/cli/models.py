@@ -144,11 +144,16 @@ def add_convert_options(parser: argparse.ArgumentParser) -> None:
 
 
 def export(args: argparse.Namespace) -> Answer:
-    """a network as a file for other programs, compared before it is written"""
+    """a network as a file for other programs, compared before it is written; or a run's curves"""
     from resnet_demo import device
     from resnet_demo.export.formats import export as write
     from resnet_demo.models import reference
+    from resnet_demo.runs.curves_export import CURVE_FORMATS, export_curves
 
+    if args.format in CURVE_FORMATS:
+        told = export_curves(Home.find(args.home), args.model, args.format, Path(args.out))
+        say(args, f"{told['path']}: {len(told['names'])} curves of {told['steps']} steps.")
+        return told
     device.prepare()
     network = reference.load(args.model, Home.find(args.home))
     done = write(network, args.model, args.format, Path(args.out))
@@ -161,7 +166,11 @@ def export(args: argparse.Namespace) -> Answer:
 
 
 def add_export_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", required=True, help="safetensors, timm (a folder) or onnx")
+    parser.add_argument(
+        "--format",
+        required=True,
+        help="safetensors, timm (a folder) or onnx; of run:ID also csv, tensorboard (a folder)",
+    )
     parser.add_argument("--out", required=True, metavar="PATH", help="the new file or folder")
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from resnet_demo.errors import UserError
 from resnet_demo.export.card import Story, write_card
 from resnet_demo.export.formats import in_timm, write_safetensors, write_timm
+from resnet_demo.export.licenses import LICENSES
 from resnet_demo.files import Json
 from resnet_demo.models.fetching import causes, no_long_waits
 from resnet_demo.models.hub import WEIGHTS
 from resnet_demo.models.network import Network
 
-LICENSES = ("apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-nc-4.0", "other")
 REFUSED = {  # by the Hub's status
     400: "The Hub refused the upload to {} (status 400): {}",
     401: "The Hub does not know this token. Make one that may write, and log in with it.",

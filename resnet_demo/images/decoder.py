@@ -32,6 +32,8 @@ from resnet_demo.images.decode import MAX_PIXELS, opened, orientation, strips, u
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECONDS = 5.0  # for one picture
+START_SECONDS = 30.0  # for a process, on a machine that has other work
+READY = 0  # the number of the frame by which a process says that it waits for pictures
 MEMORY_BYTES = 350 * 2**20  # the process's own, beside the libraries it maps
 HEADER = struct.Struct(">I")  # length of a frame
 LONGEST_JSON = 4096
@@ -70,8 +72,7 @@ class Decoder:
             raise UserError("This picture broke the decoder; it was given up.") from None
 
     def ask(self, path: Path, side: int) -> np.ndarray:
-        if self.process is None or self.process.poll() is not None:
-            self.process = start()
+        self.begin()
         self.number += 1
         deadline = time.monotonic() + SECONDS
         request = json.dumps([self.number, str(path.absolute()), side])
@@ -88,6 +89,18 @@ class Decoder:
         if "error" in status:
             raise UserError(str(status["error"]))
         return upright(np.frombuffer(data, np.uint8).reshape(height, width, 3), turn)
+
+    def begin(self) -> None:
+        """A process that is ready: its start does not count as a picture's time."""
+        if self.process is not None and self.process.poll() is None:
+            return
+        self.end()
+        self.number, self.process = READY, start()
+        try:
+            self.receive_json(time.monotonic() + START_SECONDS)
+        except TookTooLong:
+            self.end()
+            raise Busy from None
 
     def receive_json(self, deadline: float) -> Json:
         """A frame that belongs to this request. Raises BrokenProtocol for anything else."""
@@ -243,6 +256,8 @@ def serve() -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(kind, (limit, limit))
+    send_json(answers, number=READY)
+    answers.flush()
     for line in sys.stdin.buffer:
         number, path, side = json.loads(line)
         answer(number, Path(path), side, answers)

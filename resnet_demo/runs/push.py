@@ -29,7 +29,7 @@ def run_behind(home: Home, model: str) -> RunFolder | None:
     found = ModelRef.parse(model)
     if model.strip() == "bundled":
         return shipped_run()
-    folder = control.run_folder(home, found.run) if found.kind == "run" else None
+    folder = control.run_folder(home, found.name) if found.kind == "run" else None
     return folder if folder and folder.report.is_file() and not found.which else None
 
 

@@ -12,10 +12,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from resnet_demo.config import Home
@@ -61,6 +62,14 @@ def export(home: Home, model: str, format: str, out: Path) -> Json:
         return finish(steps)
 
 
+def push(home: Home, model: str, repo: str, license: str, private: bool, token: str | None) -> Json:
+    """The JSON of the command `push`. token: whose account it goes to; None: this machine's."""
+    words = ["push", f"--license={license}", *(["--private"] if private else []), "--", model, repo]
+    account = {"HF_TOKEN": token} if token else {}
+    with closing(child(home, lambda: ("Pushing", 0, 0), *words, environment=account)) as steps:
+        return finish(steps)
+
+
 def measured(
     home: Home, command: str, *words: str, wanted: Callable[[], bool] = lambda: True
 ) -> Json:
@@ -84,24 +93,27 @@ def followed(
 
 
 def child(
-    home: Home, progress: Callable[[], Progress], command: str, *words: str
+    home: Home,
+    progress: Callable[[], Progress],
+    command: str,
+    *words: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Generator[Progress, None, Json]:
     """The JSON of a command, computed in a process of its own that ends when this is closed."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command_line(home, command, *words),
             stdin=subprocess.PIPE,  # closed by the system when we are killed
             stdout=out,
             stderr=told,
-            env=child_environment() | {FOR_A_PARENT: "1"},
-        )
-        try:
-            while process.poll() is None:
-                yield progress()
-                time.sleep(POLL_SECONDS)
-        finally:
-            process.terminate()
-            process.wait()
+            env={**child_environment(), FOR_A_PARENT: "1", **environment},
+        ) as process:
+            try:
+                while process.poll() is None:
+                    yield progress()
+                    time.sleep(POLL_SECONDS)
+            finally:
+                process.terminate()
         refuse_failure(process.returncode, text_of(told))
         answer: Json = json.loads(text_of(out).splitlines()[-1])
         return answer

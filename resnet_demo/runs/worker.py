@@ -74,6 +74,8 @@ class Worker:
         if time.monotonic() - self.asked_at < POLL_SECONDS:
             return
         self.asked_at = time.monotonic()
+        if not self.folder.store.is_file():  # somebody removed the folder: nobody can look or ask
+            raise Halt("removed")
         self.give_sign_of_life()
         for number, name, value in self.store.pending():
             getattr(self, f"on_{name}")(number, value)

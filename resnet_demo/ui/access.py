@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resnet_demo.config import IMAGENET_DEPTHS
 from resnet_demo.errors import UserError
+from resnet_demo.files import Json
 from resnet_demo.refs import DataRef, ModelRef
 from resnet_demo.ui.janitor import has_room
 
@@ -117,10 +118,18 @@ def address_of(request: gr.Request | None) -> str:
 
 def signed_in_as(request: gr.Request | None) -> str | None:
     """The visitor's Hub name, out of the session that gr.LoginButton keeps."""
+    return (login_of(request).get("userinfo") or {}).get("preferred_username")
+
+
+def token_of(request: gr.Request | None) -> str | None:
+    """The visitor's own token, for what they do in their own name; never kept or logged."""
+    return login_of(request).get("access_token")
+
+
+def login_of(request: gr.Request | None) -> Json:
     inner = getattr(request, "request", None)
     session = inner.scope.get("session") if inner is not None else None
-    user = ((session or {}).get("oauth_info") or {}).get("userinfo") or {}
-    return user.get("preferred_username")
+    return (session or {}).get("oauth_info") or {}
 
 
 def require_steering(request: gr.Request | None, token: str = "") -> None:

@@ -177,3 +177,16 @@ def test_the_network_is_taken_away(serve, page, run: str) -> None:
     expect(page.locator("#takeaway-download")).to_be_hidden()  # it was the other format's
     page.locator("#takeaway-write").click()
     expect(page.get_by_text("Take safetensors or onnx").first).to_be_visible(timeout=60_000)
+
+
+def test_the_network_is_pushed_to_the_hub(serve, page, hub, tmp_path: Path) -> None:
+    page.goto(f"{serve(**hub, HF_TOKEN='hf_good').url}/?tab=classify")
+    page.get_by_text("Push this network to the Hub").click()
+    page.get_by_label("Repository").fill("me/net")
+    page.locator("#push-send").click()
+    page.get_by_text("Choose a licence").wait_for()
+    page.get_by_label("Licence of the weights").click()
+    page.get_by_role("option", name="mit", exact=True).click()
+    page.locator("#push-send").click()
+    page.locator("#push-said a", has_text="me/net").wait_for(timeout=60_000)
+    assert "license: mit" in (tmp_path / "hub/me/net/README.md").read_text()

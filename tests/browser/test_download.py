@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.models.test_hub import Hub, handler, hub, put, random_weights  # noqa: F401 - fixtures
+from tests.hub import Hub
+from tests.models.test_hub import put, random_weights
 
 pytestmark = pytest.mark.browser
 
 
 def test_a_download_shows_how_far_it_is(
-    hub,  # noqa: F811
+    hub,
     serve,
     page,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from playwright.sync_api import expect
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -142,6 +143,13 @@ def test_cancel_removes_everything(home: Home, long_run) -> None:
     process.wait(20)
     assert not (home.runs / run).exists() and control.run_names(home) == []
     assert not list(home.path.glob(".removed*")) and not list((home.path / "queue").iterdir())
+
+
+def test_a_run_whose_folder_is_gone_ends(home: Home, long_run) -> None:
+    _, process = long_run
+    shutil.rmtree(home.path)
+    process.wait(20)
+    assert not home.path.exists()
 
 
 def test_a_run_at_work_is_neither_deleted_nor_trained_twice(home: Home, long_run) -> None:

@@ -17,7 +17,7 @@ from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.templates import render
 from resnet_demo.ui.access import is_public
-from resnet_demo.ui.classify import takeaway
+from resnet_demo.ui.classify import pushing, takeaway
 from resnet_demo.ui.errors import friendly, sentence
 from resnet_demo.ui.examples import examples, truth
 from resnet_demo.ui.janitor import upload_folder
@@ -69,6 +69,7 @@ def build(home: Home, classifier: Classifier, token: Component) -> Widgets:
         gr.on(changed, think, inputs, shown, trigger_mode="always_last", api_visibility="private")
     batch(classifier, first[0])
     takeaway.build(home, first[0], token)
+    pushing.build(home, first[0], token)
     return Widgets(first[0], picture, inside)
 
 
