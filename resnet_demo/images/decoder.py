@@ -72,12 +72,12 @@ class Decoder:
             raise UserError("This picture broke the decoder; it was given up.") from None
 
     def ask(self, path: Path, side: int) -> np.ndarray:
-        self.begin()
+        process = self.begin()
         self.number += 1
         deadline = time.monotonic() + SECONDS
         request = json.dumps([self.number, str(path.absolute()), side])
-        pipes(self.process)[0].write(request.encode() + b"\n")
-        pipes(self.process)[0].flush()
+        pipes(process)[0].write(request.encode() + b"\n")
+        pipes(process)[0].flush()
         about = self.receive_json(deadline)
         if "error" in about:
             raise UserError(str(about["error"]))
@@ -90,17 +90,19 @@ class Decoder:
             raise UserError(str(status["error"]))
         return upright(np.frombuffer(data, np.uint8).reshape(height, width, 3), turn)
 
-    def begin(self) -> None:
+    def begin(self) -> subprocess.Popen[bytes]:
         """A process that is ready: its start does not count as a picture's time."""
         if self.process is not None and self.process.poll() is None:
-            return
+            return self.process
         self.end()
-        self.number, self.process = READY, start()
+        process = start()
+        self.number, self.process = READY, process
         try:
             self.receive_json(time.monotonic() + START_SECONDS)
         except TookTooLong:
             self.end()
             raise Busy from None
+        return process
 
     def receive_json(self, deadline: float) -> Json:
         """A frame that belongs to this request. Raises BrokenProtocol for anything else."""
