@@ -16,6 +16,7 @@ DOWNLOADS = {
 SHAPES = "shapes"  # drawn by the program
 DATA = (*DOWNLOADS, SHAPES)
 OWN_DATA = ("folder", "dataset")  # a person's own: PATH, or NAME of what was imported
+HUB = "hub"  # USER/NAME[:CONFIG] of the Hub
 MODEL_FORMS = (
     "bundled, run:ID, run:ID@last, run:ID@EPOCH, timm:NAME, hub:USER/REPO, file:PATH, scratch:ARCH"
 )
@@ -24,7 +25,7 @@ MODEL_KINDS = ("bundled", "run", "timm", "hub", "file", "scratch")
 
 @dataclass(frozen=True)
 class DataRef:
-    """kind: imagenette, cifar10, shapes, folder or dataset. rest: what stands behind the colon."""
+    """kind: imagenette, cifar10, shapes, folder, dataset or hub. rest: what follows the colon."""
 
     kind: str
     rest: str = ""
@@ -33,10 +34,10 @@ class DataRef:
     def parse(cls, text: str) -> "DataRef":
         """Raises UserError for what names no pictures."""
         kind, _, rest = text.partition(":")
-        if text not in DATA and not (kind in OWN_DATA and rest):
+        if text not in DATA and not (kind in (*OWN_DATA, HUB) and rest):
             raise UserError(
                 f"There is no data '{text}'. Choose one of: {', '.join(DATA)}, folder:PATH, "
-                f"dataset:NAME."
+                f"dataset:NAME, hub:USER/NAME."
             )
         return cls(kind, rest)
 

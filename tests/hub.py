@@ -37,8 +37,13 @@ class Hub(BaseHTTPRequestHandler):
             self.send_header("X-Error-Code", self.error)
             self.send_header("Content-Length", "0")
             return self.end_headers()
+        if self.path.startswith("/api/datasets/"):
+            return self.tell_of_data_set()
+        root = self.root
+        if self.path.startswith("/datasets/"):
+            root, self.path = root / "datasets", self.path.removeprefix("/datasets")
         user, repo, _, _, name = (self.path.split("?")[0].lstrip("/").split("/", 4) + [""] * 5)[:5]
-        path = self.root / user / repo / name
+        path = root / user / repo / name
         if not name or not path.is_file():
             self.send_response(404)
             missing = "EntryNotFound" if path.parent.is_dir() else "RepoNotFound"
@@ -77,6 +82,16 @@ class Hub(BaseHTTPRequestHandler):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         self.tell({})
+
+    def tell_of_data_set(self) -> None:
+        user, repo = self.path.split("/")[3:5]
+        folder = self.root / "datasets" / user / repo
+        self.asked.append(f"GET {self.path}")
+        if not folder.is_dir():
+            return self.tell({"error": "Repository not found"}, 404)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        names = [{"rfilename": path.relative_to(folder).as_posix()} for path in files]
+        self.tell({"id": f"{user}/{repo}", "sha": "2" * 40, "siblings": names})
 
     def tell(self, answer: dict, status: int = 200) -> None:
         data = json.dumps(answer).encode()

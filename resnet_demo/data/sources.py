@@ -1,4 +1,5 @@
-"""DATA names -> pictures: `imagenette`, `cifar10`, `folder:PATH`, `dataset:NAME`, `shapes`.
+"""DATA names -> pictures: `imagenette`, `cifar10`, `shapes`, `folder:PATH`, `dataset:NAME`,
+`hub:USER/NAME`.
 
 Opening a source lists what there is and reads no picture; `data.pixel_cache` decodes.
 """
@@ -11,12 +12,13 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.dataset import Pictures
 from resnet_demo.data.download import cifar10, imagenette_folder
 from resnet_demo.data.folder import folder, folder_path
+from resnet_demo.data.hub_pictures import HubData, hub_folder, pinned
 from resnet_demo.data.library import Library
 from resnet_demo.data.shapes import shapes
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.progress import Progress
-from resnet_demo.refs import DOWNLOADS, DataRef
+from resnet_demo.refs import DOWNLOADS, HUB, DataRef
 
 
 def open_data(name: str, home: Home) -> Generator[Progress, None, Pictures]:
@@ -54,12 +56,17 @@ def open_imagenette(data: DataRef, home: Home) -> Opening:
     return folder((yield from imagenette_folder(data.rest, home)))
 
 
+def open_hub(data: DataRef, home: Home) -> Opening:
+    return folder((yield from hub_folder(HubData.parse(data.rest), home)))
+
+
 SOURCES: dict[str, Callable[[DataRef, Home], Opening]] = {  # by the kind that DATA names
     "imagenette": open_imagenette,
     "cifar10": open_cifar10,
     "shapes": open_shapes,
     "folder": open_folder,
     "dataset": open_dataset,
+    "hub": open_hub,
 }
 
 
@@ -75,12 +82,15 @@ def open_here(name: str, home: Home) -> Pictures | None:
 
 
 def checked(config: TrainConfig, home: Home) -> TrainConfig:
-    """The same with the folder's path made absolute, so that it holds wherever a run is resumed.
+    """The same with a folder's path made absolute, or the revision of the Hub's data set said, so
+    that it holds wherever and whenever a run is resumed.
 
     Raises UserError for own pictures that cannot be trained on; what would be downloaded is not
     looked at.
     """
     data = DataRef.parse(config.data)
+    if data.kind == HUB:
+        return replace(config, data=str(pinned(HubData.parse(data.rest), home)))
     if not data.is_folder:
         if data.is_own:
             open_here(config.data, home)

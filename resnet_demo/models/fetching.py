@@ -9,10 +9,11 @@ from resnet_demo.errors import UserError
 
 KNOCK_SECONDS = 3.0
 T = TypeVar("T")
+HERE = {"The weights": "bundled or run:ID", "The pictures": "shapes or folder:PATH"}
 
 
-def from_the_hub(reference: str, fetch: Callable[[], T]) -> T:
-    """Whatever can go wrong on the way, as a sentence."""
+def from_the_hub(reference: str, fetch: Callable[[], T], what: str = "The weights") -> T:
+    """Whatever can go wrong on the way, as a sentence. what: that is fetched."""
     from huggingface_hub.errors import HFValidationError
 
     try:
@@ -21,7 +22,7 @@ def from_the_hub(reference: str, fetch: Callable[[], T]) -> T:
     except HFValidationError:
         raise UserError(f"'{reference[:80]}' is not of the form hub:USER/REPO.") from None
     except Exception as error:
-        reason = why(error, reference)
+        reason = why(error, reference, what)
         if reason is None:
             raise
         raise UserError(reason) from None
@@ -65,7 +66,7 @@ DISK = {
 }
 
 
-def why(error: BaseException, reference: str) -> str | None:
+def why(error: BaseException, reference: str, what: str) -> str | None:
     """One sentence; None for what did not come from the way to the Hub."""
     from huggingface_hub.errors import (
         EntryNotFoundError,
@@ -95,8 +96,8 @@ def why(error: BaseException, reference: str) -> str | None:
         return f"The download of {reference} broke off. Try again."
     if isinstance(error, OfflineModeIsEnabled | httpx.HTTPError | OSError):
         return (
-            f"The weights of {reference} are not on this machine and the Hub cannot be reached. "
-            f"Go online once, or choose bundled or run:ID."
+            f"{what} of {reference} are not on this machine and the Hub cannot be reached. "
+            f"Go online once, or choose what is here: {HERE[what]}."
         )
     return None
 
