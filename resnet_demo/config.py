@@ -47,7 +47,9 @@ def setting(default: Any, says: str) -> Any:
 class TrainConfig:
     """Everything that decides a run's result, apart from the machine; refuses nonsense."""
 
-    data: str = setting("imagenette", "imagenette, cifar10, shapes, folder:PATH, dataset:NAME, hub:USER/NAME")
+    data: str = setting(
+        "imagenette", "imagenette, cifar10, shapes, folder:PATH, dataset:NAME, hub:USER/NAME"
+    )
     arch: str = setting("resnet18", "the network: resnet18, plain56, ...")
     epochs: int = setting(6, "times that every picture is seen")
     px: int = setting(128, "side of the pictures in the last epochs")

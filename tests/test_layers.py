@@ -31,6 +31,7 @@ LAYERS = [  # from the roof to the ground; a room, or a file that stands alone
         "run_folder",
         "refs",
         "errors",
+        "fetching",
         "__init__",
     },
 ]
@@ -40,7 +41,7 @@ LIBRARY_HOMES = {
     "gradio": ("ui/",),
     "bokeh": ("charts/",),
     "timm": ("models/hub.py", "training/muon.py"),
-    "huggingface_hub": ("models/hub.py", "models/fetching.py", "export/push.py"),
+    "huggingface_hub": ("models/hub.py", "fetching.py", "export/push.py", "data/hub_pictures.py"),
 }
 PANELS = ("train", "classify", "inspect", "lab", "read")  # of the page
 

@@ -18,7 +18,7 @@ from resnet_demo.config import Home
 from resnet_demo.data.archive import printable_name
 from resnet_demo.data.folder import SUFFIXES, TRAIN_NAMES, VAL_NAMES
 from resnet_demo.errors import UserError
-from resnet_demo.models.fetching import from_the_hub
+from resnet_demo.fetching import from_the_hub
 from resnet_demo.progress import Progress
 
 FORM = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w.-]+))?(:(?P<config>[\w.-]+))?")

@@ -8,8 +8,8 @@ from resnet_demo.errors import UserError
 from resnet_demo.export.card import Story, write_card
 from resnet_demo.export.formats import in_timm, write_safetensors, write_timm
 from resnet_demo.export.licenses import LICENSES
+from resnet_demo.fetching import causes, no_long_waits
 from resnet_demo.files import Json
-from resnet_demo.models.fetching import causes, no_long_waits
 from resnet_demo.models.hub import WEIGHTS
 from resnet_demo.models.network import Network
 

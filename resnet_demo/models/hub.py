@@ -15,8 +15,8 @@ from PIL import Image
 from torch import nn
 
 from resnet_demo.errors import UserError
+from resnet_demo.fetching import from_the_hub
 from resnet_demo.images.decode import square
-from resnet_demo.models.fetching import from_the_hub
 from resnet_demo.models.network import Network
 from resnet_demo.models.resnet import ResNet
 from resnet_demo.models.timm_config import (

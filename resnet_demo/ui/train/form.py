@@ -74,7 +74,7 @@ class Form:
                 label="Pictures",
                 allow_custom_value=not is_public(),
                 info="imagenette is downloaded once (99 MB); shapes needs nothing; "
-                "folder:PATH takes your own.",
+                "folder:PATH takes your own, hub:USER/NAME those of the Hub.",
             ),
         }
         with gr.Accordion("Start from a network that has learned", open=False):
