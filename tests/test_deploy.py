@@ -18,6 +18,13 @@ def listed() -> list[str]:
     return done.stdout.split()
 
 
+def test_the_image_is_made_of_files_that_are_here() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    copied = [name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]]
+    assert {"app.py", "resnet_demo", "checkpoints"} <= set(copied)
+    assert all((ROOT / name).exists() for name in copied)
+
+
 def test_tests_and_measurements_stay_at_home() -> None:
     names = listed()
     needed = {"app.py", "README.md", "requirements.txt", "resnet_demo/ui/train/panel.js"}

@@ -1,6 +1,7 @@
 """The page as a whole: head, tabs, and how it is launched."""
 
 import argparse
+import importlib.util
 import os
 import sys
 import threading
@@ -83,25 +84,30 @@ def main() -> int:
     parser.add_argument("--host", help="address to listen on; not loop-back means public")
     parser.add_argument("--port", type=int, help="port to listen on")
     parser.add_argument("--home", help="folder of runs, caches and downloads")
+    parser.add_argument("--mcp", action="store_true", help="let agents on this machine use the API")
     args = parser.parse_args()
     try:
-        launch(Home.find(args.home), args.host, args.port)
+        launch(Home.find(args.home), args.host, args.port, args.mcp)
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-def launch(home: Home, host: str | None = None, port: int | None = None) -> None:
+def launch(home: Home, host: str | None = None, port: int | None = None, mcp: bool = False) -> None:
     """Serve until interrupted. Raises UserError when the home or the port is taken."""
     host = host or os.environ.get("GRADIO_SERVER_NAME")
     if (host and host not in LOOPBACK) or shared():
         os.environ["RESNET_DEMO_PUBLIC"] = "1"
     access.know_visitors_by_address()
+    if mcp:
+        check_mcp()
     home.make()
     lock = claim(home)
     try:
-        _, url, _ = build(home).launch(**settings(home, host, port), prevent_thread_lock=True)
+        _, url, _ = build(home).launch(
+            **settings(home, host, port), mcp_server=mcp, prevent_thread_lock=True
+        )
     except OSError as error:
         raise UserError(
             f"Cannot listen on port {port or os.environ.get('GRADIO_SERVER_PORT')} ({error}). "
@@ -111,6 +117,14 @@ def launch(home: Home, host: str | None = None, port: int | None = None) -> None
     write_address(lock, url)
     print(f"ResNet Demo is at {url} (runs in {home.path}).", flush=True)
     wait(home)
+
+
+def check_mcp() -> None:
+    """Raises UserError where agents may not come in, or cannot."""
+    if is_public():
+        raise UserError("--mcp is for one's own machine: leave it out where the page is public.")
+    if importlib.util.find_spec("mcp") is None:
+        raise UserError("--mcp needs one more package: pip install 'gradio[mcp]'")
 
 
 def shared() -> bool:
