@@ -79,6 +79,7 @@ class TrainConfig:
     budget_seconds: int = setting(0, "over it, pictures shrink before the first step; 0: no limit")
     probe_every: int = setting(20, "steps between two measurements of gradient and weight norms")
     tracker: str = setting("none", "none, trackio or wandb")
+    tracker_project: str = setting("resnet-demo", "what the tracker files the run under")
 
     def __post_init__(self) -> None:
         for each in fields(self):

@@ -3,6 +3,7 @@ single pictures."""
 
 from collections.abc import Generator, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,6 +33,15 @@ def final_report(context: RunContext, training: Training) -> Generator[None, Non
     write_json(context.folder.predictions, predictions(val, logits))
     write_json(context.folder.report, numbers)
     return numbers
+
+
+def worst_pictures(val: Pixels, numbers: Json) -> list[tuple[np.ndarray, str]]:
+    """uint8 (px, px, 3) of the most confident mistakes, and a line about each."""
+    names, shown = numbers["classes"], []
+    for row in numbers["worst"]:
+        said = f"{names[row['label']]} called {names[row['called']]}"
+        shown.append((val.images[row["picture"]], f"{said}, {100 * row['probability']:.0f} %"))
+    return shown
 
 
 def batches(pixels: Pixels) -> Iterator[Tensor]:

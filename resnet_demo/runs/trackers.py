@@ -1,38 +1,75 @@
 """`--tracker trackio|wandb`: a mirror of the run elsewhere, never needed and never in its way."""
 
+import hashlib
 import importlib
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from resnet_demo.config import TrainConfig
 from resnet_demo.files import Json
 
 log = logging.getLogger(__name__)
+ALONE = ("arch", "seed", "tracker", "tracker_project")  # in which runs of one group may differ
+Shown = tuple[np.ndarray, str]  # uint8 (H, W, 3), caption
 
 
 class Tracker:
     """Both libraries share these calls; whatever goes wrong is one warning."""
 
-    def __init__(self, kind: str, run: str, config: Json) -> None:
+    def __init__(self, config: TrainConfig, run: str) -> None:
         self.library: Any = None
-        if kind != "none":
-            self.kind = kind
-            self.attempt(lambda: self.begin(kind, run, config))
+        self.kind = config.tracker
+        if self.kind != "none":
+            self.attempt(lambda: self.begin(config, run))
 
-    def begin(self, kind: str, run: str, config: Json) -> None:
-        library = importlib.import_module(kind)
-        identity = {"id": run} if kind == "wandb" else {}
-        library.init(project="resnet-demo", name=run, config=config, resume="allow", **identity)
+    def begin(self, config: TrainConfig, run: str) -> None:
+        library = importlib.import_module(self.kind)
+        identity = {"id": run} if self.kind == "wandb" else {}
+        library.init(
+            project=config.tracker_project, name=run, group=group_of(config),
+            config=config.to_dict(), resume="allow", **identity,
+        )  # fmt: skip
         self.library = library
 
-    def log(self, metrics: dict[str, float], step: int) -> None:
+    def address(self) -> str:
+        """Where people can look at it; empty where it is only on this machine."""
+        return getattr(getattr(self.library, "run", None), "url", None) or ""
+
+    def log(self, metrics: Json, step: int) -> None:
         if self.library:
             self.attempt(lambda: self.library.log(metrics, step=step))
 
-    def finish(self, numbers: dict[str, float], step: int) -> None:
+    def finish(self, report: Json, worst: Sequence[Shown], weights: Path, step: int) -> None:
+        """Final numbers, confusion, worst mistakes as pictures, and the weights."""
+        numbers = {name: value for name, value in report.items() if isinstance(value, int | float)}
         self.log({f"final/{name}": value for name, value in numbers.items()}, step)
         if self.library:
+            self.attempt(lambda: self.show(report, worst, step))
+        if self.library:
+            self.attempt(lambda: self.keep(weights))
+        if self.library:
             self.attempt(self.library.finish)
+
+    def show(self, report: Json, worst: Sequence[Shown], step: int) -> None:
+        names = report["classes"]
+        rows = [
+            [names[true], names[called], count]
+            for true, row in enumerate(report["confusion"])
+            for called, count in enumerate(row)
+        ]
+        table = self.library.Table(columns=["true", "called", "pictures"], data=rows)
+        images = [self.library.Image(pixels, caption=caption) for pixels, caption in worst]
+        self.library.log({"final/confusion": table, "final/worst": images}, step=step)
+
+    def keep(self, weights: Path) -> None:
+        artifact = self.library.Artifact("weights", type="model")
+        artifact.add_file(str(weights))
+        self.library.log_artifact(artifact)
 
     def attempt(self, action: Callable[[], object]) -> None:
         try:
@@ -40,3 +77,10 @@ class Tracker:
         except Exception as error:  # noqa: BLE001 - a tracker may fail in any way
             self.library = None
             log.warning("%s is off, the run goes on without it: %s", self.kind, error)
+
+
+def group_of(config: TrainConfig) -> str:
+    """The same for twins, for seeds and for the networks of a lab: what is equal in all of them."""
+    common = {name: value for name, value in config.to_dict().items() if name not in ALONE}
+    digest = hashlib.sha256(json.dumps(common, sort_keys=True).encode()).hexdigest()
+    return digest[:12]

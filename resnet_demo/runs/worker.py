@@ -149,12 +149,14 @@ class Worker:
     def train(self) -> Generator[None]:
         """From the newest checkpoint to the final report; yields where it may be left alone."""
         from resnet_demo.runs import session
-        from resnet_demo.runs.report import final_report
+        from resnet_demo.runs.report import final_report, worst_pictures
 
         context = self.context
         training = self.training = yield from session.open_training(context)
         identity = f"{self.run}-{self.store.fact('created'):.0f}"  # the same after a resume
-        tracker = Tracker(context.config.tracker, identity, context.config.to_dict())
+        tracker = Tracker(context.config, identity)
+        if tracker.address():
+            context.say("tracked", f"Mirrored at {tracker.address()}")
         self.asked_at, self.saved_at = 0.0, time.monotonic()
         self.poll_commands()  # settings that were left for this start
         for event in self.until_it_diverges(training):
@@ -164,7 +166,8 @@ class Worker:
             yield
         self.save()
         numbers = yield from final_report(context, training)
-        tracker.finish(numbers, training.step)
+        worst = worst_pictures(training.val, numbers)
+        tracker.finish(numbers, worst, self.folder.weights / "last.safetensors", training.step)
         self.store.set(state="finished", message="")
         self.context.say("finished", f"Finished: top-1 {numbers['top1']:.1f} %.")
 

@@ -5,13 +5,15 @@ import logging
 import sys
 import types
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from resnet_demo.config import Home, TrainConfig
+from resnet_demo.config import ARCHS, Home, TrainConfig
 from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import train_here
-from resnet_demo.runs.trackers import Tracker
+from resnet_demo.runs.trackers import Tracker, group_of
 
 
 class Recorder(types.ModuleType):
@@ -33,8 +35,26 @@ class Recorder(types.ModuleType):
     def log(self, metrics: dict, step: int) -> None:
         self.remember("log", metrics, step)
 
+    def log_artifact(self, artifact: "Recorder") -> None:
+        self.remember("log_artifact", artifact.path)
+
     def finish(self) -> None:
         self.remember("finish")
+
+    class Artifact:
+        def __init__(self, name: str, type: str) -> None:
+            self.path = None
+
+        def add_file(self, path: str) -> None:
+            self.path = Path(path)
+
+    class Table:
+        def __init__(self, columns: list[str], data: list[list]) -> None:
+            self.data = data
+
+    class Image:
+        def __init__(self, pixels: np.ndarray, caption: str) -> None:
+            self.shape, self.caption = pixels.shape, caption
 
 
 @pytest.fixture
@@ -55,8 +75,19 @@ def test_config_metrics_and_final_numbers_are_mirrored(home, config, recorder) -
     (_, options), *logs, end = recorder.calls
     assert options["config"]["arch"] == "resnet8" and options["resume"] == "allow"
     assert options["name"].startswith(f"{run}-") and end == ("finish",)
+    *logs, kept = logs
     assert sum("loss" in metrics for _, metrics, _ in logs) == 15
-    assert "final/top1" in logs[-1][1]
+    assert "final/top1" in logs[-2][1]
+    shown = logs[-1][1]
+    assert sum(count for *_, count in shown["final/confusion"].data) == 12
+    for image in shown["final/worst"]:
+        assert image.shape == (16, 16, 3) and " called " in image.caption
+    assert kept[0] == "log_artifact" and kept[1].is_file()
+
+
+def test_twins_and_seeds_are_one_group(config) -> None:
+    groups = {group_of(replace(config, arch=arch, seed=s)) for arch in ARCHS[:4] for s in (0, 1)}
+    assert len(groups) == 1 and group_of(replace(config, lr=0.5)) not in groups
 
 
 def test_a_resumed_run_is_the_same_run_there(home, config, recorder) -> None:
@@ -80,9 +111,9 @@ def test_a_failing_service_is_one_warning(fail_at, home, config, monkeypatch, ca
 @pytest.mark.parametrize("kind", ["trackio", "wandb"])
 def test_a_missing_package_is_one_warning(kind, monkeypatch, caplog) -> None:
     monkeypatch.setitem(sys.modules, kind, None)
-    tracker = Tracker(kind, "0001", {})
+    tracker = Tracker(TrainConfig(tracker=kind), "0001")
     tracker.log({"loss": 1.0}, 1)
-    tracker.finish({}, 1)
+    tracker.finish({}, [], Path("weights"), 1)
     assert len([r for r in caplog.records if f"{kind} is off" in r.message]) == 1
 
 
