@@ -36,5 +36,5 @@ class RunContext:
             except StopIteration as end:
                 return end.value
             self.report_progress(what, done, total)
-            self.store.set(message=f"{what}: {done}" + (f" of {total}" if total else ""))
+            self.store.set(message=f"{what}: {done:,}" + (f" of {total:,}" if total else ""))
             yield

@@ -82,6 +82,7 @@ def test_start_watch_reload_stop_resume(serve, page, config: TrainConfig) -> Non
     page.locator("#start").click()
     wait_for_state(page, "^running")
     wait_for_points(page, "0001", 5)
+    expect(page.get_by_label("Epochs", exact=True)).to_be_hidden()  # the form folds away
     assert "run=0001" in page.url
     page.get_by_role("button", name="Pause").click()
     wait_for_state(page, "^paused")

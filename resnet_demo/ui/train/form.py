@@ -64,6 +64,7 @@ class Form:
             elem_id="presets", info="On two cores; a slower machine gets smaller pictures.",
         )  # fmt: skip
         self.widgets: dict[str, Widget] = {}
+        self.folds: list[gr.Accordion] = []  # what is closed again once a run has begun
 
     def lay_out(self) -> None:
         """Below what most people need: a preset and Start."""
@@ -77,9 +78,12 @@ class Form:
                 "folder:PATH takes your own, hub:USER/NAME those of the Hub.",
             ),
         }
-        with gr.Accordion("Start from a network that has learned", open=False):
+        learned = gr.Accordion("Start from a network that has learned", open=False)
+        every = gr.Accordion("Every setting", open=False)
+        self.folds = [learned, every]
+        with learned:
             self.widgets |= starts()
-        with gr.Accordion("Every setting", open=False):
+        with every:
             self.widgets |= advanced()
             self.find_lr = gr.Button("Find a learning rate", size="sm")
 

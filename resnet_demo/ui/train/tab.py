@@ -36,7 +36,10 @@ from resnet_demo.ui.train.form import (
 from resnet_demo.ui.train.panel import Live
 
 TILES, TILE_CLASSES = 4, 20
-START_RUN_JS = "(run) => { window.dispatchEvent(new CustomEvent('resnet-run', {detail: run})); }"
+START_RUN_JS = """(run) => {
+  window.dispatchEvent(new CustomEvent('resnet-run', {detail: run}));
+  document.querySelector('#live').scrollIntoView({behavior: 'smooth', block: 'nearest'});
+}"""
 
 
 def tiles(config: TrainConfig, home: Home) -> str:
@@ -127,10 +130,12 @@ def wire(home: Home, form: Form, token: Component, start: gr.Button, started: Co
         require_steering(request, values[token])
         return control.start(home, form.config(values))
 
-    start.click(
-        begin, {*form.inputs, token}, started, concurrency_limit=1, api_visibility="private"
-    ).success(None, started, None, js=START_RUN_JS, api_visibility="private")
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    begun = start.click(
+        begin, {*form.inputs, token}, started, concurrency_limit=1, api_visibility="private"
+    )
+    begun.success(None, started, None, js=START_RUN_JS, api_visibility="private")
+    begun.success(lambda: [gr.Accordion(open=False) for _ in form.folds], None, form.folds, **quiet)
     init, freeze, depth = (form.widgets[name] for name in ("init", "freeze", "depth"))
     head = [form.preset, init, *(form.widgets[name] for name in HEAD_FIELDS)]
     filled = freeze.input(fill_in_head, [freeze, init, form.preset], head, **quiet)
