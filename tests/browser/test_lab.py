@@ -21,7 +21,7 @@ def points(page, name: str) -> list[list[float]]:
 def start(page, url: str, data: str) -> None:
     page.goto(url)
     page.get_by_role("tab", name="Lab").click()
-    page.get_by_text("No lab yet").wait_for()
+    page.get_by_text("This lab came with the page").wait_for()
     page.locator("#lab-data input").fill(data)
     page.keyboard.press("Enter")
     layers = page.locator("#lab-layers").locator("input, textarea")

@@ -40,6 +40,7 @@ function standing({ lab, protocol, data, state: now, message, step, steps, eta }
   if (!lab) return NO_LAB;
   const left = eta ? `, about ${spoken(eta)} left` : "";
   const done = steps ? `, iteration ${count(step)} of ${count(steps)}${left}` : "";
+  if (lab === "shipped") return `This lab came with the page (${protocol} on ${data}): guess, or start your own.`;
   return `Lab ${lab} (${protocol} on ${data}) is ${now}${message ? `: ${message}` : done}.`;
 }
 
@@ -67,7 +68,7 @@ function drawButtons({ lab, state: now, rows = [], unmeasured, may_steer: owner 
   may("[data-do=pause]", now === "running", "Nothing is training");
   may("[data-do=resume]", halted || (now === "finished" && unmeasured), alive ? "It is training" : "All has finished");
   may("[data-do=stop]", alive, "Nothing is training");
-  may("[data-do=delete]", lab && !alive, alive ? "Stop the lab first" : "There is no lab");
+  may("[data-do=delete]", lab && !alive && lab !== "shipped", alive ? "Stop the lab first" : "There is no lab");
   const measuring = work.job !== null, wait = "Wait until the lab has ended: it takes all cores";
   const why = measuring ? "A measurement is under way" : alive ? wait : "Train a lab first";
   may("[data-work=landscape]", finished && !alive && !measuring, why);

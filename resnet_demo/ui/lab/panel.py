@@ -13,6 +13,7 @@ from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
 from resnet_demo.lab import curves, degradation, quiz
 from resnet_demo.lab import store as labs
+from resnet_demo.lab.shipped import SHIPPED, readable_lab, shipped_home
 from resnet_demo.lab.store import Lab
 from resnet_demo.progress import Progress
 from resnet_demo.refs import shown_data
@@ -63,12 +64,15 @@ class LabPanel:
         """The lab that was asked for, else the newest."""
         known = self.polling.cached(("labs",), self.list_labs)
         names = [lab["lab"] for lab in known]
-        name = request.lab if request.lab in names else next(iter(names), None)
+        shipped = SHIPPED if shipped_home() else None
+        here = request.lab in names or request.lab == shipped
+        name = request.lab if here else next(iter(names), shipped)
         allowed, pace = may_steer(sender, request.token), self.polling.pace(request.viewer)
         answer: Json = {"labs": known, "lab": name, "pace": pace, "may_steer": allowed}
         if name:
             have = tuple(sorted(request.have.items()))
             answer |= self.polling.cached(("lab", name, have), self.read, name, dict(have))
+            answer["lab"] = name
             answer["pace"] = max(pace, len(answer["rows"]) / RUNS_A_SECOND)
         return answer
 
@@ -80,15 +84,15 @@ class LabPanel:
         ]
 
     def read(self, name: str, have: dict[str, int]) -> Json:
-        lab = labs.open_lab(self.home, name)
-        snapshots = labs.snapshots(self.home, lab, partial(curves.points_of, have=have))
+        home, lab = readable_lab(self.home, name)
+        snapshots = labs.snapshots(home, lab, partial(curves.points_of, have=have))
         runs = [run.row for run in snapshots]
         found = degradation.summary(lab, snapshots)
         return {
             **found,
             "asks": quiz.questions(found["rows"]),
             "eta": self.eta(snapshots),
-            "unmeasured": any(labs.not_measured(self.home, run) for run in runs),
+            "unmeasured": any(labs.not_measured(home, run) for run in runs),
             "created": lab.created,
             "step": min((run.step for run in runs), default=0),
             "steps": max((run.steps for run in runs), default=0),
@@ -96,7 +100,7 @@ class LabPanel:
                 (redact_paths(run.message, run.data) for run in runs if run.message), ""
             ),
             "lines": curves.curves(snapshots),
-            "why": self.progress_of_why(found["rows"]),
+            "why": progress_of_why(home, found["rows"]),
         }
 
     def eta(self, runs: list[RunSnapshot]) -> int | None:
@@ -107,15 +111,6 @@ class LabPanel:
         together = set(training.facts.get("together", [])) - {training.row.run}
         return seconds_left(training, [run for run in runs if run.row.run in together])
 
-    def progress_of_why(self, rows: list[dict]) -> str:
-        """Changes whenever there is more to draw."""
-        epochs = min((row["epoch"] for row in rows), default=0)
-        done = [
-            measurements.read(self.home, row["run"], measurements.BLOCKS) is not None
-            for row in rows
-        ]
-        return f"{epochs} {sum(done)}"
-
     def drawings(self, request: LabRequest) -> Json:
         """part: race or why. {drawings: [{item, caption}]} for BokehJS."""
         from resnet_demo.charts import lab as figures
@@ -124,39 +119,33 @@ class LabPanel:
         parts = {"race": figures.race, "why": reasons}
         part, dark = request.part, request.dark
         require_one_of("part", part, tuple(parts))
-        lab = self.lab_of(request)
+        home, lab = self.lab_of(request)
 
         def draw() -> Json:
-            found = parts[part](self.home, lab, dark)
+            found = parts[part](home, lab, dark)
             return {"drawings": [figures.for_page(drawing) for drawing in found]}
 
-        return self.polling.cached((part, lab, dark), draw)
+        return self.polling.cached((part, home, lab, dark), draw)
 
     def guess(self, request: LabRequest) -> Json:
         """See `lab.quiz`."""
-        lab = self.lab_of(request)
-        found = degradation.summary(lab, labs.snapshots(self.home, lab))
+        home, lab = self.lab_of(request)
+        found = degradation.summary(lab, labs.snapshots(home, lab))
         finished = [row for row in found["rows"] if row["state"] == "finished"]
         answers = quiz.compare(request.guess, finished, found["classes"])
         return {"answers": [asdict(answer) for answer in answers]}
 
     def files(self, request: LabRequest) -> Json:
         """The report as it stands: {name, text, type}."""
-        lab, kind = self.lab_of(request), request.kind
+        home, lab = self.lab_of(request)
+        kind = request.kind
         require_one_of("file", kind, ("html", "json"))
-        content = self.polling.cached((kind, lab), lambda: self.text_of(lab, kind))
+        content = self.polling.cached((kind, home, lab), lambda: text_of(home, lab, kind))
         sort = {"html": "text/html", "json": "application/json"}[kind]
-        return {"name": f"lab-{lab.lab}.{kind}", "text": content, "type": sort}
+        return {"name": f"lab-{request.lab}.{kind}", "text": content, "type": sort}
 
-    def text_of(self, lab: Lab, kind: str) -> str:
-        if kind == "json":
-            return json.dumps(degradation.record(self.home, lab), indent=1)
-        from resnet_demo.charts.report import report
-
-        return report(self.home, lab)
-
-    def lab_of(self, request: LabRequest) -> Lab:
-        return labs.open_lab(self.home, request.lab)
+    def lab_of(self, request: LabRequest) -> tuple[Home, Lab]:
+        return readable_lab(self.home, request.lab)
 
     # --- doing -----------------------------------------------------------------------------------
 
@@ -174,7 +163,9 @@ class LabPanel:
         return {"job": self.jobs.start(partial(kinds[request.kind], request), visitor)}
 
     def landscape(self, request: LabRequest) -> Work:
-        runs = labs.deepest_pair(self.home, self.lab_of(request))
+        if request.lab == SHIPPED:
+            raise UserError("This lab came without its weights: start one of your own first.")
+        runs = labs.deepest_pair(*self.lab_of(request))
         done = partial(self.points_done, runs)
         words = ("lab", "landscape", "--lab", request.lab)
         return subprocess_measurement.followed(self.home, done, *words)
@@ -187,7 +178,7 @@ class LabPanel:
 
     def initialisation(self, request: LabRequest) -> Work:
         """On the lab's own pictures, where a visitor may see them."""
-        data = self.lab_of(request).data if request.lab else "shapes"
+        data = self.lab_of(request)[1].data if request.lab else "shapes"
         with suppress(UserError):
             return self.measure_initialisation(data, request.dark)
         return self.measure_initialisation("shapes", request.dark)
@@ -198,3 +189,18 @@ class LabPanel:
     def stop(self, request: LabRequest) -> Json:
         self.jobs.stop(request.job)
         return {}
+
+
+def progress_of_why(home: Home, rows: list[dict]) -> str:
+    """Changes whenever there is more to draw."""
+    epochs = min((row["epoch"] for row in rows), default=0)
+    done = [measurements.read(home, row["run"], measurements.BLOCKS) is not None for row in rows]
+    return f"{epochs} {sum(done)}"
+
+
+def text_of(home: Home, lab: Lab, kind: str) -> str:
+    if kind == "json":
+        return json.dumps(degradation.record(home, lab), indent=1)
+    from resnet_demo.charts.report import report
+
+    return report(home, lab)

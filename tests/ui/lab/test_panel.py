@@ -7,6 +7,7 @@ import pytest
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.lab import store as labs
+from resnet_demo.lab.shipped import SHIPPED
 from resnet_demo.lab.store import Lab
 from resnet_demo.runs import measurements
 from resnet_demo.runs.locks import is_held
@@ -25,7 +26,25 @@ def panel_of(home: Home) -> LabPanel:
     return LabPanel(home, Inspector(home, Classifier(home)).initialisation)
 
 
-def test_without_a_lab_there_is_nothing_to_show(home: Home) -> None:
+def test_without_a_lab_the_one_that_ships_is_shown(home: Home) -> None:
+    panel = panel_of(home)
+    answer = panel.poll(LabRequest(), None)
+    assert (answer["lab"], answer["labs"], answer["state"]) == (SHIPPED, [], "finished")
+    assert [row["depth"] for row in answer["table"]] == [20, 56] and not answer["unmeasured"]
+    assert len(panel.drawings(LabRequest(lab=SHIPPED, part="race"))["drawings"]) == 2
+    assert panel.files(LabRequest(lab=SHIPPED, kind="html"))["name"] == "lab-shipped.html"
+
+
+def test_the_lab_that_ships_is_looked_at_and_not_steered(home: Home) -> None:
+    panel = panel_of(home)
+    with pytest.raises(UserError, match="There is no lab"):
+        panel.steer(LabRequest(lab=SHIPPED, command="delete"), None)
+    with pytest.raises(UserError, match="came without its weights"):
+        panel.landscape(LabRequest(lab=SHIPPED))
+
+
+def test_without_any_lab_there_is_nothing_to_show(home: Home, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("resnet_demo.lab.shipped.CHECKPOINTS", (tmp_path,))
     answer = panel_of(home).poll(LabRequest(), None)
     assert answer["lab"] is None and answer["labs"] == []
 
