@@ -81,10 +81,11 @@ def checkpoint_ms(home: Home, config: TrainConfig) -> float:
 
     pictures = finish(open_data(config.data, home)).used_by(config)
     training = Training(config, *finish(load_pixels(pictures, config, home)), len(pictures.classes))
-    seconds = []
+    seconds, folder = [], home.path / "checkpoint"
+    folder.mkdir()
     for _ in range(CUTS):
         started = time.perf_counter()
-        save_state(home.path / "checkpoint", training.state())
+        save_state(folder, training.state())
         seconds.append(time.perf_counter() - started)
     return round(1000 * median(seconds), 1)
 
