@@ -71,3 +71,37 @@ def test_nothing_dropped_and_a_wrong_name_are_told(serve, page, archive: Path) -
     page.get_by_label("Name of the data set").fill("../up")
     page.locator("#take-in").click()
     expect(page.get_by_text("A data set's name is made of")).to_be_visible()
+
+
+def test_a_folder_is_dropped_with_its_classes(serve, page, tmp_path: Path) -> None:
+    """By the browser's own drag and drop: only that gives a page the folder's entries."""
+    from playwright.sync_api import expect
+
+    source = draw_folder(tmp_path / "drawn", 3, 0, px=24) / "train"
+    deep = source / "red" / ("a long name " * 8) / ("and another " * 4)
+    deep.mkdir(parents=True)
+    (source / "red" / "000.png").rename(deep / "ü.png")
+    (source / ".hidden").mkdir()
+    open_page(page, serve().url)
+    wait_for_state(page, "^finished")  # the panel's script is there
+    page.get_by_text("My pictures", exact=True).click()
+    page.locator("#my-files").scroll_into_view_if_needed()
+    page.locator("#my-files input[type=file]").wait_for(state="attached")
+    box = page.locator("#my-files").bounding_box()
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send(
+            "Input.dispatchDragEvent",
+            {
+                "type": kind,
+                "x": box["x"] + box["width"] / 2,
+                "y": box["y"] + box["height"] / 2,
+                "data": {"items": [], "files": [str(source)], "dragOperationsMask": 1},
+            },
+        )
+    expect(page.locator("#my-files")).to_contain_text("train.tar")
+    page.locator("#take-in").click()
+    table = page.locator("#my-table")
+    expect(table).to_contain_text("9 pictures were added", timeout=30_000)
+    for name in ("blue", "green", "red"):
+        expect(table.get_by_role("row", name=f"{name} 3")).to_be_visible()

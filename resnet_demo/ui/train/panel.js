@@ -5,6 +5,7 @@ import { LATE, UNDER_WAY, addressOf, allow, inAddress, make, onThemeChange, save
 import { accuracy, count, last, minutes, percent, points } from "../static/format.js";
 import { Poller } from "../static/poll.js";
 import * as charts from "./charts.js";
+import { mountFolderDrop } from "./folder_drop.js";
 import { drawReport, mountReport } from "./report.js";
 import { find, receive, state } from "./state.js";
 
@@ -217,6 +218,7 @@ export async function mount(element, server) {
   poller = new Poller(element, ask, (sentence) => (find(".state").textContent = sentence));
   listen();
   mountReport();
+  mountFolderDrop();
   const { drawnPoints, ranges, zoomed } = charts;
   Object.assign(find(".live"), { tick: poller.now, drawnPoints, ranges, zoomed }); // for tests and `bench viewers`
   await bokeh().catch(() => (find(".answer").textContent = NO_CHARTS));

@@ -77,7 +77,9 @@ def build(home: Home, form: Form, token: Component) -> None:
     with gr.Accordion("My pictures", open=False, elem_id="my-pictures"):
         gr.Markdown(HOW)
         name = gr.Textbox("mine", label="Name of the data set")
-        files = gr.File(file_count="multiple", label="ZIP, TAR or pictures", elem_id="my-files")
+        files = gr.File(
+            file_count="multiple", label="A folder, ZIP, TAR or pictures", elem_id="my-files"
+        )
         label = gr.Textbox("", label="Class of loose pictures", placeholder="cat")
         labels = gr.Radio(LABELS, value=FOLDERS, label="The classes are")
         take = gr.Button("Take them in", elem_id="take-in")
