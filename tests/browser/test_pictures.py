@@ -105,3 +105,26 @@ def test_a_folder_is_dropped_with_its_classes(serve, page, tmp_path: Path) -> No
     expect(table).to_contain_text("9 pictures were added", timeout=30_000)
     for name in ("blue", "green", "red"):
         expect(table.get_by_role("row", name=f"{name} 3")).to_be_visible()
+
+
+def test_a_picture_is_moved_to_another_class(serve, page, archive: Path) -> None:
+    from playwright.sync_api import expect
+
+    open_page(page, serve().url)
+    page.get_by_text("My pictures", exact=True).click()
+    page.locator("#my-files input[type=file]").set_input_files(archive)
+    expect(page.locator("#my-files")).to_contain_text("colours")
+    page.locator("#take-in").click()
+    table = page.locator("#my-table")
+    expect(table.get_by_role("row", name="red 10")).to_be_visible(timeout=30_000)
+    page.get_by_label("Correct a class").fill("red")
+    page.get_by_role("button", name="Show its pictures").click()
+    pictures = page.locator("#my-gallery button img")
+    expect(pictures).to_have_count(10, timeout=20_000)
+    pictures.first.click()
+    page.get_by_label("The class of the chosen picture").fill("green")
+    page.get_by_role("button", name="Move the picture", exact=True).click()
+    expect(table.get_by_role("row", name="green 11")).to_be_visible()
+    expect(pictures).to_have_count(9)
+    page.get_by_role("button", name="Remove the picture").click()
+    page.get_by_text("Choose a picture first").wait_for()

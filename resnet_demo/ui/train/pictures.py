@@ -9,13 +9,12 @@ from gradio.components import Component
 from resnet_demo.config import BUNDLED, Home, size_of
 from resnet_demo.data.importing import import_files
 from resnet_demo.data.labels import FOLDERS, PREFIX
-from resnet_demo.data.library import Library
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
 from resnet_demo.refs import DATA
-from resnet_demo.templates import render
 from resnet_demo.ui.access import require_steering
 from resnet_demo.ui.errors import friendly
+from resnet_demo.ui.train import correcting
 from resnet_demo.ui.train.form import HEAD_FIELDS, OWN, Form, fill_in_head
 
 HOW = (
@@ -49,28 +48,6 @@ def end_of(work: Any) -> Json:
         bar((done, total or None), desc=what)
 
 
-def table(answer: Json) -> str:
-    """As HTML: what was found, class by class, and what was refused."""
-    return render("ui/train/found.html", **answer)
-
-
-def correct(home: Home, name: str, old: str, new: str) -> Json:
-    """Rename a class, merge it into another by that one's name, or remove it: an empty name."""
-    library = Library(home, name.strip()).open()
-    if new.strip():
-        library.rename(old.strip(), new)
-        return {**library.table(), "sentence": f"{old.strip()} is called {new.strip()} now."}
-    library.remove_class(old.strip())
-    return {**library.table(), "sentence": f"The class {old.strip()} was removed."}
-
-
-def correction() -> tuple[gr.Textbox, gr.Textbox, gr.Button]:
-    old = gr.Textbox("", label="Correct a class", placeholder="ct")
-    new = gr.Textbox("", label="Its right name", placeholder="empty: remove it")
-    mend = gr.Button("Correct", size="sm")
-    return old, new, mend
-
-
 def build(home: Home, form: Form, token: Component) -> None:
     """Lay it out and wire it: afterwards the form names the pictures, a network that has learned
     already, and its classifier alone."""
@@ -83,8 +60,8 @@ def build(home: Home, form: Form, token: Component) -> None:
         label = gr.Textbox("", label="Class of loose pictures", placeholder="cat")
         labels = gr.Radio(LABELS, value=FOLDERS, label="The classes are")
         take = gr.Button("Take them in", elem_id="take-in")
-        old, new, mend = correction()
         found = gr.HTML("", elem_id="my-table")
+        correcting.build(home, name, found, token)
 
     @friendly
     def begin(
@@ -93,12 +70,11 @@ def build(home: Home, form: Form, token: Component) -> None:
     ) -> list[Any]:  # fmt: skip
         require_steering(request, token)
         answer = take_in(home, name, files or [], label, labels)
-        return [table(answer), None, gr.Dropdown([*DATA, answer["data"]], value=answer["data"])]
-
-    @friendly
-    def amend(name: str, old: str, new: str, token: str, request: gr.Request) -> str:
-        require_steering(request, token)
-        return table(correct(home, name, old, new))
+        return [
+            correcting.table(answer),
+            None,
+            gr.Dropdown([*DATA, answer["data"]], value=answer["data"]),
+        ]
 
     taken = take.click(
         begin, [name, files, label, labels, token], [found, files, form.widgets["data"]],
@@ -109,4 +85,3 @@ def build(home: Home, form: Form, token: Component) -> None:
     settings = fill_in_head("backbone", "bundled", "")[2:]
     chosen = [OWN, "bundled", "backbone", size_of(BUNDLED), *settings]
     taken.success(lambda: chosen, None, wanted, api_visibility="private", show_progress="hidden")
-    mend.click(amend, [name, old, new, token], found, api_visibility="private")

@@ -6,9 +6,10 @@ import httpx
 import pytest
 
 from resnet_demo.config import Home
-from resnet_demo.data.library import names_of
+from resnet_demo.data.library import Library, names_of
 from resnet_demo.errors import UserError
-from resnet_demo.ui.train.pictures import correct, table, take_in
+from resnet_demo.ui.train.correcting import correct, pictures_of, put, table
+from resnet_demo.ui.train.pictures import take_in
 
 
 def test_loose_pictures_get_the_class_that_is_named(pictures: Path, home: Home) -> None:
@@ -17,6 +18,23 @@ def test_loose_pictures_get_the_class_that_is_named(pictures: Path, home: Home) 
         answer = take_in(home, "mine", files, label, "folders")
     assert answer["classes"] == [{"name": "blue", "n": 12}, {"name": "red", "n": 12}]
     assert correct(home, "mine", "blue", "")["classes"] == [{"name": "red", "n": 12}]
+
+
+def test_a_picture_is_looked_at_moved_and_removed(pictures: Path, home: Home) -> None:
+    for label in ("red", "blue"):
+        files = [str(path) for path in (pictures / "train" / label).iterdir()]
+        take_in(home, "mine", files, label, "folders")
+    (first, pixels, _), (second, *_), *_ = pictures_of(home, "mine", "red")
+    assert pixels[..., 0].mean() > pixels[..., 2].mean() and pixels.shape[0] == pixels.shape[1]
+    assert put(home, "mine", first, "blue")["classes"] == [
+        {"name": "blue", "n": 13},
+        {"name": "red", "n": 11},
+    ]
+    assert put(home, "mine", second, "")["classes"][1] == {"name": "red", "n": 10}
+    for digest, says in (("", "Choose a picture"), ("../../etc", "no such picture")):
+        with pytest.raises(UserError, match=says):
+            put(home, "mine", digest, "")
+    assert sum(row["n"] for row in Library(home, "mine").open().table()["classes"]) == 23
 
 
 def test_a_table_of_the_servers_is_not_read(pictures: Path, home: Home) -> None:

@@ -1,0 +1,134 @@
+"""My pictures, looked at and put right: a class renamed, merged or removed; a picture moved."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from resnet_demo.config import Home
+from resnet_demo.data.library import Library
+from resnet_demo.errors import UserError
+from resnet_demo.files import Json
+from resnet_demo.templates import render
+from resnet_demo.ui.access import require_steering
+from resnet_demo.ui.errors import friendly
+from resnet_demo.ui.serving import small_square
+
+MOST_SHOWN = 60  # pictures of a class
+SIDE = 120  # of one, in px
+UNNAMED = "Name the class that it belongs to, or press Remove the picture."
+
+
+def table(answer: Json) -> str:
+    """As HTML: what was found, class by class, and what was refused."""
+    return render("ui/train/found.html", **answer)
+
+
+def correct(home: Home, name: str, old: str, new: str) -> Json:
+    """Rename a class, merge it into another by that one's name, or remove it: an empty name."""
+    library = Library(home, name.strip()).open()
+    if new.strip():
+        library.rename(old.strip(), new)
+        return {**library.table(), "sentence": f"{old.strip()} is called {new.strip()} now."}
+    library.remove_class(old.strip())
+    return {**library.table(), "sentence": f"The class {old.strip()} was removed."}
+
+
+def put(home: Home, name: str, digest: str, label: str) -> Json:
+    """Move a picture into a class, or take it out: an empty class. Raises UserError."""
+    library = Library(home, name.strip()).open()
+    if not digest:
+        raise UserError("Choose a picture first: press it.")
+    if label:
+        library.move([digest], label)
+        return {**library.table(), "sentence": f"The picture is in {label} now."}
+    library.remove([digest])
+    return {**library.table(), "sentence": "The picture was removed."}
+
+
+def pictures_of(home: Home, name: str, label: str) -> list[tuple[str, Any, str]]:
+    """(digest, a small square, the picture's own name) of the first of a class."""
+    library = Library(home, name.strip()).open()
+    return [
+        (digest, small_square(library.picture(digest), SIDE), called)
+        for digest, called in library.pictures_of(label.strip(), MOST_SHOWN)
+    ]
+
+
+def build(home: Home, name: Component, found: Component, token: Component) -> None:
+    """Lay it out below the table `found` of the data set `name`, and wire it."""
+    old = gr.Textbox("", label="Correct a class", placeholder="ct")
+    new = gr.Textbox("", label="Its right name", placeholder="empty: remove it")
+    with gr.Row():
+        mend = gr.Button("Correct", size="sm")
+        look = gr.Button("Show its pictures", size="sm")
+    gallery = gr.Gallery(
+        label="Press a picture to choose it", columns=6, height=260, visible=False,
+        allow_preview=False, buttons=[], elem_id="my-gallery",
+    )  # fmt: skip
+    digests, chosen = gr.State([]), gr.State("")  # of the pictures shown, of the one pressed
+    with gr.Row(visible=False) as single:
+        label = gr.Textbox("", label="The class of the chosen picture", placeholder="cat")
+        move = gr.Button("Move the picture", size="sm")
+        remove = gr.Button("Remove the picture", size="sm")
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    mend.click(amended(home), [name, old, new, token], found, api_visibility="private")
+    look.click(looked(home), [name, old, token], [gallery, digests, chosen, single], **quiet)
+    gallery.select(pressed, digests, chosen, **quiet)
+    asked, seen = [name, old, chosen, label, token], [found, gallery, digests, chosen]
+    move.click(moved(home), asked, seen, **quiet)
+    remove.click(removed(home), asked, seen, **quiet)
+
+
+def seen_now(home: Home, name: str, label: str) -> list[Any]:
+    """Of a class: its pictures, their digests, and that none is chosen."""
+    rows = pictures_of(home, name, label)
+    pictures = [(pixels, called) for _, pixels, called in rows]
+    return [gr.Gallery(pictures, visible=True), [digest for digest, *_ in rows], ""]
+
+
+def pressed(digests: list[str], event: gr.SelectData) -> str:
+    return digests[event.index] if event.index < len(digests) else ""
+
+
+def amended(home: Home) -> Callable[..., str]:
+    @friendly
+    def amend(name: str, old: str, new: str, token: str, request: gr.Request) -> str:
+        require_steering(request, token)
+        return table(correct(home, name, old, new))
+
+    return amend
+
+
+def looked(home: Home) -> Callable[..., list[Any]]:
+    @friendly
+    def look(name: str, old: str, token: str, request: gr.Request) -> list[Any]:
+        require_steering(request, token)
+        return [*seen_now(home, name, old), gr.Row(visible=True)]
+
+    return look
+
+
+def moved(home: Home) -> Callable[..., list[Any]]:
+    @friendly
+    def move(
+        name: str, old: str, digest: str, label: str, token: str, request: gr.Request
+    ) -> list[Any]:
+        require_steering(request, token)
+        if not label.strip():
+            raise UserError(UNNAMED)
+        return [table(put(home, name, digest, label.strip())), *seen_now(home, name, old)]
+
+    return move
+
+
+def removed(home: Home) -> Callable[..., list[Any]]:
+    @friendly
+    def remove(
+        name: str, old: str, digest: str, label: str, token: str, request: gr.Request
+    ) -> list[Any]:
+        require_steering(request, token)
+        return [table(put(home, name, digest, "")), *seen_now(home, name, old)]
+
+    return remove
