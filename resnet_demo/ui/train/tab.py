@@ -74,17 +74,7 @@ def networks_table(depth: int, shortcuts: bool) -> str:
     from resnet_demo.models import describe
 
     arch = f"{'resnet' if shortcuts else 'plain'}{depth}"
-    rows = describe(arch)
-    cells = "".join(
-        f"<tr><td>{r.stage}</td><td>{r.output_px} × {r.output_px}</td><td>{r.blocks or ''}</td>"
-        f"<td>{r.params:,}</td><td>{r.multiply_adds:,}</td></tr>"
-        for r in rows
-    )
-    total = f"<tr><td>{arch}</td><td></td><td>{sum(r.blocks for r in rows)}</td>"
-    total += f"<td>{sum(r.params for r in rows):,}</td>"
-    total += f"<td>{sum(r.multiply_adds for r in rows):,}</td></tr>"
-    head = "<th>stage</th><th>output</th><th>blocks</th><th>parameters</th><th>multiply-adds</th>"
-    return f'<div class="networks"><table><tr>{head}</tr>{cells}{total}</table></div>'
+    return render("ui/train/networks.html", arch=arch, rows=describe(arch))
 
 
 def build(home: Home) -> Component:
