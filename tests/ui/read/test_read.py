@@ -6,6 +6,7 @@ from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.models import reference
 from resnet_demo.models.network import Network
+from resnet_demo.templates import render
 from resnet_demo.ui.page import TABS
 from resnet_demo.ui.read import tab
 from resnet_demo.ui.read.figures import FIGURES
@@ -13,6 +14,7 @@ from resnet_demo.ui.read.steps import STEPS
 from resnet_demo.ui.read.tab import Reader, options_of
 from resnet_demo.ui.requests import ReadRequest
 from resnet_demo.ui.serving import Classifier
+from tests.conftest import ROOT
 
 CHEAP = [  # every choice that is computed in an instant; of the others, the first
     (step.name, value)
@@ -83,3 +85,8 @@ def test_links_lead_to_tabs_of_this_page() -> None:
     assert len(links.found) == 2 * len(STEPS) == 20
     for link in links.found:
         assert link.startswith("?tab=") and link[5:].partition("&")[0] in TABS
+
+
+def test_the_pages_text_is_what_docs_tell() -> None:
+    made = render("ui/read/steps.md", steps=STEPS)
+    assert (ROOT / "docs" / "read.md").read_text() == made, "run scripts/docs"
