@@ -33,17 +33,17 @@ def wait_for_state(page, words: str) -> None:
 
 
 def points(page, run: str, key: str) -> int:
-    """Of a line, as BokehJS holds them."""
-    return page.evaluate(
-        "([run, key]) => document.querySelector('#live .live').drawnPoints(run, key)[0].length",
-        [run, key],
-    )
+    return len(drawn(page, run, key)[0])
 
 
 def drawn(page, run: str, key: str) -> list[list[float]]:
-    return page.evaluate(
-        "([run, key]) => document.querySelector('#live .live').drawnPoints(run, key)", [run, key]
+    """A line's [x, y], as BokehJS holds them; also while Gradio reloads a page whose server came
+    back."""
+    found = page.wait_for_function(
+        "([run, key]) => document.querySelector('#live .live')?.drawnPoints?.(run, key)",
+        arg=[run, key],
     )
+    return found.json_value()
 
 
 def wait_for_points(page, run: str, more_than: int) -> None:
