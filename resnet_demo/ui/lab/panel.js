@@ -58,6 +58,7 @@ function drawHead() {
   find(".state").textContent = standing(now);
   find(".state").dataset.state = now.state || "";
   find("header progress").value = steps ? step / steps : 0;
+  find("header progress").hidden = !UNDER_WAY.includes(now.state);
   drawButtons(now);
 }
 
@@ -71,7 +72,7 @@ function drawButtons({ lab, state: now, rows = [], unmeasured, may_steer: owner 
   may("[data-do=delete]", lab && !alive && lab !== "shipped", alive ? "Stop the lab first" : "There is no lab");
   const measuring = work.job !== null, wait = "Wait until the lab has ended: it takes all cores";
   const why = measuring ? "A measurement is under way" : alive ? wait : "Train a lab first";
-  may("[data-work=landscape]", finished && !alive && !measuring, why);
+  may("[data-work=landscape]", finished && lab !== "shipped" && !alive && !measuring, why);
   find("[data-work=initialisation]").disabled = measuring;
   for (const button of state.element.querySelectorAll("[data-file]")) allow(button, lab, true, "There is no lab");
 }
