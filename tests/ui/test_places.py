@@ -7,6 +7,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from resnet_demo.errors import UserError
+from resnet_demo.ui import places as rooms
 from resnet_demo.ui.access import OWNER
 from resnet_demo.ui.jobs import OF_ONE, OF_OWNER, WAITING, Jobs
 from resnet_demo.ui.places import ALL_AT_ONCE, AT_ONCE, EVENTS, Places
@@ -79,8 +80,18 @@ def test_a_stranger_cannot_fill_the_queue(monkeypatch) -> None:
     join = [asked("a", "", "/gradio_api/queue/join")] * (2 * EVENTS)
     assert inside(join)[0] == 2 * EVENTS  # one's own machine
     monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
+    monkeypatch.setattr(rooms, "HELD_SECONDS", 0)
     through, told = inside([*join, asked("b", "", "/gradio_api/queue/join")])
     assert EVENTS <= through <= EVENTS + 2 and b"Busy" in told[0]
+
+
+def test_who_asks_too_often_hears_late_and_only_some_are_held(monkeypatch) -> None:
+    monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
+    monkeypatch.setattr(rooms, "HELD_SECONDS", 60)
+    monkeypatch.setattr(rooms, "MOST_HELD", 3)
+    join = [asked("a", "", "/gradio_api/queue/join")] * (EVENTS + 20)
+    through, told = inside(join)
+    assert len(told) == len(join) - through - 3
 
 
 def test_long_measurements_leave_places_to_others_and_the_owner() -> None:

@@ -67,7 +67,8 @@ def build(home: Home, name: Component, found: Component, token: Component) -> No
         label="Press a picture to choose it", columns=6, height=260, visible=False,
         allow_preview=False, buttons=[], elem_id="my-gallery",
     )  # fmt: skip
-    digests, chosen = gr.State([]), gr.State("")  # of the pictures shown, of the one pressed
+    # Of the pictures shown, and of the one pressed. gr.State would hold a connection a page.
+    digests, chosen = gr.JSON([], visible=False), gr.Textbox(visible=False)
     with gr.Row(visible=False) as single:
         label = gr.Textbox("", label="The class of the chosen picture", placeholder="cat")
         move = gr.Button("Move the picture", size="sm")
