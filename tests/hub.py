@@ -128,7 +128,7 @@ class Hub(BaseHTTPRequestHandler):
         for one in json.loads(body)["objects"]:
             href = {"href": f"{self.address()}/put/{one['oid']}", "header": {}}
             is_here = (self.root / "large" / one["oid"]).is_file()
-            told.append({**one, "actions": {} if is_here else {"upload": href}})
+            told.append(one if is_here else {**one, "actions": {"upload": href}})
         return {"transfer": "basic", "objects": told}
 
     def committed(self, body: bytes) -> dict:
