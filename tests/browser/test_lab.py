@@ -40,8 +40,9 @@ def test_a_lab_from_the_guess_to_the_report(serve, page, tmp_path: Path) -> None
     data = draw_folder(tmp_path / "data", 500, 30, px=32)  # 60 iterations
     start(page, server.url, f"folder:{data}")
     panel = page.locator(PANEL)
-    panel.get_by_text("Guess first").wait_for(timeout=60_000)
+    expect(panel.locator(".state")).to_contain_text("Lab 0001", timeout=60_000)
     assert "lab=0001" in page.url
+    panel.get_by_text("Guess first").wait_for()
     expect(panel.locator(".raced")).to_be_hidden()
     for place, answer in ((".plain", "8 layers"), (".residual", "14 layers")):
         panel.locator(f".guess {place}").get_by_label(answer).check()

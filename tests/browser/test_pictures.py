@@ -99,7 +99,7 @@ def test_a_folder_is_dropped_with_its_classes(serve, page, tmp_path: Path) -> No
                 "data": {"items": [], "files": [str(source)], "dragOperationsMask": 1},
             },
         )
-    expect(page.locator("#my-files")).to_contain_text("train.tar")
+    expect(page.get_by_role("row", name="train.tar")).to_be_visible()
     page.locator("#take-in").click()
     table = page.locator("#my-table")
     expect(table).to_contain_text("9 pictures were added", timeout=30_000)
