@@ -90,10 +90,3 @@ def thumbnail(read: Callable[[], np.ndarray], side: int = 96) -> str:
     from resnet_demo.images.decode import square
 
     return data_url(square(read(), side), "JPEG")
-
-
-def small_square(path: Path, side: int) -> np.ndarray:
-    """Of one of a person's pictures, which was decoded when it was taken in."""
-    from resnet_demo.images.decode import decode, square
-
-    return square(decode(path.read_bytes()), side)

@@ -124,7 +124,7 @@ def test_a_picture_is_moved_to_another_class(serve, page, archive: Path) -> None
     pictures.first.click()
     page.get_by_label("The class of the chosen picture").fill("green")
     page.get_by_role("button", name="Move the picture", exact=True).click()
-    expect(table.get_by_role("row", name="green 11")).to_be_visible()
+    expect(table.get_by_role("row", name="green 11")).to_be_visible(timeout=20_000)
     expect(pictures).to_have_count(9)
     page.get_by_role("button", name="Remove the picture").click()
     page.get_by_text("Choose a picture first").wait_for()

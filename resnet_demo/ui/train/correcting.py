@@ -1,20 +1,24 @@
 """My pictures, looked at and put right: a class renamed, merged or removed; a picture moved."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 from gradio.components import Component
 
 from resnet_demo.config import Home
 from resnet_demo.data.library import Library
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
+from resnet_demo.images.decode import square
+from resnet_demo.images.decoder import Decoders
 from resnet_demo.templates import render
 from resnet_demo.ui.access import require_steering
 from resnet_demo.ui.errors import friendly
-from resnet_demo.ui.serving import small_square
 
+Decode = Callable[[Path, int], np.ndarray]  # a picture, no larger than asked -> its pixels
 MOST_SHOWN = 60  # pictures of a class
 SIDE = 120  # of one, in px
 UNNAMED = "Name the class that it belongs to, or press Remove the picture."
@@ -47,11 +51,13 @@ def put(home: Home, name: str, digest: str, label: str) -> Json:
     return {**library.table(), "sentence": "The picture was removed."}
 
 
-def pictures_of(home: Home, name: str, label: str) -> list[tuple[str, Any, str]]:
+def pictures_of(
+    home: Home, decode: Decode, name: str, label: str
+) -> list[tuple[str, np.ndarray, str]]:
     """(digest, a small square, the picture's own name) of the first of a class."""
     library = Library(home, name.strip()).open()
     return [
-        (digest, small_square(library.picture(digest), SIDE), called)
+        (digest, square(decode(library.picture(digest), SIDE), SIDE), called)
         for digest, called in library.pictures_of(label.strip(), MOST_SHOWN)
     ]
 
@@ -73,18 +79,21 @@ def build(home: Home, name: Component, found: Component, token: Component) -> No
         label = gr.Textbox("", label="The class of the chosen picture", placeholder="cat")
         move = gr.Button("Move the picture", size="sm")
         remove = gr.Button("Remove the picture", size="sm")
+    decode = Decoders().decode  # other people's pictures: never in the page's own process
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     mend.click(amended(home), [name, old, new, token], found, api_visibility="private")
-    look.click(looked(home), [name, old, token], [gallery, digests, chosen, single], **quiet)
+    look.click(
+        looked(home, decode), [name, old, token], [gallery, digests, chosen, single], **quiet
+    )
     gallery.select(pressed, digests, chosen, **quiet)
     asked, seen = [name, old, chosen, label, token], [found, gallery, digests, chosen]
-    move.click(moved(home), asked, seen, **quiet)
-    remove.click(removed(home), asked, seen, **quiet)
+    move.click(putting(home, decode, named), asked, seen, **quiet)
+    remove.click(putting(home, decode, nowhere), asked, seen, **quiet)
 
 
-def seen_now(home: Home, name: str, label: str) -> list[Any]:
+def seen_now(home: Home, decode: Decode, name: str, label: str) -> list[Any]:
     """Of a class: its pictures, their digests, and that none is chosen."""
-    rows = pictures_of(home, name, label)
+    rows = pictures_of(home, decode, name, label)
     pictures = [(pixels, called) for _, pixels, called in rows]
     return [gr.Gallery(pictures, visible=True), [digest for digest, *_ in rows], ""]
 
@@ -102,34 +111,34 @@ def amended(home: Home) -> Callable[..., str]:
     return amend
 
 
-def looked(home: Home) -> Callable[..., list[Any]]:
+def looked(home: Home, decode: Decode) -> Callable[..., list[Any]]:
     @friendly
     def look(name: str, old: str, token: str, request: gr.Request) -> list[Any]:
         require_steering(request, token)
-        return [*seen_now(home, name, old), gr.Row(visible=True)]
+        return [*seen_now(home, decode, name, old), gr.Row(visible=True)]
 
     return look
 
 
-def moved(home: Home) -> Callable[..., list[Any]]:
+def putting(home: Home, decode: Decode, into: Callable[[str], str]) -> Callable[..., list[Any]]:
+    """into: the class that a picture goes to, of what was typed; empty: it is removed."""
+
     @friendly
-    def move(
+    def put_it(
         name: str, old: str, digest: str, label: str, token: str, request: gr.Request
     ) -> list[Any]:
         require_steering(request, token)
-        if not label.strip():
-            raise UserError(UNNAMED)
-        return [table(put(home, name, digest, label.strip())), *seen_now(home, name, old)]
+        answer = put(home, name, digest, into(label.strip()))
+        return [table(answer), *seen_now(home, decode, name, old)]
 
-    return move
+    return put_it
 
 
-def removed(home: Home) -> Callable[..., list[Any]]:
-    @friendly
-    def remove(
-        name: str, old: str, digest: str, label: str, token: str, request: gr.Request
-    ) -> list[Any]:
-        require_steering(request, token)
-        return [table(put(home, name, digest, "")), *seen_now(home, name, old)]
+def named(label: str) -> str:
+    if not label:
+        raise UserError(UNNAMED)
+    return label
 
-    return remove
+
+def nowhere(_: str) -> str:
+    return ""

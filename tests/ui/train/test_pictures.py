@@ -8,6 +8,7 @@ import pytest
 from resnet_demo.config import Home
 from resnet_demo.data.library import Library, names_of
 from resnet_demo.errors import UserError
+from resnet_demo.images.decoder import Decoders
 from resnet_demo.ui.train.correcting import correct, pictures_of, put, table
 from resnet_demo.ui.train.pictures import take_in
 
@@ -24,7 +25,7 @@ def test_a_picture_is_looked_at_moved_and_removed(pictures: Path, home: Home) ->
     for label in ("red", "blue"):
         files = [str(path) for path in (pictures / "train" / label).iterdir()]
         take_in(home, "mine", files, label, "folders")
-    (first, pixels, _), (second, *_), *_ = pictures_of(home, "mine", "red")
+    (first, pixels, _), (second, *_), *_ = pictures_of(home, Decoders().decode, "mine", "red")
     assert pixels[..., 0].mean() > pixels[..., 2].mean() and pixels.shape[0] == pixels.shape[1]
     assert put(home, "mine", first, "blue")["classes"] == [
         {"name": "blue", "n": 13},
