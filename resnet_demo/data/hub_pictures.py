@@ -172,7 +172,9 @@ def picture_splits(files: list[str], data: HubData) -> Splits:
 
 
 def write_picture(path: Path, name: str, folder: Path, number: int, data: HubData) -> None:
-    parts = [printable_name(part) for part in PurePosixPath(name).parts if part not in (".", "..")]
+    parts = [
+        printable_name(part) for part in PurePosixPath(name).parts if part not in ("/", ".", "..")
+    ]
     put(folder.joinpath(*parts), path.read_bytes())
 
 

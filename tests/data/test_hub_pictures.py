@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from resnet_demo.data.hub_pictures import HubData, parquet_splits
+from resnet_demo.data.hub_pictures import HubData, parquet_splits, write_picture
 from resnet_demo.errors import UserError
 from tests.conftest import ROOT
 
@@ -121,3 +121,12 @@ def test_configurations_are_chosen() -> None:
 def test_references_are_taken_apart() -> None:
     for text in ("me/pets", "me/pets@abc", "me/pets:small", "me/pets@abc:small"):
         assert str(HubData.parse(text)) == f"hub:{text}"
+
+
+@pytest.mark.parametrize("name", ["/train/cat/1.png", "../../cat/1.png", "a/../../../cat/1.png"])
+def test_no_name_of_a_file_leads_out_of_the_folder(name: str, tmp_path: Path) -> None:
+    source, folder = tmp_path / "source.png", tmp_path / "inside" / "folder"
+    source.write_bytes(b"a picture")
+    write_picture(source, name, folder, 0, HubData("me/x"))
+    written = [path for path in tmp_path.rglob("1.png") if path.is_file()]
+    assert written and all(path.is_relative_to(folder) for path in written)
