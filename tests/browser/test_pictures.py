@@ -33,9 +33,11 @@ def test_an_archive_becomes_a_network(serve, page, archive: Path) -> None:
     open_page(page, server.url)
     wait_for_state(page, "^finished")  # the run that ships
     page.get_by_text("My pictures", exact=True).click()
-    page.get_by_label("Name of the data set").fill("colours")
     page.locator("#my-files input[type=file]").set_input_files(archive)
     expect(page.locator("#my-files")).to_contain_text("colours")
+    # Filled last: a field that has only just been unfolded still takes its first value on.
+    page.get_by_label("Name of the data set").fill("colours")
+    expect(page.get_by_label("Name of the data set")).to_have_value("colours")
     page.locator("#take-in").click()
     table = page.locator("#my-table")
     expect(table).to_contain_text("30 pictures were added", timeout=30_000)
