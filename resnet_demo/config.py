@@ -78,6 +78,9 @@ class TrainConfig:
     backbone_lr: float = setting(1.0, "learning rate of all but the classifier, over lr")
     budget_seconds: int = setting(0, "over it, pictures shrink before the first step; 0: no limit")
     probe_every: int = setting(20, "steps between two measurements of gradient and weight norms")
+    sync_norms: bool = setting(
+        False, "batch norm over the whole batch where several processes share it (torchrun)"
+    )
     tracker: str = setting("none", "none, trackio or wandb")
     tracker_project: str = setting("resnet-demo", "what the tracker files the run under")
 

@@ -10,7 +10,9 @@ from torch import nn
 
 
 def device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cpu")
 
 
 def fast_bf16(on: torch.device) -> bool:
@@ -40,11 +42,12 @@ def num_cores() -> int:
 
 
 def prepare(threads: int | None = None) -> int:
-    """All cores for this process (or `threads`), and memory that is kept between steps.
+    """This process's part of all cores (or `threads`), and memory that is kept between steps.
 
     Returns the number of threads, on which bit-exact results depend.
     """
-    torch.set_num_threads(threads or num_cores())
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes that torchrun started here
+    torch.set_num_threads(threads or max(1, num_cores() // here))
     keep_freed_memory()
     return torch.get_num_threads()
 

@@ -44,6 +44,7 @@ from resnet_demo.cli.runs import (
 )
 from resnet_demo.errors import UserError
 from resnet_demo.files import plain
+from resnet_demo.runs.followers import check_command
 from resnet_demo.runs.subprocess_measurement import end_with_parent
 
 BROKEN_PIPE = 141
@@ -129,6 +130,7 @@ def main() -> int:
             stream.reconfigure(errors="backslashreplace")
     end_with_parent()
     try:
+        check_command(args.command)
         answer = args.function(args)
         if args.json:
             print(json.dumps(plain(answer)), flush=True)

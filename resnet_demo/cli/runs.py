@@ -10,7 +10,7 @@ from resnet_demo.cli.progress import ProgressBars
 from resnet_demo.config import CLASSIFIER_ONLY, Home, TrainConfig, preset
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json, read_json
-from resnet_demo.runs import control
+from resnet_demo.runs import control, followers
 from resnet_demo.runs.snapshot import RunSnapshot
 
 INTERRUPTED = 130
@@ -20,6 +20,10 @@ EPOCH_METRICS = ("train_loss", "val_loss", "train_error")
 def train(args: argparse.Namespace) -> Answer:
     """train in this process; the run is listed before any other work is done"""
     home = Home.find(args.home)
+    if followers.is_follower():
+        followers.follow(home)
+    if before := followers.begun_before(home):
+        return work(args, home, before)
     run = control.new_run(home, control.ready(config_from(args, home), home), args.save_every)
     say(args, f"Run {run}: watch it with `python app.py`, or `python -m resnet_demo show {run}`.")
     return work(args, home, run)
@@ -28,6 +32,8 @@ def train(args: argparse.Namespace) -> Answer:
 def resume(args: argparse.Namespace) -> Answer:
     """go on with a run, here; a run that is paused elsewhere goes on there"""
     home = Home.find(args.home)
+    if followers.is_follower():
+        followers.follow(home)
     if control.read_run(home, args.run).state == "paused":
         say(args, control.send(home, args.run, "resume"))
         return summary(home, args.run)
@@ -42,8 +48,9 @@ def work(args: argparse.Namespace, home: Home, run: str) -> Answer:
 
     handler = log_to(control.run_folder(home, run).log)
     scheduler = Scheduler(home, [run])
-    with ProgressBars() as bars:
-        scheduler.workers[0].context.report_progress = bars.show
+    context = scheduler.workers[0].context
+    with ProgressBars() as bars, followers.leading() as context.ranks:
+        context.report_progress = bars.show
         state = scheduler.work()[run]
     logging.getLogger("resnet_demo").removeHandler(handler)
     if state == "cancelled":

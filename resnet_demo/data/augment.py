@@ -14,6 +14,7 @@ from torch import Tensor
 from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD
 from resnet_demo.data.pixel_cache import Pixels
 
+WHOLE = slice(None)
 ASPECT = 4 / 3  # crops are at most this much wider than high, or the other way round
 
 
@@ -22,27 +23,34 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def train_batch(
-    pixels: Pixels, indices: np.ndarray, px: int, min_crop: float, key: tuple[int, int, int]
+    pixels: Pixels,
+    indices: np.ndarray,
+    px: int,
+    min_crop: float,
+    key: tuple[int, int, int],
+    share: slice = WHOLE,
 ) -> tuple[Tensor, Tensor]:
     """Random crops and their labels. A picture is flipped in every other epoch, which shows more
     different ones than a coin does (Jordan 2024, arXiv 2404.00498, section 3.6).
 
-    key: (seed, epoch, batch number). Returns uint8 (B, 3, px, px) in channels-last memory, and
-    int64 (B,).
+    key: (seed, epoch, batch number). share: the part of the batch that is wanted; its pictures are
+    cut as in the whole one. Returns uint8 (B, 3, px, px) in channels-last memory, and int64 (B,).
     """
     random = np.random.default_rng(key)
     seed, epoch, _ = key
     flips = (np.random.default_rng(seed).random(len(pixels)) < 0.5) ^ (epoch % 2 == 1)
+    side = pixels.images.shape[1]
+    boxes = [random_box(side, min_crop, random) for _ in indices][share]
+    indices = indices[share]
     images = torch.empty(len(indices), px, px, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
-    for image, index in zip(images, indices):
-        picture = torch.from_numpy(np.array(pixels.images[index])).permute(2, 0, 1)
-        crop = random_crop(picture, min_crop, random)
+    for image, index, (rows, columns) in zip(images, indices, boxes):
+        crop = torch.from_numpy(np.array(pixels.images[index, rows, columns])).permute(2, 0, 1)
         image.copy_(resize(crop.flip(2) if flips[index] else crop, px))
     return images, torch.from_numpy(pixels.labels[indices])
 
 
 def padded_batch(
-    pixels: Pixels, indices: np.ndarray, key: tuple[int, int, int]
+    pixels: Pixels, indices: np.ndarray, key: tuple[int, int, int], share: slice = WHOLE
 ) -> tuple[Tensor, Tensor]:
     """Section 4.2: an eighth of the side (4 of 32 pixels) is padded on each side, and the picture
     or its mirror image is cut out anywhere. As `train_batch`, at the side of the pixels.
@@ -52,11 +60,13 @@ def padded_batch(
     random = np.random.default_rng(key)
     count, side = len(indices), pixels.images.shape[1]
     pad = side // 8
+    tops, lefts = random.integers(0, 2 * pad + 1, (2, count))
+    flips = random.random(count) < 0.5
+    indices, tops, lefts, flips = indices[share], tops[share], lefts[share], flips[share]
+    count = len(indices)
     padded = np.empty((count, side + 2 * pad, side + 2 * pad, 3), np.uint8)
     padded[:] = np.round(255 * np.array(IMAGENET_MEAN))
     padded[:, pad : pad + side, pad : pad + side] = pixels.images[indices]
-    tops, lefts = random.integers(0, 2 * pad + 1, (2, count))
-    flips = random.random(count) < 0.5
     images = np.empty((count, side, side, 3), np.uint8)
     for image, whole, top, left, flip in zip(images, padded, tops, lefts, flips):
         crop = whole[top : top + side, left : left + side]
@@ -64,16 +74,16 @@ def padded_batch(
     return torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(pixels.labels[indices])
 
 
-def random_crop(picture: Tensor, min_crop: float, random: np.random.Generator) -> Tensor:
-    """A part of the picture (3, S, S) with at least `min_crop` of its area, of varied aspect."""
-    side = picture.shape[-1]
+def random_box(side: int, min_crop: float, random: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a part of a square picture with at least `min_crop` of its area, of
+    varied aspect."""
     area = random.uniform(min_crop, 1)
     aspect = math.exp(random.uniform(-1, 1) * math.log(ASPECT) / 2)
     height = min(side, round(side * math.sqrt(area) / aspect))
     width = min(side, round(side * math.sqrt(area) * aspect))
     top = random.integers(0, side - height + 1)
     left = random.integers(0, side - width + 1)
-    return picture[:, top : top + height, left : left + width]
+    return slice(top, top + height), slice(left, left + width)
 
 
 def resize(picture: Tensor, px: int) -> Tensor:

@@ -3,12 +3,15 @@
 import logging
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.progress import Progress, ReportProgress, be_silent
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.store import Store
+
+if TYPE_CHECKING:
+    from resnet_demo.training.ranks import Ranks
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -22,6 +25,7 @@ class RunContext:
     store: Store
     config: TrainConfig
     report_progress: ReportProgress = be_silent
+    ranks: "Ranks | None" = None  # where several processes train together, this being rank 0
 
     def say(self, kind: str, text: str) -> None:
         """An event at the step that the store has, and a line of the log."""

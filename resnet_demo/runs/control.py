@@ -154,7 +154,8 @@ def child_environment() -> dict[str, str]:
     """For a process that finds this package wherever it is started."""
     root = Path(__file__).resolve().parent.parent.parent
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path}
+    own = {name: value for name, value in os.environ.items() if name != "WORLD_SIZE"}
+    return {**own, "PYTHONPATH": path}  # its work is its own, also where torchrun started this
 
 
 def send(home: Home, run: str, command: str, value: str = "", wait: float = 15.0) -> str:

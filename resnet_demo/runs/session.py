@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import os
 import shutil
 from collections.abc import Generator
 from dataclasses import replace
@@ -19,9 +20,11 @@ from resnet_demo.runs.context import RunContext
 from resnet_demo.runs.trackers import Tracker
 from resnet_demo.training import checkpoint
 from resnet_demo.training.estimate import fitting_batch, fitting_px, speed_here
+from resnet_demo.training.events import Change, EpochDone, Event, StepDone, Validating
 from resnet_demo.training.gradient_norms import block_of
 from resnet_demo.training.head import HeadTraining, make_training
-from resnet_demo.training.loop import Change, EpochDone, Event, StepDone, Training, Validating
+from resnet_demo.training.loop import Training
+from resnet_demo.training.ranks import ALONE
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +32,8 @@ log = logging.getLogger(__name__)
 def open_training(context: RunContext) -> Generator[None, None, Training]:
     """Data, network and the newest checkpoint, ready to go on; yields while it decodes."""
     store = context.store
-    note_machine(context)
+    ranks = context.ranks or ALONE
+    note_machine(context, ranks.size)
     config = context.config
     everything: Pictures = yield from context.follow(open_data(config.data, context.home))
     pictures = everything.used_by(config)
@@ -48,9 +52,10 @@ def open_training(context: RunContext) -> Generator[None, None, Training]:
         store.set(pretrained=is_pretrained(context.config.init, context.home))
     config = fit_batch(context, len(train))
     training = make_training(
-        config, train, val, len(pictures.classes), weights=weights, changes=changes
+        config, train, val, len(pictures.classes), ranks, weights=weights, changes=changes
     )
     restore(context, training, state)
+    training.ranks.announce("load", training.state())
     if isinstance(training, HeadTraining):
         yield from context.follow(training.prepare(context.home.caches))
     check_disk(context, training)
@@ -78,18 +83,26 @@ def note_start(context: RunContext, training: Training, classes: tuple[str, ...]
     )
 
 
-def note_machine(context: RunContext) -> None:
+def note_machine(context: RunContext, processes: int) -> None:
     """Use the number of threads that the run began with; say so when something else differs."""
-    now = device.describe_machine()
-    threads, before = context.store.fact("threads"), context.store.fact("machine")
-    used = device.prepare(threads if threads and threads <= device.num_cores() else None)
-    if before and (before != now or threads != used):
+    store = context.store
+    now, before = device.describe_machine(), store.fact("machine")
+    threads, begun = store.fact("threads"), store.fact("processes", 1)
+    same = threads and threads <= device.num_cores() and processes == begun
+    used = device.prepare(threads if same else None)
+    if before and (before, threads, begun) != (now, used, processes):
         context.say(
             "not-exact",
-            f"Continued on {now}, {used} threads; begun on {before}, {threads} threads. "
-            f"From here on numbers differ in their last digits from an uninterrupted run's.",
+            f"Continued on {now}, {power(used, processes)}; begun on {before}, "
+            f"{power(threads, begun)}. From here on numbers differ in their last digits from an "
+            f"uninterrupted run's.",
         )
-    context.store.set(threads=used, machine=now)
+    store.set(threads=used, machine=now, processes=processes, launcher=os.getppid())
+
+
+def power(threads: int, processes: int) -> str:
+    each = f"{threads} threads"
+    return each if processes == 1 else f"{processes} processes of {each}"
 
 
 def fit_to_budget(context: RunContext, pictures: Pictures) -> Generator[None, None, list[Change]]:

@@ -23,7 +23,8 @@ from resnet_demo.runs.store import Store
 from resnet_demo.runs.trackers import Tracker
 
 if TYPE_CHECKING:
-    from resnet_demo.training.loop import Event, Training
+    from resnet_demo.training.events import Event
+    from resnet_demo.training.loop import Training
 
 POLL_SECONDS, ALIVE_SECONDS = 0.1, 5.0
 
@@ -85,6 +86,8 @@ class Worker:
         if time.time() - self.alive_at > ALIVE_SECONDS:
             self.alive_at = time.time()
             self.store.set(alive=self.alive_at)
+            if self.context.ranks:
+                self.context.ranks.announce("wait")
 
     @property
     def step(self) -> int:
@@ -137,7 +140,7 @@ class Worker:
 
     def make_change(self, training: "Training", number: int, name: str, value: float) -> None:
         """Event and answer in one transaction: a kill in between would make the change twice."""
-        from resnet_demo.training.loop import Change
+        from resnet_demo.training.events import Change
 
         with self.store.transaction():
             self.store.add_event(self.step, "set", json.dumps([name, value]))
@@ -173,10 +176,14 @@ class Worker:
 
     def until_it_diverges(self, training: "Training") -> Iterator["Event"]:
         """The training's events; a divergence is noted, for whoever resumes."""
-        from resnet_demo.training.loop import Diverged
+        from resnet_demo.training.events import Diverged
+        from resnet_demo.training.ranks import RanksLost
 
         try:
             yield from training.run()
+        except RanksLost:
+            self.training = None  # caught inside a step: not to be saved
+            raise
         except Diverged:
             self.store.set(diverged=training.step + 1)
             raise

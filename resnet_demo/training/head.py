@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,12 +16,13 @@ from torch import Tensor, nn
 
 from resnet_demo import device
 from resnet_demo.config import TrainConfig
-from resnet_demo.data.augment import epoch_order, normalise, whole_batch
+from resnet_demo.data.augment import normalise, whole_batch
 from resnet_demo.data.pixel_cache import Pixels
 from resnet_demo.files import write_whole
 from resnet_demo.progress import Progress
 from resnet_demo.training.checkpoint import weights_digest
 from resnet_demo.training.loop import VAL_BATCH, Training
+from resnet_demo.training.ranks import ALONE, Ranks
 
 BATCH = VAL_BATCH
 
@@ -43,16 +45,17 @@ class HeadTraining(Training):
         self.train_features = yield from kept_features(self.model, self.train, True, caches)
         (self.val_features,) = yield from kept_features(self.model, self.val, False, caches)
 
-    def batch(self, settings: TrainConfig) -> tuple[Tensor, Tensor]:
-        """The next batch: features (B, C) of pictures or their mirror images, and labels."""
+    def batch(
+        self, settings: TrainConfig, indices: np.ndarray, share: slice
+    ) -> tuple[Tensor, Tensor]:
+        """Of the next batch: features (B, C) of pictures or their mirror images, and labels."""
         assert self.train_features is not None
         epoch, number = divmod(self.step, self.steps_per_epoch)
-        order = epoch_order(len(self.train), settings.seed, epoch)
-        indices = order[number * settings.batch_size : (number + 1) * settings.batch_size]
         random = np.random.default_rng((settings.seed, epoch, number))
-        mirrored = torch.from_numpy(random.integers(0, 2, len(indices)))
-        labels = torch.from_numpy(self.train.labels[indices])
-        return self.train_features[mirrored, torch.from_numpy(indices)], labels.to(self.device)
+        mirrored = torch.from_numpy(random.integers(0, 2, len(indices)))[share]
+        labels = torch.from_numpy(self.train.labels[indices[share]])
+        rows = torch.from_numpy(indices[share])
+        return self.train_features[mirrored, rows], labels.to(self.device)
 
     def val_batch(self, part: range) -> tuple[Tensor, Tensor]:
         assert self.val_features is not None
@@ -64,10 +67,21 @@ class HeadTraining(Training):
         return fc(inputs.to(self.device)).float()
 
 
-def make_training(config: TrainConfig, *inputs: object, **more: object) -> Training:
-    """As the configuration has it: all of the network, or its classifier alone."""
-    kind = HeadTraining if config.freeze == "backbone" else Training
-    return kind(config, *inputs, **more)  # type: ignore[arg-type]
+def make_training(
+    config: TrainConfig,
+    train: Pixels,
+    val: Pixels,
+    num_classes: int,
+    ranks: Ranks = ALONE,
+    **more: Any,
+) -> Training:
+    """As the configuration has it: all of the network, or its classifier alone, which is too
+    little work to be shared."""
+    if config.freeze == "backbone":
+        return HeadTraining(config, train, val, num_classes, **more)
+    changes = [tuple(change) for change in more.get("changes", ())]
+    ranks.announce("open", config, changes, torch.get_num_threads())  # they build it at once
+    return Training(config, train, val, num_classes, ranks=ranks, **more)
 
 
 def kept_features(

@@ -12,8 +12,9 @@ equal to an uninterrupted one.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,8 +27,17 @@ from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.models import build
 from resnet_demo.training.ema import average_weights
+from resnet_demo.training.events import (
+    Change,
+    Diverged,
+    EpochDone,
+    Event,
+    StepDone,
+    Validating,
+)
 from resnet_demo.training.gradient_norms import block_norms, not_finite
 from resnet_demo.training.optim import make_optimizer
+from resnet_demo.training.ranks import ALONE, Ranks, synchronise_norms
 from resnet_demo.training.schedule import GentleStart, lr_at, px_at
 from resnet_demo.training.temperature import FEWEST, fit_temperature
 
@@ -35,46 +45,6 @@ VAL_BATCH = 128
 # A picture is called unlike all classes when its largest logit is below that of all but this share
 # of the validation pictures (Hendrycks et al. 2022, arXiv 1911.11132: the maximum logit score).
 UNLIKE_SHARE = 0.04
-
-
-class Diverged(UserError):
-    """Loss or gradient stopped being a number; the weights are those of before the step."""
-
-
-class Change(NamedTuple):
-    """A setting that a person changed: in force from `step` on."""
-
-    step: int
-    name: str
-    value: float
-
-
-@dataclass(frozen=True)
-class StepDone:
-    """One batch trained; `step` counts from 1."""
-
-    step: int
-    metrics: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Validating:
-    """`done` of `total` validation pictures seen."""
-
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class EpochDone:
-    """An epoch trained and validated; `epoch` counts from 1."""
-
-    epoch: int
-    step: int
-    metrics: dict[str, float]
-
-
-Event = StepDone | Validating | EpochDone
 
 
 @dataclass
@@ -96,6 +66,7 @@ class Training:
     num_classes: int
     weights: dict[str, Tensor] | None = None  # to start from, instead of He initialisation
     changes: list[Change] = field(default_factory=list)  # the consumer may append
+    ranks: Ranks = ALONE  # the processes that train it together
     step: int = 0  # batches trained
     epoch: int = 0  # epochs trained and validated
     seconds: float = 0.0  # spent in this loop, also before a resume
@@ -109,7 +80,10 @@ class Training:
             )
         self.device = device.device()
         self.model = device.placed(self.make_model(), self.device)
-        self.optimizer = make_optimizer(self.model, self.config)
+        if self.config.sync_norms and self.ranks.size > 1:
+            synchronise_norms(self.model)
+        self.replica = self.ranks.replicate(self.model)  # whose gradients are averaged
+        self.optimizer = make_optimizer(self.model, self.config, self.ranks)
         self.ema = average_weights(self.model, self.config.ema)
         self.steps_per_epoch = self.config.num_batches(len(self.train))
         self.gentle = GentleStart.of(self.config)
@@ -147,6 +121,7 @@ class Training:
             if trained and self.step in ends:
                 yield from self.validate()
             elif self.step < self.total_steps:
+                self.ranks.announce("step", [tuple(change) for change in self.changes])
                 yield self.train_step()
             else:
                 return
@@ -157,14 +132,16 @@ class Training:
         settings = self.settings
         if lr is None:
             lr = lr_at(self.step / self.total_steps, settings) * self.gentle.factor
-        images, labels = self.batch(settings)
+        indices = self.indices(settings)
+        images, labels = self.batch(settings, indices, self.ranks.share(len(indices)))
         buffers = [buffer.clone() for buffer in self.model.buffers()]
-        self.model.train()
-        with device.autocast(self.device):
-            logits = self.logits(self.model, images)
-        loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+        self.replica.train()
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        with self.ranks.listening():
+            with device.autocast(self.device):
+                logits = self.logits(self.replica, images)
+            loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+            (loss * self.ranks.weight(len(labels), len(indices))).backward()
         self.refuse_non_finite(loss, lr, buffers)
         probing = self.step % settings.probe_every == 0
         metrics = block_norms(self.model) if probing else {}  # of the weights before the step
@@ -174,23 +151,29 @@ class Training:
         if self.ema is not None:
             self.ema.update_parameters(self.model)
         self.step += 1
-        metrics |= self.count(logits.detach(), labels) | {"lr": lr}
+        metrics |= self.count(self.counts(logits.detach(), labels), len(indices)) | {"lr": lr}
         elapsed = time.perf_counter() - started
         self.seconds += elapsed
-        return StepDone(self.step, metrics | {"images_per_s": len(labels) / elapsed})
+        return StepDone(self.step, metrics | {"images_per_s": len(indices) / elapsed})
 
-    def batch(self, settings: TrainConfig) -> tuple[Tensor, Tensor]:
-        """The next batch: uint8 (B, 3, px, px), and labels on the device."""
+    def indices(self, settings: TrainConfig) -> np.ndarray:
+        """Of the pictures in the next batch, that of all processes."""
         epoch, number = divmod(self.step, self.steps_per_epoch)
-        size = settings.batch_size
         order = epoch_order(len(self.train), settings.seed, epoch)
-        indices = order[number * size : (number + 1) * size]
+        return order[number * settings.batch_size : (number + 1) * settings.batch_size]
+
+    def batch(
+        self, settings: TrainConfig, indices: np.ndarray, share: slice
+    ) -> tuple[Tensor, Tensor]:
+        """This process's share of the next batch: uint8 (B, 3, px, px), and labels on the
+        device."""
+        epoch, number = divmod(self.step, self.steps_per_epoch)
         key = (settings.seed, epoch, number)
         if settings.crop == "pad":
-            images, labels = padded_batch(self.train, indices, key)
+            images, labels = padded_batch(self.train, indices, key, share)
         else:
             px = px_at(epoch / settings.epochs, settings.start_px, settings.px)
-            images, labels = train_batch(self.train, indices, px, settings.min_crop, key)
+            images, labels = train_batch(self.train, indices, px, settings.min_crop, key, share)
         return images, labels.to(self.device)
 
     def val_batch(self, part: range) -> tuple[Tensor, Tensor]:
@@ -213,16 +196,23 @@ class Training:
                 f"resume: the run goes back to the end of its last finite epoch."
             )
 
-    def count(self, logits: Tensor, labels: Tensor) -> dict[str, float]:
-        """Add the batch to the epoch's sums; loss (without smoothing, to compare with val_loss)
-        and error of the batch."""
-        loss = F.cross_entropy(logits, labels).item()
-        self.sums.pictures += len(labels)
-        self.sums.loss += loss * len(labels)
+    def counts(self, logits: Tensor, labels: Tensor) -> dict[str, float]:
+        """Sums over the batch of all processes; loss without smoothing, to compare with
+        val_loss."""
+        loss = F.cross_entropy(logits, labels).item() * len(labels)
         wrong = int((logits.argmax(1) != labels).sum())
-        self.sums.wrong += wrong
-        self.gentle.see(100 * wrong / len(labels))
-        return {"loss": loss, "error": 100 * wrong / len(labels)}
+        sums = torch.tensor([loss, wrong, len(labels)], dtype=torch.float64)
+        return dict(zip(("loss", "wrong", "pictures"), self.ranks.sum(sums).tolist()))
+
+    def count(self, counts: dict[str, float], pictures: int) -> dict[str, float]:
+        """Add the batch to the epoch's sums; loss and error of the batch."""
+        loss = counts["loss"] / counts["pictures"]
+        wrong = counts["wrong"] / counts["pictures"]
+        self.sums.pictures += pictures
+        self.sums.loss += loss * pictures
+        self.sums.wrong += round(wrong * pictures)
+        self.gentle.see(100 * wrong)
+        return {"loss": loss, "error": 100 * wrong}
 
     def validate(self) -> Iterator[Event]:
         started = time.perf_counter()
@@ -230,6 +220,7 @@ class Training:
         scores: list[Tensor] = []
         for start in range(0, total, VAL_BATCH):
             part = range(start, min(start + VAL_BATCH, total))
+            self.ranks.announce("validate", part)
             scores.append(self.validate_batch(part))
             yield Validating(part.stop, total)
         metrics = {
@@ -244,11 +235,28 @@ class Training:
         yield EpochDone(self.epoch, self.step, metrics | {"seconds": self.seconds})
 
     def validate_batch(self, part: range) -> Tensor:
-        """Logits (B, classes), on the CPU."""
-        images, _ = self.val_batch(part)
+        """Logits (B, classes), on the CPU; each process works out its share of them."""
         model = self.best_model.eval()
+        if part.start == 0:
+            self.ranks.equalise(model.buffers())
+        share = self.ranks.share(len(part))
+        images, _ = self.val_batch(part[share])
+        logits = torch.zeros(len(part), self.num_classes)
         with torch.inference_mode(), device.autocast(self.device):
-            return self.logits(model, images).cpu()
+            logits[share] = self.logits(model, images).cpu()
+        if share != slice(0, len(part)):
+            self.ranks.sum(logits)
+        return logits
+
+    def obey(self, what: str, details: tuple[Any, ...]) -> None:
+        """What rank 0 announced, in another process."""
+        if what == "load":
+            self.load(*details)
+        elif what == "step":
+            self.changes = [Change(*change) for change in details[0]]
+            self.train_step()
+        elif what == "validate":
+            self.validate_batch(details[0])
 
     def state(self) -> Json:
         """Everything that a resumed run needs besides its configuration and changes."""

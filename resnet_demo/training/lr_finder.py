@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from resnet_demo.training.loop import Diverged, Training
+from resnet_demo.training.events import Diverged
+from resnet_demo.training.loop import Training
 
 LOWEST, HIGHEST = 1e-5, 10.0
 STEPS = 80

@@ -8,6 +8,7 @@ iteration. For a 512 x 4608 matrix and three iterations that is half of the mult
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from timm.optim.nadamw import nadamw
 from torch import Tensor
 
 from resnet_demo import device
+from resnet_demo.training.ranks import ALONE, Ranks
 
 EPS = 1e-7
 BETAS = (0.9, 0.95)  # of norms and biases, which are no matrices: NAdamW
@@ -25,11 +27,14 @@ COEFFICIENTS = ((4.0848, -6.8946, 2.9270), (3.9505, -6.3029, 2.6377), (3.7418, -
 
 
 def orthogonal(stack: Tensor) -> Tensor:
-    """The nearest matrices with orthonormal rows, roughly: (N, rows, columns), rows <= columns.
+    """The nearest matrices with orthonormal rows (or columns, where these are fewer), roughly:
+    (N, rows, columns) to the same.
 
     Singular values come out between 0.37 and 1.25, apart from those far below the rest: enough
     for training, and what five iterations would add is not seen in accuracy.
     """
+    if stack.shape[1] > stack.shape[2]:
+        return orthogonal(stack.mT).mT
     x = stack / stack.float().norm(dim=(1, 2), keepdim=True).clamp(min=EPS).to(stack.dtype)
     gram = x @ x.mT
     product = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device).expand_as(gram)
@@ -42,17 +47,39 @@ def orthogonal(stack: Tensor) -> Tensor:
     return product @ x
 
 
+@dataclass
+class Matrices:
+    """Of one shape and one group, each (out, in, ...), with what they are to be moved by."""
+
+    group: dict[str, Any]
+    weights: list[Tensor]
+    steps: Tensor  # (N, rows, columns)
+
+    @property
+    def cost(self) -> int:
+        """Of one matrix, in proportion to its multiply-adds."""
+        _, rows, columns = self.steps.shape
+        return min(rows, columns) * rows * columns
+
+
 class Muon(torch.optim.Optimizer):
     """Steps of matrices are orthogonal, all else takes NAdamW's. A group marked `vectors` holds
-    what is not a matrix."""
+    what is not a matrix. Processes that train together share the matrices out."""
 
     def __init__(
-        self, groups: Iterable[dict[str, Any]], lr: float, weight_decay: float, momentum: float
+        self,
+        groups: Iterable[dict[str, Any]],
+        lr: float,
+        weight_decay: float,
+        momentum: float,
+        ranks: Ranks = ALONE,
     ) -> None:
         super().__init__(groups, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+        self.ranks = ranks
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
+        work: list[Matrices] = []
         for group in self.param_groups:
             learned = [p for p in group["params"] if p.grad is not None]
             alike: dict[tuple[int, ...], list[Tensor]] = defaultdict(list)
@@ -61,21 +88,35 @@ class Muon(torch.optim.Optimizer):
             vectors = alike.pop((), [])
             if vectors:
                 self.step_vectors(vectors, group)
-            for matrices in alike.values():
-                self.step_matrices(matrices, group)
+            work += [self.averaged(weights, group) for weights in alike.values()]
+        if self.ranks.size > 1:
+            self.share_out(work)
+        for matrices in work:
+            if self.ranks.size == 1:
+                matrices.steps = orthogonal(matrices.steps)
+            step_matrices(matrices)
 
-    def step_matrices(self, matrices: list[Tensor], group: dict[str, Any]) -> None:
-        """Of one shape: (out, in, ...)."""
-        rows, columns = matrices[0].shape[0], matrices[0][0].numel()
-        dtype = torch.bfloat16 if device.fast_bf16(matrices[0].device) else torch.float32
-        stack = matrices[0].new_empty((len(matrices), rows, columns), dtype=dtype)
-        for row, p in zip(stack, matrices):
+    def averaged(self, weights: list[Tensor], group: dict[str, Any]) -> Matrices:
+        """Their gradients, with momentum."""
+        rows, columns = weights[0].shape[0], weights[0][0].numel()
+        dtype = torch.bfloat16 if device.fast_bf16(weights[0].device) else torch.float32
+        stack = weights[0].new_empty((len(weights), rows, columns), dtype=dtype)
+        for row, p in zip(stack, weights):
             row.copy_(flat(self.nesterov(p, group["momentum"])))
-        steps = orthogonal(stack) if rows <= columns else orthogonal(stack.mT).mT
-        scale = get_lr_scale(torch.Size((rows, columns)), "match_rms_adamw")
-        for step, p in zip(steps, matrices):
-            p.mul_(1 - group["lr"] * group["weight_decay"])
-            flat(p).add_(step, alpha=-group["lr"] * scale)
+        return Matrices(group, weights, stack)
+
+    def share_out(self, work: list[Matrices]) -> None:
+        """Make the steps orthogonal, in place: each process its own, then it is given the rest."""
+        owners = iter(shared_out([m.cost for m in work for _ in m.weights], self.ranks.size))
+        parts: list[list[Tensor]] = [[] for _ in range(self.ranks.size)]
+        for matrices in work:
+            mine = []
+            for index, (steps, owner) in enumerate(zip(matrices.steps, owners)):
+                parts[owner].append(steps)
+                mine += [index] * (owner == self.ranks.rank)
+            if mine:
+                matrices.steps[mine] = orthogonal(matrices.steps[mine])
+        self.ranks.exchange(parts)
 
     def nesterov(self, p: Tensor, momentum: float) -> Tensor:
         state = self.state[p]
@@ -99,6 +140,23 @@ class Muon(torch.optim.Optimizer):
             lr=group["lr"], weight_decay=group["weight_decay"], eps=EPS,
             caution=False, maximize=False, max_lr=None,
         )  # fmt: skip
+
+
+def step_matrices(matrices: Matrices) -> None:
+    group = matrices.group
+    scale = get_lr_scale(matrices.steps.shape[1:], "match_rms_adamw")
+    for step, p in zip(matrices.steps, matrices.weights):
+        p.mul_(1 - group["lr"] * group["weight_decay"])
+        flat(p).add_(step, alpha=-group["lr"] * scale)
+
+
+def shared_out(costs: list[int], ranks: int) -> list[int]:
+    """Who does what: the dearest first, each to whom has least to do."""
+    loads, owners = [0] * ranks, [0] * len(costs)
+    for index in sorted(range(len(costs)), key=lambda index: -costs[index]):
+        owners[index] = loads.index(min(loads))
+        loads[owners[index]] += costs[index]
+    return owners
 
 
 def is_matrix(p: Tensor) -> bool:

@@ -6,13 +6,16 @@ import torch
 from torch import nn
 
 from resnet_demo.config import TrainConfig
+from resnet_demo.training.ranks import ALONE, Ranks
 
 # Measured on Imagenette, 64 px, 3 epochs: momentum 0.6 ends 2.5 points above the usual 0.95, since
 # a run of a few hundred steps has no time to forget.
 MUON_MOMENTUM = 0.6
 
 
-def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(
+    model: nn.Module, config: TrainConfig, ranks: Ranks = ALONE
+) -> torch.optim.Optimizer:
     """SGD as in section 4.2 (momentum 0.9, weight decay on all that is learned), AdamW or Muon
     (norms and biases carry no weight decay)."""
     groups = parameter_groups(model, config)
@@ -23,7 +26,7 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
         return torch.optim.AdamW(groups, betas=(0.9, 0.99), **common)
     from resnet_demo.training.muon import Muon  # timm is slow to import
 
-    return Muon(groups, momentum=MUON_MOMENTUM, **common)
+    return Muon(groups, momentum=MUON_MOMENTUM, ranks=ranks, **common)
 
 
 def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:

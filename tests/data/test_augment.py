@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from resnet_demo.config import Home, TrainConfig
-from resnet_demo.data.augment import epoch_order, normalise, random_crop, train_batch, whole_batch
+from resnet_demo.data.augment import (
+    epoch_order,
+    normalise,
+    padded_batch,
+    random_box,
+    train_batch,
+    whole_batch,
+)
 from resnet_demo.data.folder import folder
 from resnet_demo.data.pixel_cache import Pixels, cached_pixels
 from tests.data.test_pixel_cache import drained
@@ -41,8 +48,8 @@ def test_a_last_batch_of_one_is_left_out() -> None:
 
 def test_crops_keep_at_least_their_share_of_the_area() -> None:
     random = np.random.default_rng(0)
-    picture = torch.zeros(3, 100, 100)
-    areas = [random_crop(picture, 0.36, random)[0].numel() for _ in range(300)]
+    picture = np.zeros((100, 100))
+    areas = [picture[random_box(100, 0.36, random)].size for _ in range(300)]
     assert min(areas) > 0.33 * 100**2 and max(areas) > 0.9 * 100**2
 
 
@@ -65,3 +72,19 @@ def test_validation_pictures_are_left_alone(pixels: Pixels) -> None:
 def test_normalised_values_are_imagenets() -> None:
     white = normalise(torch.full((1, 3, 2, 2), 255, dtype=torch.uint8))
     assert torch.allclose(white[0, :, 0, 0], torch.tensor([2.2489, 2.4286, 2.6400]), atol=1e-3)
+
+
+@pytest.mark.parametrize("crop", ["area", "pad"])
+def test_a_share_of_a_batch_is_cut_as_in_the_whole(crop: str) -> None:
+    random = np.random.default_rng(0)
+    drawn = random.integers(0, 256, (20, 16, 16, 3), np.uint8)
+    pixels = Pixels(drawn, np.arange(20), ("",) * 20, ())
+
+    def batch(share: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        if crop == "pad":
+            return padded_batch(pixels, np.arange(3, 17), (0, 1, 2), share)
+        return train_batch(pixels, np.arange(3, 17), 12, 0.4, (0, 1, 2), share)
+
+    whole, parts = batch(slice(None)), [batch(slice(0, 5)), batch(slice(5, 14))]
+    for expected, *found in zip(whole, *parts):
+        assert torch.equal(torch.cat(found), expected)

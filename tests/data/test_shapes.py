@@ -7,7 +7,8 @@ from resnet_demo import device
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.pixel_cache import load_pixels
 from resnet_demo.data.shapes import shapes
-from resnet_demo.training.loop import EpochDone, Training
+from resnet_demo.training.events import EpochDone
+from resnet_demo.training.loop import Training
 from tests.data.test_pixel_cache import drained
 
 

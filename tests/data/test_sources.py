@@ -87,7 +87,8 @@ def test_shapes_need_nothing_and_repeat(home: Home) -> None:
 def test_a_new_source_is_a_word_and_a_line(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """README's recipe, followed: black and white squares, trained on and validated."""
     from resnet_demo.data.pixel_cache import load_pixels
-    from resnet_demo.training.loop import EpochDone, Training
+    from resnet_demo.training.events import EpochDone
+    from resnet_demo.training.loop import Training
 
     def squares(data: refs.DataRef, home: Home) -> sources.Opening:
         yield from ()

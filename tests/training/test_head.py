@@ -12,8 +12,9 @@ from resnet_demo.data.pixel_cache import Pixels, load_pixels
 from resnet_demo.errors import UserError
 from resnet_demo.models import build
 from resnet_demo.progress import finish
+from resnet_demo.training.events import EpochDone
 from resnet_demo.training.head import HeadTraining, before_classifier, make_training
-from resnet_demo.training.loop import EpochDone, Training
+from resnet_demo.training.loop import Training
 from tests.conftest import small
 
 

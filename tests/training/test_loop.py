@@ -10,7 +10,8 @@ from resnet_demo.data.folder import folder
 from resnet_demo.data.pixel_cache import Pixels, load_pixels
 from resnet_demo.errors import UserError
 from resnet_demo.training.checkpoint import weights_digest
-from resnet_demo.training.loop import Change, Diverged, EpochDone, StepDone, Training, Validating
+from resnet_demo.training.events import Change, Diverged, EpochDone, StepDone, Validating
+from resnet_demo.training.loop import Training
 from resnet_demo.training.schedule import linear, px_at
 from tests.data.test_pixel_cache import drained
 
@@ -174,7 +175,9 @@ def test_validation_pictures_may_be_larger_than_crops(pictures: Path, home: Home
     _, (train, val) = drained(load_pixels(folder(pictures), config, home))
     assert (config.val_px, val.images.shape[1]) == (20, 20)
     training = Training(replace(config, arch="resnet8", batch_size=4), train, val, 2)
-    assert training.batch(training.settings)[0].shape[-1] == 16
+    settings = training.settings
+    images, _ = training.batch(settings, training.indices(settings), slice(None))
+    assert images.shape[-1] == 16
 
 
 def test_iterations_end_a_run_inside_an_epoch(config: TrainConfig, splits) -> None:

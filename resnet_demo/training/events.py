@@ -1,0 +1,46 @@
+"""What a training tells whoever consumes it, and what it is told."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from resnet_demo.errors import UserError
+
+
+class Diverged(UserError):
+    """Loss or gradient stopped being a number; the weights are those of before the step."""
+
+
+class Change(NamedTuple):
+    """A setting that a person changed: in force from `step` on."""
+
+    step: int
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One batch trained; `step` counts from 1."""
+
+    step: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Validating:
+    """`done` of `total` validation pictures seen."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """An epoch trained and validated; `epoch` counts from 1."""
+
+    epoch: int
+    step: int
+    metrics: dict[str, float]
+
+
+Event = StepDone | Validating | EpochDone
