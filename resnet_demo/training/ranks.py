@@ -5,6 +5,7 @@ however many share it, each process takes an equal part, and gradients are avera
 process and many take the same steps.
 """
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -118,7 +119,11 @@ def join(patience: timedelta = PATIENCE) -> Ranks:
     """Meet the other processes. Raises UserError when they do not come."""
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
-        dist.init_process_group(backend, timeout=patience)
+        store, rank, size = next(dist.rendezvous("env://", timeout=patience))
+        # torchrun may keep its store when it starts all again: the dead ones' addresses are in it.
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        mine = dist.PrefixStore(f"attempt {attempt}", store)
+        dist.init_process_group(backend, store=mine, rank=rank, world_size=size, timeout=patience)
     except (RuntimeError, ValueError) as error:
         raise UserError(
             f"The processes that torchrun started did not meet ({first_line(error)}). Start them "
