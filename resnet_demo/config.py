@@ -268,6 +268,10 @@ class Home:
         return self.path / "labs"
 
     @property
+    def sweeps(self) -> Path:
+        return self.path / "sweeps"
+
+    @property
     def caches(self) -> Path:
         return self.path / "caches"
 
@@ -282,8 +286,8 @@ class Home:
     def make(self) -> None:
         """Create the folders; raises UserError when the place cannot be written to."""
         try:
-            for folder in (self.runs, self.labs, self.caches, self.downloads, self.datasets):
-                folder.mkdir(parents=True, exist_ok=True)
+            for name in ("runs", "labs", "sweeps", "caches", "downloads", "datasets"):
+                (self.path / name).mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.path).close()
         except OSError as error:
             raise UserError(

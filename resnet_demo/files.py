@@ -72,3 +72,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def numbered_folder(parent: Path) -> Path:
+    """A new folder in `parent`, named by the next number: 0001, 0002, ..."""
+    number = max((int(p.name) for p in parent.iterdir() if p.name.isdecimal()), default=0) + 1
+    while True:
+        try:
+            (parent / f"{number:04d}").mkdir()
+            return parent / f"{number:04d}"
+        except FileExistsError:  # another start took the number
+            number += 1

@@ -42,6 +42,7 @@ from resnet_demo.cli.runs import (
     steer,
     train,
 )
+from resnet_demo.cli.sweep import add_sweep_options, sweep
 from resnet_demo.errors import UserError
 from resnet_demo.files import plain
 from resnet_demo.runs.followers import check_command
@@ -78,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     add_model_commands(command)
     add_dataset_options(command("dataset", dataset))
     add_lab_options(command("lab", lab))
+    add_sweep_options(command("sweep", sweep))
     add_train_options(command("estimate", estimate))
     add_train_options(command("find-lr", find_lr))
     return top

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from resnet_demo.config import Home, TrainConfig, depth_of
 from resnet_demo.data.sources import checked
 from resnet_demo.errors import UserError
-from resnet_demo.files import read_json, write_json
+from resnet_demo.files import numbered_folder, read_json, write_json
 from resnet_demo.runs import control, measurements
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.snapshot import UNDER_WAY, Run, RunSnapshot, nothing
@@ -44,7 +43,7 @@ def create(home: Home, protocol: str, configs: list[TrainConfig]) -> Lab:
     data = checked(configs[0], home).data
     configs = [replace(config, data=data) for config in configs]
     home.make()
-    folder, runs = new_folder(home), []
+    folder, runs = numbered_folder(home.labs), []
     try:
         for config in configs:
             runs.append(control.new_run(home, config))
@@ -56,16 +55,6 @@ def create(home: Home, protocol: str, configs: list[TrainConfig]) -> Lab:
         shutil.rmtree(folder, ignore_errors=True)
         raise UserError(f"Cannot write a lab to {home.path} ({error}). Make room there.") from None
     return lab
-
-
-def new_folder(home: Home) -> Path:
-    number = max((int(p.name) for p in home.labs.iterdir() if p.name.isdecimal()), default=0) + 1
-    while True:
-        try:
-            (home.labs / f"{number:04d}").mkdir()
-            return home.labs / f"{number:04d}"
-        except FileExistsError:  # another start took the number
-            number += 1
 
 
 def open_lab(home: Home, name: str) -> Lab:

@@ -2,16 +2,14 @@
 
 import math
 from collections.abc import Iterable
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
-from resnet_demo.evaluate.statistics import wilson
+from resnet_demo.evaluate.statistics import interval, wilson
 from resnet_demo.files import Json
 from resnet_demo.runs.snapshot import RunSnapshot
 
 Row = Json
-# Student's t, two-sided 95 %, by degrees of freedom; from 9 on the value of 9, a little too wide
-T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
 def rows_of(runs: Iterable[RunSnapshot[Any]]) -> list[Row]:
@@ -50,12 +48,6 @@ def select(rows: Iterable[Row], residual: bool, depth: int | None = None) -> lis
 
 def has_error(row: Row) -> bool:
     return row["train_error"] is not None
-
-
-def interval(values: list[float]) -> tuple[float, float]:
-    """95 % interval of the mean of two values or more (Student's t)."""
-    width = T95[min(len(values) - 1, max(T95))] * stdev(values) / math.sqrt(len(values))
-    return mean(values) - width, mean(values) + width
 
 
 def table(rows: list[Row]) -> list[Row]:

@@ -7,7 +7,8 @@ import math
 from dataclasses import dataclass
 from statistics import mean
 
-from resnet_demo.lab.summary import Row, interval, select
+from resnet_demo.evaluate.statistics import interval
+from resnet_demo.lab.summary import Row, select
 
 SHOWN, NOT_SHOWN, OPPOSITE = "shown", "not shown at this budget", "the opposite"
 WITHIN = 1.0  # points of training error that count as "depth does not hurt"

@@ -18,6 +18,7 @@ from pathlib import Path
 from resnet_demo.config import ARCHS, BUNDLED, Home, TrainConfig, changed
 from resnet_demo.data.sources import checked, count, open_here
 from resnet_demo.errors import UserError
+from resnet_demo.files import numbered_folder
 from resnet_demo.refs import ModelRef
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.locks import is_held
@@ -55,24 +56,16 @@ def run_names(home: Home) -> list[str]:
 def new_run(home: Home, config: TrainConfig, save_every: float = 30.0) -> str:
     """A queued run; raises UserError when the home cannot be written to."""
     home.make()
-    number = max((int(p.name) for p in home.runs.iterdir() if p.name.isdecimal()), default=0) + 1
-    while True:
-        name = f"{number:04d}"
-        try:
-            (home.runs / name).mkdir()
-            break
-        except FileExistsError:  # another start took the number
-            number += 1
-    folder = home.run(name)
+    folder = RunFolder(numbered_folder(home.runs))
     try:
         folder.checkpoints.mkdir()
         folder.weights.mkdir()
         Store.create(folder, config, save_every=save_every).close()
-        enqueue(home, name)
+        enqueue(home, folder.run)
     except (OSError, sqlite3.Error) as error:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise UserError(f"Cannot write a run to {home.path} ({error}). Make room there.") from None
-    return name
+    return folder.run
 
 
 def ready(config: TrainConfig, home: Home) -> TrainConfig:
