@@ -7,6 +7,7 @@ from resnet_demo.cli.output import Answer, say
 from resnet_demo.cli.progress import ProgressBars
 from resnet_demo.cli.runs import add_train_options, config_from
 from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.runs import sweeps
 
 
@@ -37,20 +38,31 @@ def begin(args: argparse.Namespace, home: Home) -> sweeps.Sweep:
 
 
 def train(args: argparse.Namespace, home: Home, sweep: sweeps.Sweep) -> None:
-    """Raises KeyboardInterrupt when a signal asked to end; UserError when every run failed."""
-    from resnet_demo.runs.scheduler import Scheduler
-
+    """A run that fails leaves the others at work, and one that is stopped ends the sweep. Raises
+    KeyboardInterrupt when a signal asked to end."""
     runs = sweeps.unfinished(home, sweep)
     for group in [runs] if args.together and runs else [[run] for run in runs]:
-        scheduler = Scheduler(home, group)
-        with ProgressBars() as bars:
-            for worker in scheduler.workers:
-                worker.context.report_progress = bars.show
-            states = scheduler.work()
-        if scheduler.signalled:
-            raise KeyboardInterrupt
-        if set(states.values()) & {"stopped", "cancelled"} and len(group) == 1:
-            return  # somebody stopped it: the rest is not begun behind their back
+        try:
+            states = train_group(home, group)
+        except UserError as error:
+            say(args, f"Run {', '.join(group)}: {error}")
+            continue
+        if "stopped" in states.values() and not args.together:
+            return
+
+
+def train_group(home: Home, runs: list[str]) -> dict[str, str]:
+    """{run: how it ended}. Raises UserError when all failed."""
+    from resnet_demo.runs.scheduler import Scheduler
+
+    scheduler = Scheduler(home, runs)
+    with ProgressBars() as bars:
+        for worker in scheduler.workers:
+            worker.context.report_progress = bars.show
+        states = scheduler.work()
+    if scheduler.signalled:
+        raise KeyboardInterrupt
+    return states
 
 
 def lines(answer: Answer) -> Iterator[str]:

@@ -190,11 +190,14 @@ class Training:
         if bad:
             for buffer, before in zip(self.model.buffers(), buffers):
                 buffer.copy_(before)
-            raise Diverged(
-                f"The {bad} stopped being a finite number at step {self.step + 1} "
-                f"(learning rate {lr:.3g}). Choose a lower lr, {self.settings.lr / 4:.3g} say, and "
-                f"resume: the run goes back to the end of its last finite epoch."
-            )
+            raise self.diverged(f"The {bad}", self.step + 1, lr)
+
+    def diverged(self, what: str, step: int, lr: float) -> Diverged:
+        return Diverged(
+            f"{what} stopped being a finite number at step {step} (learning rate {lr:.3g}). Choose "
+            f"a lower lr, {self.settings.lr / 4:.3g} say, and resume: the run goes back to the end "
+            f"of its last finite epoch."
+        )
 
     def counts(self, logits: Tensor, labels: Tensor) -> dict[str, float]:
         """Sums over the batch of all processes; loss without smoothing, to compare with
@@ -223,10 +226,14 @@ class Training:
             self.ranks.announce("validate", part)
             scores.append(self.validate_batch(part))
             yield Validating(part.stop, total)
+        logits = torch.cat(scores)
+        if not torch.isfinite(logits).all():  # the last step spoilt the weights
+            lr = lr_at((self.step - 1) / self.total_steps, self.settings)
+            raise self.diverged("Of the validation pictures a logit", self.step, lr)
         metrics = {
             "train_loss": self.sums.loss / self.sums.pictures,
             "train_error": 100 * self.sums.wrong / self.sums.pictures,
-            **scores_of(torch.cat(scores), torch.from_numpy(self.val.labels)),
+            **scores_of(logits, torch.from_numpy(self.val.labels)),
         }
         self.epoch += 1
         self.sums = Sums()

@@ -66,6 +66,16 @@ def test_a_sweep_trains_compares_and_goes_on(together: bool, home: Home, config)
     assert "One seed cannot tell" in answer["verdict"][0]
 
 
+def test_a_run_that_fails_leaves_the_others_at_work(home: Home, config: TrainConfig) -> None:
+    words = ["sweep", *config.options(), "--optimizer=sgd", "--epochs=1", "--warmup=0"]
+    words += ["--grid=lr=100,0.01", "--weight-decay=0", "--seeds=1", "--home", str(home.path)]
+    args = parser().parse_args(words)
+    answer = args.function(args)
+    diverged, trained = answer["rows"]
+    assert diverged["mean"] is None and trained["mean"] is not None and answer["verdict"] == []
+    assert control.read_run(home, "0001").state == "failed"
+
+
 def row(name: str, *values: float) -> dict:
     by_seed = {str(seed): value for seed, value in enumerate(values)}
     return {"name": name, "by_seed": by_seed, "mean": sum(values) / len(values)}

@@ -194,3 +194,11 @@ def test_the_gentle_start_survives_a_resume(config: TrainConfig, splits) -> None
     assert training.train_step().metrics["lr"] == pytest.approx(0.01)
     again.load(training.state())
     assert again.gentle == training.gentle and len(again.gentle.errors) == 1
+
+
+def test_weights_that_the_last_step_of_an_epoch_spoilt_are_not_validated(config, splits) -> None:
+    training = Training(config, *splits, 3)
+    with pytest.raises(Diverged, match="a logit stopped being .* at step 5 .* Choose a lower lr"):
+        for _ in training.run():
+            if training.step == training.steps_per_epoch:  # before the validation
+                training.model.fc.weight.data.fill_(math.inf)

@@ -21,6 +21,7 @@ from resnet_demo.templates import render
 from resnet_demo.ui.access import check_shown, is_public, require_steering
 from resnet_demo.ui.errors import friendly, ignore_errors
 from resnet_demo.ui.train import pictures as pictures_panel
+from resnet_demo.ui.train import sweeps
 from resnet_demo.ui.train.form import (
     HEAD_FIELDS,
     OWN,
@@ -90,12 +91,14 @@ def build(home: Home) -> Component:
             )  # fmt: skip
             form.lay_out()
             pictures_panel.build(home, form, token)
+            sweeps.build_start(home, form, token)
             with gr.Row():
                 how_long = gr.Button("How long here?", size="sm")
                 show = gr.Button("Show the pictures", size="sm")
             started = gr.Textbox(visible=False)
         with gr.Column(scale=3, min_width=300):
             Live(home).build()
+            sweeps.Comparison(home).build()
             pictures = gr.HTML("", elem_id="preview")
             with gr.Accordion("The networks: the paper's Table 1, counted here", open=False) as acc:
                 table = gr.HTML("")
