@@ -38,7 +38,9 @@ class Hub(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             return self.end_headers()
         if self.path.startswith("/api/datasets/"):
-            return self.tell_of_data_set()
+            return self.tell_of_files(self.root / "datasets")
+        if self.path.startswith("/api/models/"):
+            return self.tell_of_files(self.root)
         root = self.root
         if self.path.startswith("/datasets/"):
             root, self.path = root / "datasets", self.path.removeprefix("/datasets")
@@ -83,17 +85,19 @@ class Hub(BaseHTTPRequestHandler):
         path.write_bytes(data)
         self.tell({})
 
-    def tell_of_data_set(self) -> None:
-        user, repo = self.path.split("/")[3:5]
-        folder = self.root / "datasets" / user / repo
+    def tell_of_files(self, root: Path) -> None:
+        user, repo = self.path.split("?")[0].split("/")[3:5]
+        folder = root / user / repo
         self.asked.append(f"GET {self.path}")
         if not folder.is_dir():
             return self.tell({"error": "Repository not found"}, 404)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
+        if "/tree/" in self.path:
+            return self.tell([in_tree(path, folder) for path in files])
         names = [{"rfilename": path.relative_to(folder).as_posix()} for path in files]
         self.tell({"id": f"{user}/{repo}", "sha": "2" * 40, "siblings": names})
 
-    def tell(self, answer: dict, status: int = 200) -> None:
+    def tell(self, answer: dict | list, status: int = 200) -> None:
         data = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -135,8 +139,12 @@ class Hub(BaseHTTPRequestHandler):
         repo = self.root / self.path.split("/api/models/")[1].split("/commit/")[0]
         for line in map(json.loads, body.splitlines()):
             value = line["value"]
+            if line["key"] in ("file", "lfsFile"):
+                (repo / value["path"]).parent.mkdir(parents=True, exist_ok=True)
             if line["key"] == "file":
                 (repo / value["path"]).write_bytes(base64.b64decode(value["content"]))
+            elif line["key"] == "deletedFile":
+                (repo / value["path"]).unlink()
             elif line["key"] == "lfsFile":
                 shutil.copy(self.root / "large" / value["oid"], repo / value["path"])
         name = str(repo.relative_to(self.root))
@@ -146,6 +154,11 @@ class Hub(BaseHTTPRequestHandler):
     def address(self) -> str:
         host, port = self.server.server_address[:2]
         return f"http://{host}:{port}"
+
+
+def in_tree(path: Path, folder: Path) -> dict:
+    about = {"path": path.relative_to(folder).as_posix(), "size": path.stat().st_size}
+    return {"type": "file", "oid": "3" * 40, **about}
 
 
 STEPS: dict[str, Callable[[Hub, bytes], dict]] = {

@@ -41,7 +41,12 @@ LIBRARY_HOMES = {
     "gradio": ("ui/",),
     "bokeh": ("charts/",),
     "timm": ("models/hub.py", "training/muon.py"),
-    "huggingface_hub": ("models/hub.py", "fetching.py", "export/push.py", "data/hub_pictures.py"),
+    "huggingface_hub": (
+        "models/hub.py",
+        "fetching.py",
+        "export/hub_folder.py",
+        "data/hub_pictures.py",
+    ),
 }
 PANELS = ("train", "classify", "inspect", "lab", "read")  # of the page
 

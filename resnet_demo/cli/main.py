@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from resnet_demo.cli.datasets import add_dataset_options, dataset
 from resnet_demo.cli.lab import add_lab_options, lab
+from resnet_demo.cli.mirror import add_mirror_options, mirror
 from resnet_demo.cli.models import (
     add_convert_options,
     add_export_options,
@@ -31,6 +32,7 @@ from resnet_demo.cli.models import (
 )
 from resnet_demo.cli.runs import (
     INTERRUPTED,
+    add_mirror_option,
     add_train_options,
     delete,
     estimate,
@@ -80,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     add_dataset_options(command("dataset", dataset))
     add_lab_options(command("lab", lab))
     add_sweep_options(command("sweep", sweep))
+    add_mirror_options(command("mirror", mirror, "place"))
     add_train_options(command("estimate", estimate))
     add_train_options(command("find-lr", find_lr))
     return top
@@ -88,11 +91,13 @@ def parser() -> argparse.ArgumentParser:
 def add_run_commands(command: Command) -> None:
     sub = command("train", train)
     add_train_options(sub)
+    add_mirror_option(sub)
     sub.add_argument("--save-every", type=float, default=30.0, help="seconds between checkpoints")
     command("runs", runs)
     command("show", show, "run")
     sub = command("resume", resume, "run")
     sub.add_argument("--data", help="where its pictures lie now, when they were moved")
+    add_mirror_option(sub)
     for name in ("pause", "stop", "cancel"):
         command(name, steer, "run")
     command("delete", delete, "run")

@@ -10,7 +10,7 @@ from resnet_demo.cli.progress import ProgressBars
 from resnet_demo.config import CLASSIFIER_ONLY, Home, TrainConfig, preset
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json, read_json
-from resnet_demo.runs import control, followers
+from resnet_demo.runs import control, followers, mirror
 from resnet_demo.runs.snapshot import RunSnapshot
 
 INTERRUPTED = 130
@@ -19,6 +19,7 @@ EPOCH_METRICS = ("train_loss", "val_loss", "train_error")
 
 def train(args: argparse.Namespace) -> Answer:
     """train in this process; the run is listed before any other work is done"""
+    mirror.use(args.mirror)
     home = Home.find(args.home)
     if followers.is_follower():
         followers.follow(home)
@@ -31,6 +32,7 @@ def train(args: argparse.Namespace) -> Answer:
 
 def resume(args: argparse.Namespace) -> Answer:
     """go on with a run, here; a run that is paused elsewhere goes on there"""
+    mirror.use(args.mirror)
     home = Home.find(args.home)
     if followers.is_follower():
         followers.follow(home)
@@ -199,3 +201,9 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
         kind = {"action": argparse.BooleanOptionalAction, "default": None}
         more = kind if f.type is bool else {"type": f.type}
         parser.add_argument(option, help=f.metadata["says"] + default, **more)
+
+
+def add_mirror_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mirror", help="hub:USER/REPO or a folder that snapshots go to at each checkpoint"
+    )

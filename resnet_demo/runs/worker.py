@@ -18,6 +18,7 @@ from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.context import RunContext
 from resnet_demo.runs.locks import try_lock
+from resnet_demo.runs.mirror import HURRIED_SECONDS, LAST_SECONDS, Mirroring
 from resnet_demo.runs.queue import dequeue
 from resnet_demo.runs.store import Store
 from resnet_demo.runs.trackers import Tracker
@@ -49,6 +50,7 @@ class Worker:
         self.lock = lock
         self.store = Store(self.folder)
         self.context = RunContext(home, run, self.folder, self.store, self.store.config)
+        self.mirroring = Mirroring.of_environment(self.folder, self.store, self.context.say)
         self.signalled = ""  # "terminate" or "interrupt"
         self.cancelled = False  # its folder goes when the worker ends
         self.paused = False
@@ -197,6 +199,8 @@ class Worker:
         self.store.make_durable()
         save_state(self.folder.checkpoints, self.training.state())
         self.saved_at = time.monotonic()
+        if self.mirroring:
+            self.mirroring.checkpoint()
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -209,6 +213,8 @@ class Worker:
     def close(self) -> None:
         self.steps.close()
         dequeue(self.home, self.run)
+        if self.mirroring and self.training and not self.cancelled and self.folder.path.is_dir():
+            self.mirroring.finish(HURRIED_SECONDS if self.signalled else LAST_SECONDS)
         self.store.close()
         if self.cancelled:
             control.remove(self.home, self.folder)

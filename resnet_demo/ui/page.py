@@ -5,6 +5,7 @@ import importlib.util
 import os
 import sys
 import threading
+from functools import partial
 from typing import IO, Any
 
 import gradio as gr
@@ -13,7 +14,7 @@ from starlette.middleware import Middleware
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
-from resnet_demo.runs import control
+from resnet_demo.runs import control, mirror
 from resnet_demo.runs.locks import try_lock
 from resnet_demo.runs.snapshot import UNDER_WAY
 from resnet_demo.ui import access, api, assets, head, janitor, theme
@@ -85,8 +86,12 @@ def main() -> int:
     parser.add_argument("--port", type=int, help="port to listen on")
     parser.add_argument("--home", help="folder of runs, caches and downloads")
     parser.add_argument("--mcp", action="store_true", help="let agents on this machine use the API")
+    parser.add_argument(
+        "--mirror", help="hub:USER/REPO or a folder: runs go there, and come back from there"
+    )
     args = parser.parse_args()
     try:
+        mirror.use(args.mirror)
         launch(Home.find(args.home), args.host, args.port, args.mcp)
     except UserError as error:
         print(error, file=sys.stderr)
@@ -104,6 +109,9 @@ def launch(home: Home, host: str | None = None, port: int | None = None, mcp: bo
         check_mcp()
     home.make()
     lock = claim(home)
+    if place := os.environ.get(mirror.VARIABLE):  # its runs appear as they come
+        bring = partial(mirror.restore_all, home, mirror.mirror_at(place))
+        threading.Thread(target=bring, daemon=True).start()
     try:
         _, url, _ = build(home).launch(
             **settings(home, host, port), mcp_server=mcp, prevent_thread_lock=True

@@ -29,7 +29,7 @@ def build_start(home: Home, form: Form, token: Component) -> None:
         said = gr.Markdown("", elem_id="sweep-said")
 
     @friendly
-    def start(values: Values, request: gr.Request) -> str:
+    def begin_sweep(values: Values, request: gr.Request) -> str:
         require_steering(request, values[token])
         grid = sweeps.grid_of((values[vary] or "").split())
         made = sweeps.create(home, form.config(values), grid, int(values[seeds] or 0))
@@ -37,7 +37,7 @@ def build_start(home: Home, form: Form, token: Component) -> None:
         return f"Sweep {made.sweep} has begun: runs {made.runs[0]} to {made.runs[-1]}."
 
     inputs = {*form.inputs, token, vary, seeds, together}
-    begin.click(start, inputs, said, concurrency_limit=1, api_visibility="private")
+    begin.click(begin_sweep, inputs, said, concurrency_limit=1, api_visibility="private")
 
 
 class Comparison:

@@ -1,0 +1,33 @@
+"""The sub-command `mirror`: what a mirror holds, and how it comes back."""
+
+import argparse
+from datetime import datetime
+
+from resnet_demo.cli.output import Answer, say
+from resnet_demo.config import Home
+from resnet_demo.runs.mirror import NAME, mirror_at, missing, restore
+
+
+def mirror(args: argparse.Namespace) -> Answer:
+    """runs that a mirror keeps; --restore brings those home that are not here"""
+    home, place = Home.find(args.home), mirror_at(args.place)
+    away = missing(home, place)
+    kept = []
+    for name in sorted(place.names()):
+        run = restore(home, place, name) if args.restore and name in away else ""
+        kept.append({"name": name, "here": name not in away, "run": run})
+        state = f"brought here as {run}" if run else "away" if name in away else "here"
+        say(args, f"{name}  {begun(name)}  {state}")
+    if not kept:
+        say(args, f"No runs in {args.place} yet.")
+    return {"mirror": args.place, "runs": kept}
+
+
+def begun(name: str) -> str:
+    match = NAME.fullmatch(name)
+    when = datetime.fromtimestamp(int(match["created"]) / 1000) if match else None
+    return f"begun {when:%Y-%m-%d %H:%M}" if when else ""
+
+
+def add_mirror_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--restore", action="store_true", help="bring home what is not here")

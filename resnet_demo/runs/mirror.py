@@ -1,0 +1,264 @@
+"""Runs that outlive their machine: at each checkpoint a snapshot of the run goes to a mirror, and a
+fresh machine lists the runs there and goes on with one exactly.
+
+A mirror is a folder (a mounted bucket, another disk) or `hub:USER/REPO`. A snapshot is whole or not
+there: its folder gets its name last, or it is one commit. The live SQLite file never leaves its
+disk; a consistent copy does.
+"""
+
+import logging
+import os
+import re
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
+from resnet_demo.export import hub_folder
+from resnet_demo.files import numbered_folder
+from resnet_demo.run_folder import RunFolder
+from resnet_demo.runs import control
+from resnet_demo.runs.store import Store
+
+log = logging.getLogger(__name__)
+VARIABLE = "RESNET_DEMO_MIRROR"  # what a process and those that it starts mirror to
+NAME = re.compile(r"(?P<run>[A-Za-z0-9_-]{1,64})-(?P<created>\d{13})")  # milliseconds
+KEPT = 2  # snapshots of a run in a folder: one may be under way
+LAST_SECONDS = 600.0  # that the last snapshot of a run may take
+HURRIED_SECONDS = 8.0  # where the machine is about to go
+
+
+class Mirror(Protocol):
+    """Where snapshots lie. All methods raise UserError, or OSError, when it cannot be reached."""
+
+    def send(self, snapshot: Path, name: str) -> None: ...
+    def names(self) -> list[str]: ...
+    def fetch(self, name: str, place: Path) -> None: ...
+
+
+@dataclass(frozen=True)
+class FolderMirror:
+    """`PLACE/NAME/TIME/`, the newest few."""
+
+    place: Path
+
+    def send(self, snapshot: Path, name: str) -> None:
+        folder = self.place / name
+        coming = folder / f".coming-{os.getpid()}"
+        for left in folder.glob(".coming-*"):  # also what a kill left of another
+            shutil.rmtree(left)
+        shutil.copytree(snapshot, coming)
+        coming.rename(folder / f"{time.time_ns():020d}")
+        for old in self.snapshots(name)[KEPT:]:
+            shutil.rmtree(old)
+
+    def snapshots(self, name: str) -> list[Path]:
+        """Whole ones, the newest first."""
+        return sorted((self.place / name).glob("[0-9]*"), reverse=True)
+
+    def names(self) -> list[str]:
+        if not self.place.is_dir():
+            return []
+        return [path.name for path in self.place.iterdir() if self.snapshots(path.name)]
+
+    def fetch(self, name: str, place: Path) -> None:
+        newest, *_ = self.snapshots(name)
+        shutil.copytree(newest, place)
+
+
+@dataclass(frozen=True)
+class HubMirror:
+    """`NAME/` in a private repository; a snapshot is one commit, and only what changed is sent."""
+
+    repo: str
+
+    def send(self, snapshot: Path, name: str) -> None:
+        hub_folder.upload(snapshot, self.repo, True, f"Snapshot of run {name}", within=name)
+
+    def names(self) -> list[str]:
+        paths = hub_folder.names_in(self.repo)
+        return sorted({path.split("/")[0] for path in paths if path.endswith("/run.sqlite")})
+
+    def fetch(self, name: str, place: Path) -> None:
+        coming = place.with_name(f"{place.name}-files")
+        hub_folder.download(self.repo, name, coming)
+        (coming / name).rename(place)
+        shutil.rmtree(coming)
+
+
+def mirror_at(text: str) -> Mirror:
+    """Raises UserError for what is no mirror."""
+    if text.startswith("hub:"):
+        hub_folder.check_repo(text.removeprefix("hub:"))
+        return HubMirror(text.removeprefix("hub:"))
+    path = Path(text).expanduser()
+    if not path.is_absolute():
+        raise UserError(f"A mirror is hub:USER/REPO or a folder's whole path. Got '{text[:80]}'.")
+    return FolderMirror(path)
+
+
+def name_of(run: str, created: float) -> str:
+    """Of a run among those of all machines."""
+    return f"{run}-{round(created * 1000):013d}"
+
+
+def use(text: str | None) -> None:
+    """For this process and those that it starts. Raises UserError for what is no mirror."""
+    if text:
+        mirror_at(text)
+        os.environ[VARIABLE] = text
+
+
+# --- away ----------------------------------------------------------------------------------------
+
+
+class Mirroring:
+    """Sends one run's snapshots in the background, one at a time: where sending takes longer than
+    the time between two checkpoints, those between are passed over."""
+
+    def __init__(
+        self, mirror: Mirror, folder: RunFolder, store: Store, say: Callable[[str, str], None]
+    ) -> None:
+        self.mirror, self.folder, self.store, self.say = mirror, folder, store, say
+        self.name = name_of(folder.run, store.fact("created"))
+        self.sender = threading.Thread()
+        self.error = ""
+
+    @classmethod
+    def of_environment(
+        cls, folder: RunFolder, store: Store, say: Callable[[str, str], None]
+    ) -> "Mirroring | None":
+        text = os.environ.get(VARIABLE)
+        return cls(mirror_at(text), folder, store, say) if text else None
+
+    def checkpoint(self) -> None:
+        """Send what is on the disk now, unless a snapshot is still on its way."""
+        if self.sender.is_alive():
+            return
+        if self.error:
+            self.say("mirror", f"The mirror did not take a snapshot: {self.error}")
+            self.error = ""
+        try:
+            stage(self.folder, self.store, self.staged)
+        except (OSError, sqlite3.Error) as error:
+            self.error = f"it could not be prepared ({error})."
+            return
+        self.sender = threading.Thread(target=self.send, daemon=True)
+        self.sender.start()
+
+    @property
+    def staged(self) -> Path:
+        return self.folder.path / ".snapshot"
+
+    def send(self) -> None:
+        try:
+            self.mirror.send(self.staged, self.name)
+        except (UserError, OSError) as error:
+            self.error = str(error)
+        except Exception as error:  # a bug of the Hub's library must not end the training
+            self.error = f"{type(error).__name__}: {error}"
+
+    def finish(self, seconds: float) -> None:
+        """The run as it is left, sent before its process ends."""
+        deadline = time.monotonic() + seconds
+        for last in (False, True):
+            if self.sender.ident is not None:
+                self.sender.join(max(0.0, deadline - time.monotonic()))
+            if not last:
+                self.checkpoint()
+        if self.error:
+            self.say("mirror", f"The mirror did not take the last snapshot: {self.error}")
+        shutil.rmtree(self.staged, ignore_errors=True)
+
+
+def stage(folder: RunFolder, store: Store, place: Path) -> None:
+    """A consistent copy of all that another machine needs to go on. Files that are written whole
+    are linked, where the disk can: nothing is copied twice."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    with closing(sqlite3.connect(place / folder.store.name)) as copy:
+        store.db.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
+    newest = [
+        max(states.glob("step-*.pt"), default=None)
+        for states in (folder.checkpoints, folder.epochs)
+    ]
+    weights = [folder.weights / f"{which}.safetensors" for which in ("last", "best")]
+    for path in [*newest, *weights, folder.report, folder.predictions]:
+        if path and path.is_file():
+            target = place / path.relative_to(folder.path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(path, target)
+    if folder.log.is_file():
+        shutil.copyfile(folder.log, place / folder.log.name)
+
+
+def link_or_copy(path: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, target)
+
+
+# --- and back ------------------------------------------------------------------------------------
+
+
+def missing(home: Home, mirror: Mirror) -> list[str]:
+    """Names of the mirror's runs that are not in this home."""
+    here = set()
+    for run in control.run_names(home):
+        with suppress(UserError, sqlite3.Error), Store(home.run(run)) as store:
+            here.add(name_of(run, store.fact("created")).rpartition("-")[2])
+    return [
+        name
+        for name in sorted(mirror.names())
+        if (match := NAME.fullmatch(name)) and match["created"] not in here
+    ]
+
+
+def restore(home: Home, mirror: Mirror, name: str) -> str:
+    """Bring a run home; returns the run, under its old number where that is free. Raises UserError
+    for a name that is none, and when the mirror cannot be reached."""
+    match = NAME.fullmatch(name)
+    if match is None or name not in mirror.names():
+        raise UserError(f"There is no run '{name[:80]}' in the mirror.")
+    home.make()
+    coming = home.path / f".coming-{name}"
+    shutil.rmtree(coming, ignore_errors=True)
+    try:
+        mirror.fetch(name, coming)
+        return settle(home, coming, match["run"])
+    except OSError as error:
+        raise UserError(f"Run {name} could not be brought here ({error}).") from error
+    finally:
+        shutil.rmtree(coming, ignore_errors=True)
+
+
+def restore_all(home: Home, mirror: Mirror) -> None:
+    """For a page that starts anew: what cannot be brought is said in the log and left there."""
+    try:
+        for name in missing(home, mirror):
+            log.info("Run %s came back from the mirror.", restore(home, mirror, name))
+    except UserError as error:
+        log.warning("%s", error)
+
+
+def settle(home: Home, coming: Path, run: str) -> str:
+    """Among the runs of this home, in one step."""
+    folder = RunFolder(home.runs / run)
+    if folder.path.exists():
+        folder = RunFolder(numbered_folder(home.runs))
+        folder.path.rmdir()
+    for part in (coming / "checkpoints", coming / "weights"):
+        part.mkdir(exist_ok=True)
+    with Store(RunFolder(coming)) as store:  # raises UserError for a damaged file
+        store.set(together=[folder.run])
+    coming.rename(folder.path)
+    return folder.run

@@ -1,0 +1,139 @@
+"""A machine that is gone, and another that goes on: real processes, a real SIGKILL, a loop-back
+Hub."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.errors import UserError
+from resnet_demo.runs import control, mirror
+from resnet_demo.runs.mirror import FolderMirror, mirror_at
+from resnet_demo.runs.scheduler import train_here
+from tests.conftest import ROOT, wait_until
+from tests.runs.test_worker import digest, events_of, rows, step_of
+
+
+@pytest.fixture
+def hard(config: TrainConfig) -> TrainConfig:
+    return replace(config, ema=0.9, epochs=30, min_crop=0.4)
+
+
+def command(environment: dict, *words: object) -> subprocess.CompletedProcess:
+    line = [sys.executable, "-m", "resnet_demo", *map(str, words)]
+    return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def killed_after(home: Home, environment: dict, config: TrainConfig, place: str, step: int) -> None:
+    """A training that sends to the mirror at each step, killed; then its home is gone."""
+    words = ["train", *config.options(), "--save-every=0", "--mirror", place, "--home", home.path]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "resnet_demo", *map(str, words)],
+        cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_until(lambda: home.run("0001").store.exists() and step_of(home, "0001") >= step)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    shutil.rmtree(home.path)
+
+
+@pytest.fixture(params=["folder", "hub"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return {"folder": str(tmp_path / "bucket"), "hub": "hub:me/runs"}[request.param]
+
+
+def test_a_fresh_machine_goes_on_exactly(place, home: Home, hard, hub, tmp_path: Path) -> None:
+    environment = {**hub, "HF_TOKEN": "hf_good"}
+    killed_after(home, environment, hard, place, 40)
+    fresh = Home(tmp_path / "fresh")
+    listed = command(environment, "mirror", place, "--restore", "--home", fresh.path)
+    assert "brought here as 0001" in listed.stdout, listed.stderr
+    assert control.read_run(fresh, "0001").state == "interrupted"
+    resumed = command(environment, "resume", "0001", "--home", fresh.path)
+    assert resumed.returncode == 0, resumed.stderr
+    (said,) = events_of(fresh, "0001", "resumed")
+    assert int(said.split()[3]) > 0 and not events_of(fresh, "0001", "not-exact")
+    reference = control.new_run(fresh, hard)
+    assert train_here(fresh, reference) == "finished"
+    assert rows(fresh, "0001") == rows(fresh, reference)
+    assert digest(fresh, "0001") == digest(fresh, reference)
+
+
+@pytest.fixture
+def mirrored(home: Home, config: TrainConfig, tmp_path: Path, monkeypatch) -> FolderMirror:
+    """A finished run, and its mirror."""
+    monkeypatch.setenv(mirror.VARIABLE, str(tmp_path / "bucket"))
+    assert train_here(home, control.new_run(home, config)) == "finished"
+    monkeypatch.delenv(mirror.VARIABLE)
+    return FolderMirror(tmp_path / "bucket")
+
+
+def test_a_finished_run_comes_back_whole_and_once(mirrored, home: Home, tmp_path: Path) -> None:
+    fresh = Home(tmp_path / "fresh")
+    (name,) = mirror.missing(fresh, mirrored)
+    assert mirror.restore(fresh, mirrored, name) == "0001"
+    assert control.read_run(fresh, "0001") == control.read_run(home, "0001")
+    assert digest(fresh, "0001") == digest(home, "0001")
+    for which in ("last", "best"):
+        kept = (each.run("0001").weights / f"{which}.safetensors" for each in (home, fresh))
+        assert len({path.read_bytes() for path in kept}) == 1
+    assert mirror.missing(fresh, mirrored) == [] == mirror.missing(home, mirrored)
+    assert not (home.run("0001").path / ".snapshot").exists()
+
+
+def test_a_number_that_is_taken_is_not_overwritten(mirrored, config, tmp_path: Path) -> None:
+    other = Home(tmp_path / "other")
+    assert control.new_run(other, config) == "0001"
+    (name,) = mirror.missing(other, mirrored)
+    assert mirror.restore(other, mirrored, name) == "0002"
+    assert control.read_run(other, "0001").state != "finished"
+    assert control.read_run(other, "0002").state == "finished"
+
+
+def test_what_a_kill_left_of_a_snapshot_is_never_taken_for_one(mirrored, home: Home) -> None:
+    (name,) = mirrored.names()
+    half = mirrored.place / name / ".coming-1"
+    half.mkdir()
+    (half / "run.sqlite").write_bytes(b"half")
+    whole = mirrored.snapshots(name)
+    assert mirrored.names() == [name] and half not in whole
+    snapshot = shutil.copytree(whole[0], home.path / "snapshot")
+    for _ in range(3):
+        mirrored.send(snapshot, name)
+    assert not half.exists() and len(mirrored.snapshots(name)) == mirror.KEPT
+    (mirrored.place / "0002-0000000000000").mkdir()  # begun, and nothing arrived
+    assert mirrored.names() == [name]
+
+
+def test_a_mirror_that_fails_is_said_and_training_goes_on(home, config, tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    monkeypatch.setenv(mirror.VARIABLE, str(blocked / "bucket"))
+    run = control.new_run(home, config, save_every=0)
+    assert train_here(home, run) == "finished"
+    assert "The mirror did not take" in events_of(home, run, "mirror")[0]
+
+
+def test_a_damaged_snapshot_is_a_sentence_and_leaves_nothing(mirrored, tmp_path: Path) -> None:
+    (name,) = mirrored.names()
+    for snapshot in mirrored.snapshots(name):
+        (snapshot / "run.sqlite").write_bytes(os.urandom(5000))
+    fresh = Home(tmp_path / "fresh")
+    with pytest.raises(UserError):
+        mirror.restore(fresh, mirrored, name)
+    assert control.run_names(fresh) == [] and not list(fresh.path.glob(".coming*"))
+    mirror.restore_all(fresh, mirrored)  # a page that starts says it and serves
+    with pytest.raises(UserError, match="There is no run '../x' in the mirror"):
+        mirror.restore(fresh, mirrored, "../x")
+
+
+@pytest.mark.parametrize("text", ["bucket", "hub:", "hub:me", "hub:me/a b"])
+def test_what_is_no_mirror_is_refused(text: str) -> None:
+    with pytest.raises(UserError):
+        mirror_at(text)
