@@ -5,6 +5,7 @@ one would have seen.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -18,8 +19,15 @@ WHOLE = slice(None)
 ASPECT = 4 / 3  # crops are at most this much wider than high, or the other way round
 
 
+@lru_cache(maxsize=2)  # for a million pictures it takes as long as a step
 def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch)).permutation(count)
+
+
+@lru_cache(maxsize=2)
+def flipped_at_first(count: int, seed: int) -> np.ndarray:
+    """Which pictures are flipped in the epochs of even number."""
+    return np.random.default_rng(seed).random(count) < 0.5
 
 
 def train_batch(
@@ -38,14 +46,14 @@ def train_batch(
     """
     random = np.random.default_rng(key)
     seed, epoch, _ = key
-    flips = (np.random.default_rng(seed).random(len(pixels)) < 0.5) ^ (epoch % 2 == 1)
+    flips = flipped_at_first(len(pixels), seed)[indices[share]] ^ (epoch % 2 == 1)
     side = pixels.images.shape[1]
     boxes = [random_box(side, min_crop, random) for _ in indices][share]
     indices = indices[share]
     images = torch.empty(len(indices), px, px, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
-    for image, index, (rows, columns) in zip(images, indices, boxes):
+    for image, index, flip, (rows, columns) in zip(images, indices, flips, boxes):
         crop = torch.from_numpy(np.array(pixels.images[index, rows, columns])).permute(2, 0, 1)
-        image.copy_(resize(crop.flip(2) if flips[index] else crop, px))
+        image.copy_(resize(crop.flip(2) if flip else crop, px))
     return images, torch.from_numpy(pixels.labels[indices])
 
 

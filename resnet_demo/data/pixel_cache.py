@@ -2,13 +2,14 @@
 
 The file's name is a hash of the pictures' fingerprint and the side, so a changed folder makes a
 new file. It is written under another name and renamed when complete: a build that is killed
-leaves nothing that could be taken for a cache.
+leaves nothing that could be taken for a cache, and the next one goes on where it was.
 """
 
 import hashlib
 import os
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +25,7 @@ from resnet_demo.progress import Progress
 
 CROP_MARGIN = 1.25
 CHUNK = 64  # pictures decoded between two reports
+NOTED = 64 * CHUNK  # pictures between two notes of how far a build has come
 
 
 @dataclass(frozen=True)
@@ -118,22 +120,25 @@ def build(
 ) -> Generator[Progress, None, None]:
     """Decode on all cores (Pillow releases the interpreter lock)."""
     partial = array_path.with_suffix(f".{os.getpid()}.partial")
-    remove_left_overs(array_path)
-    broken: dict[int, str] = {}
+    done, broken = adopt_left_over(array_path, partial)
     try:
-        with partial.open("wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
+        with partial.open("r+b") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
             write_header(file, len(split), px)
-            for start in range(0, len(split), CHUNK):
+            file.truncate(file.tell() + (done - len(broken)) * px * px * 3)  # whole pictures
+            file.seek(0, os.SEEK_END)
+            for start in range(done, len(split), CHUNK):
                 chunk = range(start, min(start + CHUNK, len(split)))
                 for index, result in zip(chunk, pool.map(lambda i: read(split, i, px), chunk)):
                     if isinstance(result, str):
                         broken[index] = result
                     else:
                         file.write(result.tobytes())
+                if chunk.stop % NOTED == 0:
+                    sync(file)
+                    write_json(progress_of(partial), {"done": chunk.stop, "broken": broken})
                 yield "Decoding", chunk.stop, len(split)
             write_header(file, len(split) - len(broken), px)
-            file.flush()
-            os.fsync(file.fileno())
+            sync(file)
         if len(broken) == len(split):
             raise UserError(f"None of the {len(split)} pictures can be read: {broken[0]}")
         stat = partial.stat()
@@ -143,15 +148,46 @@ def build(
         write_json(notes_path, notes)
     finally:
         partial.unlink(missing_ok=True)
+        progress_of(partial).unlink(missing_ok=True)
 
 
-def remove_left_overs(array_path: Path) -> None:
-    """Of builders that were killed; another process may be building the same cache now."""
+def adopt_left_over(array_path: Path, partial: Path) -> tuple[int, dict[int, str]]:
+    """Make `partial` of what a builder that was killed has left, or anew; returns how many pictures
+    were looked at and which of them are broken. Another process may be building the same cache
+    now."""
+    done, broken = 0, {}
+    partial.touch()
     for left_over in array_path.parent.glob(f"{array_path.stem}.*.partial"):
-        try:
-            os.kill(int(left_over.suffixes[-2][1:]), 0)
-        except ProcessLookupError:
+        if left_over == partial or is_alive(int(left_over.suffixes[-2][1:])):
+            continue
+        notes = read_json(progress_of(left_over)) or {"done": 0}
+        with suppress(FileNotFoundError):  # another adopted it
+            if notes["done"] > done:
+                left_over.replace(partial)
+                done, broken = notes["done"], {int(i): why for i, why in notes["broken"].items()}
             left_over.unlink(missing_ok=True)
+        progress_of(left_over).unlink(missing_ok=True)
+    return done, broken
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
+
+
+def progress_of(partial: Path) -> Path:
+    """How far a build has come; never ahead of the bytes on the disk."""
+    return partial.with_suffix(".partial-notes")
+
+
+def sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def write_header(file: BinaryIO, count: int, px: int) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data import pixel_cache
 from resnet_demo.data.folder import folder
-from resnet_demo.data.pixel_cache import Pixels, cached_pixels, load_pixels
+from resnet_demo.data.pixel_cache import Pixels, cached_pixels, load_pixels, read
 from resnet_demo.errors import UserError
 from resnet_demo.images.decode import square
 from resnet_demo.progress import finish
@@ -60,25 +61,38 @@ def test_nothing_but_broken_pictures_is_refused(tmp_path: Path, home: Home) -> N
     assert not list(home.caches.iterdir())
 
 
-def test_a_killed_build_leaves_no_cache(tmp_path: Path, home: Home) -> None:
+def test_a_killed_build_leaves_no_cache_and_is_gone_on_with(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     draw_folder(tmp_path / "data", 30, 1, px=16)
+    broken = sorted((tmp_path / "data" / "train").rglob("*.png"))[3]
+    broken.write_bytes(b"no picture")
     program = f"""
 import os, signal
 from pathlib import Path
 from resnet_demo.data import pixel_cache as pixels
+from resnet_demo.data import pixel_cache
 from resnet_demo.data.folder import folder
-pixels.CHUNK = 8
+pixels.CHUNK = pixels.NOTED = 8
 work = pixels.cached_pixels(folder(Path({str(tmp_path / "data")!r})).train, 16,
                             Path({str(home.caches)!r}))
-next(work); next(work)
+next(work); next(work); next(work)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=dict(os.environ))
     assert done.returncode == -signal.SIGKILL
-    assert [path.suffix for path in home.caches.iterdir()] == [".partial"]
-    _, pixels = drained(cached_pixels(folder(tmp_path / "data").train, 16, home.caches))
-    assert len(pixels) == 90
+    left = sorted(path.suffix for path in home.caches.iterdir())
+    assert left == [".partial", ".partial-notes"]
+    split, looked_at = folder(tmp_path / "data").train, []
+    monkeypatch.setattr(
+        pixel_cache, "read", lambda *asked: looked_at.append(asked[1]) or read(*asked)
+    )
+    _, pixels = drained(cached_pixels(split, 16, home.caches))
+    assert sorted(looked_at) == list(range(24, 90))
     assert sorted(path.suffix for path in home.caches.iterdir()) == [".json", ".npy"]
+    _, anew = drained(cached_pixels(split, 16, tmp_path))
+    assert len(pixels) == 89 and pixels.broken == anew.broken and broken.name in pixels.broken[0]
+    assert np.array_equal(pixels.images, anew.images) and pixels.names == anew.names
 
 
 def flip_a_byte(path: Path) -> None:
