@@ -46,7 +46,7 @@ def ready_batch(training: Training) -> Callable:
     size, px = training.config.batch_size, training.config.px
     images = torch.randint(0, 256, (size, px, px, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
     labels = torch.randint(0, training.num_classes, (size,))
-    return lambda settings: (images, labels)
+    return lambda *_: (images, labels)
 
 
 def ratio(training: Training, ready: Callable, real_first: bool) -> dict[str, object]:

@@ -8,17 +8,32 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from resnet_demo.errors import UserError, require_one_of
+
+VARIABLE = "RESNET_DEMO_DEVICE"  # what `--device` asks for
+KINDS = ("cuda", "mps", "xpu", "cpu")  # the first that is there
+
 
 def device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    return torch.device("cpu")
+    """What everything is computed on. Raises UserError for a device that is not there."""
+    there = [kind for kind in KINDS if kind == "cpu" or getattr(torch, kind).is_available()]
+    asked = os.environ.get(VARIABLE)
+    if asked:
+        require_one_of("device", asked, KINDS)
+        if asked not in there:
+            raise UserError(f"torch finds no {asked} device here, only {', '.join(there)}.")
+    kind = asked or there[0]
+    if kind in ("cuda", "xpu"):  # a process of its own for each
+        return torch.device(kind, int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device(kind)
 
 
 def fast_bf16(on: torch.device) -> bool:
     """Whether bfloat16 is done in hardware; elsewhere it is slower than float32."""
     if on.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
+    if on.type != "cpu":
+        return False  # float32 where nothing was measured
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 

@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
         for argument in positional:
             sub.add_argument(argument)
         sub.add_argument("--home", help="folder of runs, caches and downloads")
+        sub.add_argument("--device", help="cuda, mps, xpu or cpu; the first that is here")
         sub.add_argument("--json", action="store_true", help="one JSON object on standard output")
         sub.set_defaults(function=function)
         return sub
@@ -138,6 +139,8 @@ def main() -> int:
     end_with_parent()
     try:
         check_command(args.command)
+        if args.device:  # also for the processes that it starts
+            os.environ["RESNET_DEMO_DEVICE"] = args.device
         answer = args.function(args)
         if args.json:
             print(json.dumps(plain(answer)), flush=True)
