@@ -15,11 +15,11 @@ from statistics import median
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.files import Json
 from resnet_demo.runs import control, mirror
-from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
+from resnet_demo.runs.worker import Worker
 
 PAIRS, STEPS, WARM = 5, 24, 6
-MIRROR_PAIRS, KILLS = 3, 20
+MIRROR_PAIRS, KILLS = 5, 20
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -65,20 +65,32 @@ def writing(home: Home, config: TrainConfig, images_per_s: float) -> Json:
 def mirrored(home: Home, config: TrainConfig, place: Path) -> Json:
     """Time of a run whose every checkpoint goes to a folder, over that of one without."""
     longer = replace(config, iterations=4 * STEPS)
+    run_seconds(home, replace(longer, iterations=2), None)  # warms up
     ratios = []
-    for _ in range(MIRROR_PAIRS):
+    for number in range(MIRROR_PAIRS):
+        places = [place, None] if number % 2 else [None, place]
+        seconds = {where: run_seconds(home, longer, where) for where in places}
+        ratios.append(seconds[place] / seconds[None])
+    return {
+        "mirrored_over_not": round(median(ratios), 3),
+        "mirrored_pairs": [round(ratio, 3) for ratio in ratios],
+    }
+
+
+def run_seconds(home: Home, config: TrainConfig, place: Path | None) -> float:
+    """Of training alone, from the run's first step to its last, with all that lies between."""
+    run = control.new_run(home, config, save_every=20)
+    if place:
         os.environ[mirror.VARIABLE] = str(place)
-        away = run_seconds(home, longer)
-        del os.environ[mirror.VARIABLE]
-        ratios.append(away / run_seconds(home, longer))
-    return {"mirrored_over_not": [round(ratio, 3) for ratio in ratios]}
-
-
-def run_seconds(home: Home, config: TrainConfig) -> float:
-    run = control.new_run(home, config, save_every=15)
-    started = time.perf_counter()
-    train_here(home, run)
-    return time.perf_counter() - started
+    worker = Worker(home, run)
+    os.environ.pop(mirror.VARIABLE, None)
+    times = []
+    for _ in worker.steps:
+        times.append(time.perf_counter())
+        if worker.step == config.iterations:
+            break
+    worker.close()
+    return times[-1] - times[-config.iterations]
 
 
 def killed(home: Home, place: Path) -> Json:

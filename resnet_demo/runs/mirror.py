@@ -51,13 +51,14 @@ class FolderMirror:
 
     def send(self, snapshot: Path, name: str) -> None:
         folder = self.place / name
-        coming = folder / f".coming-{os.getpid()}"
-        for left in folder.glob(".coming-*"):  # also what a kill left of another
+        for left in folder.glob(".*ing-*"):  # what a kill left
             shutil.rmtree(left)
-        shutil.copytree(snapshot, coming)
+        coming = folder / f".coming-{os.getpid()}"
+        shutil.copytree(snapshot, coming, copy_function=copy_to_disk)
         coming.rename(folder / f"{time.time_ns():020d}")
         for old in self.snapshots(name)[KEPT:]:
-            shutil.rmtree(old)
+            going = old.rename(folder / f".going-{old.name}")  # never seen without a part of it
+            shutil.rmtree(going)
 
     def snapshots(self, name: str) -> list[Path]:
         """Whole ones, the newest first."""
@@ -198,6 +199,12 @@ def stage(folder: RunFolder, store: Store, place: Path) -> None:
             link_or_copy(path, target)
     if folder.log.is_file():
         shutil.copyfile(folder.log, place / folder.log.name)
+
+
+def copy_to_disk(path: str, target: str) -> None:
+    shutil.copyfile(path, target)
+    with open(target, "rb") as file:
+        os.fsync(file.fileno())
 
 
 def link_or_copy(path: Path, target: Path) -> None:

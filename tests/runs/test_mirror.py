@@ -98,15 +98,16 @@ def test_a_number_that_is_taken_is_not_overwritten(mirrored, config, tmp_path: P
 
 def test_what_a_kill_left_of_a_snapshot_is_never_taken_for_one(mirrored, home: Home) -> None:
     (name,) = mirrored.names()
-    half = mirrored.place / name / ".coming-1"
-    half.mkdir()
-    (half / "run.sqlite").write_bytes(b"half")
+    half, gone = (mirrored.place / name / kind for kind in (".coming-1", ".going-2"))
+    for folder in (half, gone):
+        folder.mkdir()
+        (folder / "run.sqlite").write_bytes(b"half")
     whole = mirrored.snapshots(name)
     assert mirrored.names() == [name] and half not in whole
     snapshot = shutil.copytree(whole[0], home.path / "snapshot")
     for _ in range(3):
         mirrored.send(snapshot, name)
-    assert not half.exists() and len(mirrored.snapshots(name)) == mirror.KEPT
+    assert not half.exists() and not gone.exists() and len(mirrored.snapshots(name)) == mirror.KEPT
     (mirrored.place / "0002-0000000000000").mkdir()  # begun, and nothing arrived
     assert mirrored.names() == [name]
 
