@@ -1,11 +1,14 @@
 """The files that a Space gets start alone."""
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
+from gradio_client import Client, handle_file
+from PIL import Image
 
 from tests.conftest import ROOT, free_port
 
@@ -46,6 +49,42 @@ def test_the_file_set_serves_a_page_as_a_public_space(tmp_path: Path) -> None:
         assert "ResNet Demo is at" in process.stdout.readline()
         page = httpx.get(f"http://127.0.0.1:{port}/")
         assert page.status_code == 200 and "ResNet Demo" in page.text
+    finally:
+        process.kill()
+        process.wait()
+
+
+SPACES = """
+import torch
+
+def GPU(function):
+    return function
+
+def refuse(*_, **__):
+    raise RuntimeError("CUDA must not be used outside of GPU functions")
+
+torch.cuda.is_available = lambda: True  # as ZeroGPU's package has it
+torch.cuda._lazy_init = torch.cuda.get_device_name = torch.cuda.is_bf16_supported = refuse
+"""
+
+
+def test_on_zerogpu_all_works_without_the_gpu(tmp_path: Path) -> None:
+    (tmp_path / "spaces.py").write_text(SPACES)
+    Image.new("RGB", (90, 70), "red").save(tmp_path / "red.png")
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "app.py", "--port", str(port), "--home", str(tmp_path / "home")],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "SPACES_ZERO_GPU": "1"},
+    )  # fmt: skip
+    try:
+        assert "ResNet Demo is at" in process.stdout.readline()
+        client = Client(f"http://127.0.0.1:{port}", verbose=False)
+        picture = handle_file(str(tmp_path / "red.png"))
+        told = client.predict(picture, "bundled", 3, api_name="/classify")
+        assert len(told["images"][0]["top"]) == 3
+        told = client.predict(picture, "bundled", "", api_name="/inspect")
+        assert told["blocks"]
     finally:
         process.kill()
         process.wait()
