@@ -1,0 +1,107 @@
+"""Records: each recipe of the table over its seeds, as long as there is time. What is there already
+is not run again: call it until nothing is missing.
+
+Time is also told in bare pictures, since cores differ: seconds of training and validation times the
+pictures/s of a bare SGD step of resnet18 (128 px, batch 64), measured before and after each run.
+"""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from resnet_demo import device
+from resnet_demo.config import PRESETS, Home, TrainConfig
+from resnet_demo.files import Json, read_json
+from resnet_demo.models import build
+from resnet_demo.runs import control
+from resnet_demo.runs.scheduler import train_here
+from resnet_demo.runs.snapshot import RunSnapshot
+
+HOURS = 0.5  # after which no further run is begun
+BARE_STEPS, BARE_BATCH, BARE_PX = 8, 64, 128
+RESULTS = Path(__file__).parent / "results" / "records.json"
+RESNET_D = dict(arch="resnet18d", batch_size=32, lr=0.02)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    seeds: int
+    settings: Json = field(default_factory=dict)
+
+
+RECIPES = {  # the shortest first
+    "minute": Recipe(3, PRESETS["minute"] | {"budget_seconds": 0}),
+    "coffee": Recipe(3, PRESETS["coffee"] | {"budget_seconds": 0}),
+    "five": Recipe(5, RESNET_D | dict(epochs=5, px=128, start_px=128, min_crop=0.7)),
+    "twenty": Recipe(3, RESNET_D | dict(epochs=20, px=128, start_px=96, min_crop=0.35)),
+}
+
+
+def measure(data: str, place: Path) -> Json:
+    home, rows = (
+        Home(place),
+        {row["name"]: row for row in (read_json(RESULTS) or {}).get("rows", [])},
+    )
+    started = time.monotonic()
+    for name, recipe in RECIPES.items():
+        config = TrainConfig(data=data, **recipe.settings)
+        row = rows.setdefault(name, blank(name, config))
+        if row["command"] != command_of(config):
+            row = rows[name] = blank(name, config)
+        for seed in range(len(row["seeds"]), recipe.seeds):
+            if time.monotonic() - started > 3600 * HOURS:
+                break
+            add(row, home, config, seed)
+    return {"rows": [row for row in rows.values() if row["seeds"]]}
+
+
+def command_of(config: TrainConfig) -> str:
+    options = [word for word in config.options() if not word.startswith("--data")]
+    return " ".join(["train", *options])
+
+
+def blank(name: str, config: TrainConfig) -> Json:
+    return {
+        "name": name, "command": command_of(config), "arch": config.arch,
+        "epochs": config.epochs, "px": config.px, "val_px": config.val_px, "seeds": [], "top1": [],
+        "seconds": [], "bare_images_per_s": [], "bare_images": [],
+        "machine": device.describe_machine(),
+    }  # fmt: skip
+
+
+def add(row: Json, home: Home, config: TrainConfig, seed: int) -> None:
+    """One run more: last epoch's weights, on the validation pictures."""
+    values = config.to_dict() | {"seed": seed}
+    before = bare_rate()
+    run = control.new_run(home, TrainConfig(**values))
+    train_here(home, run)
+    rate = (before + bare_rate()) / 2
+    found: RunSnapshot[None] = RunSnapshot.read(home.run(run))
+    row["seeds"].append(seed)
+    row["top1"].append(round(found.row.top1 or 0.0, 2))
+    row["seconds"].append(round(found.row.seconds))
+    row["bare_images_per_s"].append(round(rate, 1))
+    row["bare_images"].append(round(found.row.seconds * rate))
+
+
+def bare_rate() -> float:
+    """Pictures a second of nothing but steps, in the number format of training."""
+    device.prepare()
+    on = device.device()
+    model = device.placed(build("resnet18", 10), on).train()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
+    images = torch.randn(BARE_BATCH, 3, BARE_PX, BARE_PX, device=on)
+    images = images.to(memory_format=torch.channels_last)
+    labels = torch.randint(0, 10, (BARE_BATCH,), device=on)
+    for step in range(BARE_STEPS + 2):
+        if step == 2:  # two warm up
+            started = time.perf_counter()
+        with device.autocast(on):
+            loss = F.cross_entropy(model(images).float(), labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    return BARE_STEPS * BARE_BATCH / (time.perf_counter() - started)
