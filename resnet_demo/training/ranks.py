@@ -18,6 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from resnet_demo import device
 from resnet_demo.errors import UserError
 
 PATIENCE = timedelta(minutes=10)  # a process that is silent for longer is taken for dead
@@ -117,7 +118,10 @@ ALONE = Ranks()
 
 def join(patience: timedelta = PATIENCE) -> Ranks:
     """Meet the other processes. Raises UserError when they do not come."""
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    on, backend = device.device(), "gloo"
+    if on.type == "cuda":  # words between processes stay on the CPU
+        torch.cuda.set_device(on)
+        backend = "cpu:gloo,cuda:nccl"
     try:
         store, rank, size = next(dist.rendezvous("env://", timeout=patience))
         # torchrun may keep its store when it starts all again: the dead ones' addresses are in it.
