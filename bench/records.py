@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from resnet_demo import device
-from resnet_demo.config import PRESETS, Home, TrainConfig
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.files import Json, read_json
 from resnet_demo.models import build
 from resnet_demo.runs import control
@@ -24,6 +24,7 @@ HOURS = 0.5  # after which no further run is begun
 BARE_STEPS, BARE_BATCH, BARE_PX = 8, 64, 128
 RESULTS = Path(__file__).parent / "results" / "records.json"
 RESNET_D = dict(arch="resnet18d", batch_size=32, lr=0.02)
+NARROW = RESNET_D | dict(arch="resnet10s")
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Recipe:
 
 
 RECIPES = {  # the shortest first
-    "minute": Recipe(3, PRESETS["minute"] | {"budget_seconds": 0}),
-    "coffee": Recipe(3, PRESETS["coffee"] | {"budget_seconds": 0}),
+    "minute": Recipe(3, NARROW | dict(epochs=3, px=96, start_px=64)),
+    "coffee": Recipe(3, NARROW | dict(epochs=10, px=128, start_px=96, min_crop=0.5)),
     "five": Recipe(5, RESNET_D | dict(epochs=5, px=128, start_px=128, min_crop=0.7)),
     "twenty": Recipe(3, RESNET_D | dict(epochs=20, px=128, start_px=96, min_crop=0.35)),
 }

@@ -23,7 +23,9 @@ CHECKPOINTS = (PACKAGE.parent / "checkpoints", PACKAGE / "checkpoints")
 
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152)  # He et al. 2015, Table 1
 CIFAR_DEPTHS = (8, 14, 20, 32, 38, 44, 56, 110)  # He et al. 2015, section 4.2: 6n + 2
-TWEAKED = ("10d", "18d")  # deep stem, pooled shortcuts (He et al. 2018, arXiv 1812.01187, -D)
+# Deep stem, pooled shortcuts (He et al. 2018, arXiv 1812.01187, -D); "s": narrow, and no pooling in
+# the stem, so that a short training on small pictures costs less.
+TWEAKED = ("10d", "18d", "10s")
 SIZES = (*map(str, IMAGENET_DEPTHS), *map(str, CIFAR_DEPTHS), *TWEAKED)
 ARCHS = tuple(f"{kind}{size}" for kind in ("resnet", "plain") for size in SIZES)
 BUNDLED = "resnet18d"  # the network that ships with the program; others are `bundled:ARCH`
@@ -208,7 +210,7 @@ CLASSIFIER_ONLY: Json = dict(
 
 def depth_of(arch: str) -> int:
     """Layers: 56 of "plain56", 18 of "resnet18d"."""
-    return int(size_of(arch).removesuffix("d"))
+    return int(size_of(arch).rstrip("ds"))
 
 
 def size_of(arch: str) -> str:

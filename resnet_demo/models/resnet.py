@@ -165,6 +165,7 @@ class Arch:
     width: int = 64  # of the first stage; doubles with every stage
     cifar: bool = False  # 3x3 stem, no pooling, option-A shortcuts (section 4.2)
     tweaked: bool = False  # ResNet-D: stem of three 3x3 layers, shortcuts that average
+    pooled: bool = True  # the stem ends with a pooling that halves the side; never for CIFAR
 
     def channels_out(self, stage: int) -> int:
         return self.width * 2**stage * self.block.expansion
@@ -173,6 +174,7 @@ class Arch:
 TABLE: dict[str, Arch] = {
     "10d": Arch(BasicBlock, (1, 1, 1, 1), tweaked=True),
     "18d": Arch(BasicBlock, (2, 2, 2, 2), tweaked=True),
+    "10s": Arch(BasicBlock, (1, 1, 1, 1), width=48, tweaked=True, pooled=False),
     "18": Arch(BasicBlock, (2, 2, 2, 2)),
     "34": Arch(BasicBlock, (3, 4, 6, 3)),
     "50": Arch(Bottleneck, (3, 4, 6, 3)),
@@ -204,7 +206,8 @@ class ResNet(nn.Module):
         stem = arch.width
         self.conv1 = first_layers(arch)
         self.bn1 = nn.BatchNorm2d(stem)
-        self.maxpool = nn.Identity() if arch.cifar else nn.MaxPool2d(3, stride=2, padding=1)
+        pooled = arch.pooled and not arch.cifar
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if pooled else nn.Identity()
         channels = stem
         self.stages: list[str] = []
         for index, count in enumerate(arch.blocks):

@@ -41,7 +41,7 @@ def build(home: Home) -> gr.Blocks:
         if os.environ.get("SPACE_ID"):
             gr.LoginButton()
         classifier = Classifier(home)
-        with gr.Tabs() as tabs:
+        with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Train", id="train"):
                 token = train_tab.build(home)
             with gr.Tab("Classify", id="classify"):

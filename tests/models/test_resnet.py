@@ -129,6 +129,16 @@ def test_the_tweaked_net_is_timms() -> None:
     assert config.TrainConfig(arch="plain10d").twin().arch == "resnet10d"
 
 
+def test_the_narrow_net_keeps_the_pixels_that_a_pooled_stem_drops() -> None:
+    images = torch.zeros(1, 3, 64, 64)
+    sides = {
+        arch: [x.shape[-1] for name, x in build(arch, 10).eval().walk(images) if name != "fc"]
+        for arch in ("resnet10d", "resnet10s")
+    }
+    assert sides == {"resnet10d": [16, 16, 8, 4, 2], "resnet10s": [32, 32, 16, 8, 4]}
+    assert config.depth_of("plain10s") == 10 and num_params(build("resnet10s", 10)) < 3e6
+
+
 def test_a_new_depth_is_a_line_and_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """README's recipe, followed: the 26-layer bottleneck net that timm has."""
     monkeypatch.setitem(resnet.TABLE, "26", resnet.Arch(Bottleneck, (2, 2, 2, 2)))
