@@ -17,12 +17,12 @@ KINDS = ("cuda", "mps", "xpu", "cpu")  # the first that is there
 def device() -> torch.device:
     """What everything is computed on. Raises UserError for a device that is not there."""
     there = [kind for kind in KINDS if kind == "cpu" or getattr(torch, kind).is_available()]
-    asked = os.environ.get(VARIABLE)
-    if asked:
-        require_one_of("device", asked, KINDS)
-        if asked not in there:
-            raise UserError(f"torch finds no {asked} device here, only {', '.join(there)}.")
-    kind = asked or there[0]
+    wanted = os.environ.get(VARIABLE)
+    if wanted:
+        require_one_of("device", wanted, KINDS)
+        if wanted not in there:
+            raise UserError(f"torch finds no {wanted} device here, only {', '.join(there)}.")
+    kind = wanted or there[0]
     if kind in ("cuda", "xpu"):  # a process of its own for each
         return torch.device(kind, int(os.environ.get("LOCAL_RANK", "0")))
     return torch.device(kind)

@@ -13,16 +13,16 @@ MOST_LINES = len(Colorblind8)  # more cannot be told apart
 
 
 def top1_by_epoch(store: Store) -> Points:
-    (found,) = store.metrics(["top1"]).values()
-    return dict(enumerate((value for _, value in found), start=1))
+    (points,) = store.metrics(["top1"]).values()
+    return dict(enumerate((value for _, value in points), start=1))
 
 
 def curves(home: Home, sweep: Sweep) -> dict[str, Line]:
     """{setting: {x: epochs, mean, low, high: top-1 in percent}}, as far as all its seeds are."""
-    found = snapshots(home, sweep, top1_by_epoch)
+    runs = snapshots(home, sweep, top1_by_epoch)
     lines = {}
-    for setting, runs in zip(sweep.settings, sweep.by_setting(found)):
-        begun = [run.more for run in runs if run and run.more]
+    for setting, group in zip(sweep.settings, sweep.by_setting(runs)):
+        begun = [run.more for run in group if run and run.more]
         if begun:
             lines[named(setting)] = over_seeds(begun)
     return lines

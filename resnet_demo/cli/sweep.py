@@ -14,14 +14,14 @@ from resnet_demo.runs import sweeps
 def sweep(args: argparse.Namespace) -> Answer:
     """train over a grid of settings and seeds; say which differences are larger than the noise"""
     home = Home.find(args.home)
-    found = sweeps.open_sweep(home, args.sweep) if args.sweep else begin(args, home)
+    current = sweeps.open_sweep(home, args.sweep) if args.sweep else begin(args, home)
     if not args.show:
         try:
-            train(args, home, found)
+            train(args, home, current)
         except KeyboardInterrupt:
-            say(args, f"Sweep {found.sweep} is kept; go on with `sweep --sweep {found.sweep}`.")
+            say(args, f"Sweep {current.sweep} is kept; go on with `sweep --sweep {current.sweep}`.")
             raise
-    answer = sweeps.results(home, found)
+    answer = sweeps.results(home, current)
     for line in lines(answer):
         say(args, line)
     return answer

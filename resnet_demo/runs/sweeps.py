@@ -155,17 +155,17 @@ def snapshots(
     home: Home, sweep: Sweep, more: Callable[[Store], T] = nothing
 ) -> list[RunSnapshot[T] | None]:
     """In the order of `sweep.runs`; None for one that was deleted or cannot be read."""
-    found: list[RunSnapshot[T] | None] = []
+    runs: list[RunSnapshot[T] | None] = []
     for run in sweep.runs:
-        found.append(None)
+        runs.append(None)
         with suppress(UserError, sqlite3.Error):
-            found[-1] = RunSnapshot.read(control.run_folder(home, run), more)
-    return found
+            runs[-1] = RunSnapshot.read(control.run_folder(home, run), more)
+    return runs
 
 
 def unfinished(home: Home, sweep: Sweep) -> list[str]:
-    found: list[RunSnapshot[Any] | None] = snapshots(home, sweep)
-    return [each.row.run for each in found if each and each.row.state != "finished"]
+    runs: list[RunSnapshot[Any] | None] = snapshots(home, sweep)
+    return [each.row.run for each in runs if each and each.row.state != "finished"]
 
 
 # --- what it shows -------------------------------------------------------------------------------
@@ -173,10 +173,10 @@ def unfinished(home: Home, sweep: Sweep) -> list[str]:
 
 def results(home: Home, sweep: Sweep) -> Json:
     """{sweep, grid, seeds, done, runs, rows: one a setting, verdict: sentences}."""
-    found: list[RunSnapshot[Any] | None] = snapshots(home, sweep)
+    runs: list[RunSnapshot[Any] | None] = snapshots(home, sweep)
     rows = [
         row_of(setting, [each.row if each else None for each in group])
-        for setting, group in zip(sweep.settings, sweep.by_setting(found))
+        for setting, group in zip(sweep.settings, sweep.by_setting(runs))
     ]
     done = sum(len(row["by_seed"]) for row in rows)
     return {

@@ -11,16 +11,16 @@ const find = (query) => element.querySelector(query);
 const two = (value) => (value === null ? "" : value.toFixed(2));
 
 async function ask() {
-  const told = await server.sweep({ value: find(".which").value });
-  if (told.error) throw new Error(told.error);
-  find(".none").hidden = Boolean(told.sweep);
-  find(".some").hidden = !told.sweep;
-  if (!told.sweep) return;
-  fill(find(".which"), told.sweeps, told.sweep);
-  find(".done").textContent = `${told.done} of ${told.runs.length} runs have finished.`;
-  find("tbody").replaceChildren(...told.rows.map((row, index) => rowOf(row, told, index)));
-  find(".verdict").replaceChildren(...told.verdict.map((text) => make("li", {}, text)));
-  await draw(told);
+  const answer = await server.sweep({ value: find(".which").value });
+  if (answer.error) throw new Error(answer.error);
+  find(".none").hidden = Boolean(answer.sweep);
+  find(".some").hidden = !answer.sweep;
+  if (!answer.sweep) return;
+  fill(find(".which"), answer.sweeps, answer.sweep);
+  find(".done").textContent = `${answer.done} of ${answer.runs.length} runs have finished.`;
+  find("tbody").replaceChildren(...answer.rows.map((row, index) => rowOf(row, answer, index)));
+  find(".verdict").replaceChildren(...answer.verdict.map((text) => make("li", {}, text)));
+  await draw(answer);
 }
 
 function fill(select, names, chosen) {
@@ -52,11 +52,11 @@ async function draw({ sweep, epochs }) {
   const key = `${sweep} ${epochs} ${dark()}`;
   if (key === drawn || !epochs) return;
   drawn = key;
-  const told = await server.sweep_figure({ value: sweep, dark: dark() }).catch(() => LATE);
-  if (told.error) drawn = "";
+  const answer = await server.sweep_figure({ value: sweep, dark: dark() }).catch(() => LATE);
+  if (answer.error) drawn = "";
   else {
     await bokeh();
-    await embed(find(".figure"), told.drawings);
+    await embed(find(".figure"), answer.drawings);
   }
 }
 

@@ -67,15 +67,15 @@ class Comparison:
         names = sweeps.sweep_names(self.home)
         if not names:
             return {"sweep": ""}
-        found = sweeps.open_sweep(self.home, request.value or names[0])
-        runs: list[RunSnapshot[Any] | None] = sweeps.snapshots(self.home, found)
+        chosen = sweeps.open_sweep(self.home, request.value or names[0])
+        runs: list[RunSnapshot[Any] | None] = sweeps.snapshots(self.home, chosen)
         epochs = sum(run.row.epoch for run in runs if run)
-        return {**sweeps.results(self.home, found), "sweeps": names, "epochs": epochs}
+        return {**sweeps.results(self.home, chosen), "sweeps": names, "epochs": epochs}
 
     def figure(self, request: TrainRequest) -> Json:
         """{drawings: [{item, title, caption}]} for BokehJS."""
         from resnet_demo.charts.lab import for_page  # bokeh is slow to import
         from resnet_demo.charts.sweep import drawn
 
-        found = sweeps.open_sweep(self.home, request.value)
-        return {"drawings": [for_page(drawn(self.home, found, request.dark))]}
+        chosen = sweeps.open_sweep(self.home, request.value)
+        return {"drawings": [for_page(drawn(self.home, chosen, request.dark))]}
