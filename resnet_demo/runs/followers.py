@@ -71,10 +71,10 @@ def follow(home: Home) -> NoReturn:
     """Do what rank 0 announces, and end with it. Raises UserError when it is no longer heard."""
     from resnet_demo.training import ranks
 
-    for number in (signal.SIGINT, signal.SIGTERM):  # rank 0 decides, and saves before it ends
-        signal.signal(number, signal.SIG_IGN)
     os.nice(10)
     mine, training = ranks.join(), None
+    for number in (signal.SIGINT, signal.SIGTERM):  # from here on rank 0 decides, and saves first
+        signal.signal(number, signal.SIG_IGN)
     while True:
         what, details = mine.hear()
         if what == "end":

@@ -51,7 +51,7 @@ HEAD_FIELDS = (
     "lr",
 )  # what "only the classifier" writes
 Values = dict[Component, Any]
-Widget = gr.Dropdown | gr.Number | gr.Checkbox | gr.Radio
+Widget = gr.Dropdown | gr.Number | gr.Checkbox | gr.Radio | gr.Textbox
 
 
 class Form:
@@ -156,6 +156,7 @@ def advanced() -> dict[str, Widget]:
             default.backbone_lr, label="Learning rate of all but the classifier, over the rate"
         ),
         "tracker": gr.Dropdown(list(TRACKERS), value="none", label="Tracker"),
+        "tracker_project": gr.Textbox(default.tracker_project, label="The tracker's project"),
     }
 
 

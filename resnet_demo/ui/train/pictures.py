@@ -9,10 +9,11 @@ from gradio.components import Component
 from resnet_demo.config import BUNDLED, Home, size_of
 from resnet_demo.data.importing import import_files
 from resnet_demo.data.labels import FOLDERS, PREFIX
+from resnet_demo.data.library import names_of
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
 from resnet_demo.refs import DATA
-from resnet_demo.ui.access import require_steering
+from resnet_demo.ui.access import is_public, require_steering
 from resnet_demo.ui.errors import friendly
 from resnet_demo.ui.train import correcting
 from resnet_demo.ui.train.form import HEAD_FIELDS, OWN, Form, fill_in_head
@@ -35,6 +36,12 @@ def take_in(home: Home, name: str, files: list[str], label: str, labels: str) ->
     named = [(path, f"{inside}{path.name}") for path in paths]
     work = import_files(home, name.strip(), named, labels)
     return end_of(work)
+
+
+def known_data(home: Home) -> list[str]:
+    """What the form offers; names of own data sets are nobody else's business."""
+    own = [] if is_public() else [f"dataset:{name}" for name in names_of(home)]
+    return [*DATA, *own]
 
 
 def end_of(work: Any) -> Json:
@@ -73,12 +80,16 @@ def build(home: Home, form: Form, token: Component) -> None:
         return [
             correcting.table(answer),
             None,
-            gr.Dropdown([*DATA, answer["data"]], value=answer["data"]),
+            gr.Dropdown(known_data(home), value=answer["data"]),
         ]
 
     taken = take.click(
         begin, [name, files, label, labels, token], [found, files, form.widgets["data"]],
         concurrency_limit=1, api_visibility="private",
+    )  # fmt: skip
+    gr.on(
+        None, lambda: gr.Dropdown(choices=known_data(home)), None, form.widgets["data"],
+        api_visibility="private", show_progress="hidden",
     )  # fmt: skip
     names = ("init", "freeze", "depth", *HEAD_FIELDS)
     wanted = [form.preset, *(form.widgets[name] for name in names)]

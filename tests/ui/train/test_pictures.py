@@ -10,7 +10,7 @@ from resnet_demo.data.library import Library, names_of
 from resnet_demo.errors import UserError
 from resnet_demo.images.decoder import Decoders
 from resnet_demo.ui.train.correcting import correct, pictures_of, put, table
-from resnet_demo.ui.train.pictures import take_in
+from resnet_demo.ui.train.pictures import known_data, take_in
 
 
 def test_loose_pictures_get_the_class_that_is_named(pictures: Path, home: Home) -> None:
@@ -60,3 +60,13 @@ def test_visitors_bring_nothing_in_and_see_nothing(serve, tmp_path: Path) -> Non
             event = client.post("/gradio_api/call/dataset", json={"data": given}).json()["event_id"]
             assert "event: error" in client.get(f"/gradio_api/call/dataset/{event}").text
     assert names_of(Home(server.home)) == []
+
+
+def test_own_data_sets_are_offered_again_but_not_to_strangers(
+    pictures: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [str(path) for path in (pictures / "train" / "red").iterdir()]
+    take_in(home, "mine", files, "red", "folders")
+    assert known_data(home)[-1] == "dataset:mine"
+    monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
+    assert "dataset:mine" not in known_data(home)
