@@ -23,8 +23,7 @@ CHECKPOINTS = (PACKAGE.parent / "checkpoints", PACKAGE / "checkpoints")
 
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152)  # He et al. 2015, Table 1
 CIFAR_DEPTHS = (8, 14, 20, 32, 38, 44, 56, 110)  # He et al. 2015, section 4.2: 6n + 2
-# Deep stem, pooled shortcuts (He et al. 2018, arXiv 1812.01187, -D); "s": narrow, and no pooling in
-# the stem, so that a short training on small pictures costs less.
+# "d": deep stem, pooled shortcuts (He et al. 2018, arXiv 1812.01187); "s": also narrow and unpooled
 TWEAKED = ("10d", "18d", "10s")
 SIZES = (*map(str, IMAGENET_DEPTHS), *map(str, CIFAR_DEPTHS), *TWEAKED)
 ARCHS = tuple(f"{kind}{size}" for kind in ("resnet", "plain") for size in SIZES)
