@@ -77,11 +77,8 @@ def build(home: Home, form: Form, token: Component) -> None:
     ) -> list[Any]:  # fmt: skip
         require_steering(request, token)
         answer = take_in(home, name, files or [], label, labels)
-        return [
-            correcting.table(answer),
-            None,
-            gr.Dropdown(known_data(home), value=answer["data"]),
-        ]
+        data = gr.Dropdown(known_data(home), value=answer["data"])
+        return [correcting.table(answer), None, data]
 
     taken = take.click(
         begin, [name, files, label, labels, token], [found, files, form.widgets["data"]],
