@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 VARIABLE = "RESNET_DEMO_MIRROR"  # what a process and those that it starts mirror to
 NAME = re.compile(r"(?P<run>[A-Za-z0-9_-]{1,64})-(?P<created>\d{13})")  # milliseconds
 KEPT = 2  # snapshots of a run in a folder: one may be under way
-LAST_SECONDS = 600.0  # that the last snapshot of a run may take
+LAST_SECONDS = 300.0  # that the last snapshot may take; other processes of a run wait meanwhile
 HURRIED_SECONDS = 8.0  # where the machine is about to go
 
 
@@ -174,9 +174,12 @@ class Mirroring:
                 self.sender.join(max(0.0, deadline - time.monotonic()))
             if not last:
                 self.checkpoint()
+        if self.sender.is_alive():
+            self.error = f"it took longer than {seconds:.0f} s."
+        else:
+            shutil.rmtree(self.staged, ignore_errors=True)
         if self.error:
             self.say("mirror", f"The mirror did not take the last snapshot: {self.error}")
-        shutil.rmtree(self.staged, ignore_errors=True)
 
 
 def stage(folder: RunFolder, store: Store, place: Path) -> None:

@@ -56,8 +56,10 @@ def points(grid: Grid) -> list[Json]:
 
 
 def named(setting: Json) -> str:
-    """ "lr 0.01, epochs 3"; of an empty grid "as given"."""
-    return ", ".join(f"{name} {value}" for name, value in setting.items()) or "as given"
+    """ "lr 0.01, epochs 3"; of an empty grid "as given". Of a file only its name: the page shows
+    it to everybody."""
+    words = [f"{name} {str(value).rpartition('/')[2]}" for name, value in setting.items()]
+    return ", ".join(words) or "as given"
 
 
 def grid_of(texts: list[str]) -> Grid:
@@ -69,7 +71,7 @@ def grid_of(texts: list[str]) -> Grid:
         name = name.strip().replace("-", "_")
         if not sign or not values.strip():
             raise UserError(f"A grid names values, as in lr=0.01,0.02. Got '{text}'.")
-        require_one_of("setting of a grid", name, tuple(set(FIELDS) - {"seed"}))
+        require_one_of("setting of a grid", name, tuple(set(FIELDS) - {"seed", "data"}))
         grid[name] = tuple(
             dict.fromkeys(value_of(name, word.strip()) for word in values.split(","))
         )
@@ -105,14 +107,12 @@ def configs(base: TrainConfig, grid: Grid, seeds: int) -> list[TrainConfig]:
 def create(home: Home, base: TrainConfig, grid: Grid, seeds: int) -> Sweep:
     """A sweep with all its runs queued, or nothing. Raises UserError when the home cannot be
     written to, or the pictures cannot be trained on."""
-    wanted = configs(base, grid, seeds)
-    by_data = {data: checked(replace(base, data=data), home).data for data in grid.get("data", ())}
-    by_data.setdefault(base.data, base.data if by_data else checked(base, home).data)
+    wanted = configs(checked(base, home), grid, seeds)
     home.make()
     folder, runs = numbered_folder(home.sweeps), []
     try:
         for config in wanted:
-            runs.append(control.new_run(home, replace(config, data=by_data[config.data])))
+            runs.append(control.new_run(home, config))
         sweep = Sweep(folder.name, grid, seeds, time.time(), tuple(runs))
         write_json(folder / "sweep.json", asdict(sweep))
     except (OSError, UserError) as error:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from resnet_demo.errors import UserError
 from resnet_demo.runs import control, mirror
 from resnet_demo.runs.mirror import FolderMirror, mirror_at
 from resnet_demo.runs.scheduler import train_here
+from resnet_demo.runs.store import Store
 from tests.conftest import ROOT, wait_until
 from tests.runs.test_worker import digest, events_of, rows, step_of
 
@@ -132,6 +134,22 @@ def test_a_damaged_snapshot_is_a_sentence_and_leaves_nothing(mirrored, tmp_path:
     mirror.restore_all(fresh, mirrored)  # a page that starts says it and serves
     with pytest.raises(UserError, match="There is no run '../x' in the mirror"):
         mirror.restore(fresh, mirrored, "../x")
+
+
+def test_a_last_snapshot_that_does_not_arrive_is_said(home: Home, config: TrainConfig) -> None:
+    class Slow:
+        def send(self, snapshot: Path, name: str) -> None:
+            gate.wait(60)
+
+    gate, run = threading.Event(), control.new_run(home, config)
+    with Store(home.run(run)) as store:
+        said: list[str] = []
+        sending = mirror.Mirroring(Slow(), home.run(run), store, lambda _, text: said.append(text))
+        sending.checkpoint()
+        sending.finish(0)
+        gate.set()
+        sending.sender.join()
+    assert said == ["The mirror did not take the last snapshot: it took longer than 0 s."]
 
 
 @pytest.mark.parametrize("text", ["bucket", "hub:", "hub:me", "hub:me/a b"])

@@ -13,6 +13,17 @@ def test_a_grid_is_typed_as_the_settings_are() -> None:
     assert grid == {"lr": (0.01, 0.02), "optimizer": ("sgd", "muon"), "zero_init": (True, False)}
     assert len(sweeps.points(grid)) == 8
     assert sweeps.points({}) == [{}] and sweeps.named({}) == "as given"
+    assert sweeps.named({"init": "/home/me/net.pt", "lr": 0.1}) == "init net.pt, lr 0.1"
+
+
+def test_the_page_gets_no_path_of_a_sweep(home: Home, config: TrainConfig, tmp_path) -> None:
+    from resnet_demo.ui.requests import TrainRequest
+    from resnet_demo.ui.train.sweeps import Comparison
+
+    sweeps.create(home, config, {"init": (f"{tmp_path}/a.pt", f"{tmp_path}/b.pt")}, 1)
+    answer = Comparison(home).sweep(TrainRequest())
+    assert [row["name"] for row in answer["rows"]] == ["init a.pt", "init b.pt"]
+    assert str(tmp_path) not in str(answer)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +34,7 @@ def test_a_grid_is_typed_as_the_settings_are() -> None:
         ("lr=fast", "lr takes numbers. Got 'fast'."),
         ("epochs=1.5", "epochs takes whole numbers. Got '1.5'."),
         ("seed=1,2", "setting of a grid"),
+        ("data=shapes,cifar10", "setting of a grid"),
         ("colour=red", "setting of a grid"),
         ("zero_init=maybe", "zero_init"),
     ],

@@ -70,7 +70,10 @@ class Comparison:
         chosen = sweeps.open_sweep(self.home, request.value or names[0])
         runs: list[RunSnapshot[Any] | None] = sweeps.snapshots(self.home, chosen)
         epochs = sum(run.row.epoch for run in runs if run)
-        return {**sweeps.results(self.home, chosen), "sweeps": names, "epochs": epochs}
+        answer = sweeps.results(self.home, chosen) | {"sweeps": names, "epochs": epochs}
+        for part in (answer, *answer["rows"]):  # values may be paths of this machine
+            part.pop("grid" if part is answer else "setting")
+        return answer
 
     def figure(self, request: TrainRequest) -> Json:
         """{drawings: [{item, title, caption}]} for BokehJS."""
