@@ -12,11 +12,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from resnet_demo.config import BUNDLED, CLASSIFIER_ONLY, Home, TrainConfig
+from resnet_demo.config import BUNDLED, Home, TrainConfig
 from resnet_demo.data.importing import import_path
 from resnet_demo.data.sources import open_here
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json, read_json
+from resnet_demo.presets import CLASSIFIER_ONLY
 from resnet_demo.progress import finish
 from resnet_demo.runs import control
 

@@ -1,4 +1,4 @@
-"""What a run is told, how long a preset may take, and where things are kept.
+"""What a run is told, and where things are kept.
 
 `TrainConfig` is the one description of a run: the form, the command line and the run folder are
 three views of it. Nothing here imports torch or gradio.
@@ -65,6 +65,7 @@ class TrainConfig:
     crop: str = setting("area", "area, or pad: moved by up to px/8, not resized (section 4.2)")
     min_crop: float = setting(0.6, "least share of a picture's area that a random crop keeps")
     val_scale: float = setting(1.0, "side in validation and use, over px; crops magnify")
+    crop_pct: float = setting(1.0, "share of a picture's shorter side seen in validation and use")
     zero_init: bool = setting(True, "each residual block starts as the identity")
     ema: float = setting(0.0, "decay of the averaged weights; 0: none")
     num_train: int = setting(0, "training pictures used, the same ones for every seed; 0: all")
@@ -180,6 +181,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "label_smoothing": (0.0, 0.9),
     "min_crop": (0.05, 1.0),
     "val_scale": (0.5, 2.0),
+    "crop_pct": (0.5, 1.0),
     "ema": (0.0, 0.99999),
     "num_train": (0, 10**9),
     "num_val": (0, 10**9),
@@ -190,21 +192,6 @@ LIMITS: dict[str, tuple[float, float]] = {
     "budget_seconds": (0, 10**9),
     "probe_every": (1, 10**9),
 }
-
-# What fits a time on 2 cores with bf16; slower machines get smaller pictures (budget_seconds).
-PRESETS: dict[str, Json] = {
-    "minute": dict(epochs=2, px=80, start_px=64, budget_seconds=120),
-    "coffee": dict(epochs=6, px=128, start_px=96, budget_seconds=480),
-    "lunch": dict(
-        epochs=20, px=128, start_px=96, min_crop=0.4, val_scale=1.25, budget_seconds=1800
-    ),
-}
-# What suits a classifier alone, on features that are there: an epoch costs little more than the
-# writing of its weights.
-CLASSIFIER_ONLY: Json = dict(
-    freeze="backbone", epochs=10, batch_size=16, px=128, start_px=128, optimizer="adamw", lr=0.01,
-    budget_seconds=0,
-)  # fmt: skip
 
 
 def depth_of(arch: str) -> int:
@@ -220,12 +207,6 @@ def size_of(arch: str) -> str:
 def is_cifar(arch: str) -> bool:
     """Whether it is one of section 4.2, for pictures of 32 pixels."""
     return depth_of(arch) in CIFAR_DEPTHS
-
-
-def preset(name: str) -> Json:
-    """The settings of a preset; raises UserError that lists the names."""
-    require_one_of("preset", name, tuple(PRESETS))
-    return PRESETS[name]
 
 
 def changed(config: TrainConfig, name: str, text: str) -> TrainConfig:

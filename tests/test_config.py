@@ -1,7 +1,8 @@
 import pytest
 
-from resnet_demo.config import ARCHS, PRESETS, Home, TrainConfig, preset
+from resnet_demo.config import ARCHS, Home, TrainConfig
 from resnet_demo.errors import UserError
+from resnet_demo.presets import PRESETS, preset
 
 
 @pytest.mark.parametrize(

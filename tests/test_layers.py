@@ -28,6 +28,7 @@ LAYERS = [  # from the roof to the ground; a room, or a file that stands alone
         "files",
         "progress",
         "config",
+        "presets",
         "run_folder",
         "refs",
         "errors",

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from resnet_demo.cli.main import parser
-from resnet_demo.config import PRESETS
+from resnet_demo.presets import PRESETS
 from resnet_demo.refs import DataRef
 from tests.conftest import ROOT
 

@@ -7,9 +7,10 @@ from dataclasses import asdict, fields
 
 from resnet_demo.cli.output import Answer, run_sentence, say
 from resnet_demo.cli.progress import ProgressBars
-from resnet_demo.config import CLASSIFIER_ONLY, Home, TrainConfig, preset
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json, read_json
+from resnet_demo.presets import CLASSIFIER_ONLY, preset
 from resnet_demo.runs import control, followers, mirror
 from resnet_demo.runs.snapshot import RunSnapshot
 
@@ -170,11 +171,11 @@ def summary(home: Home, run: str) -> Answer:
 
 
 def config_from(args: argparse.Namespace, home: Home) -> TrainConfig:
-    """Defaults, then the network that it starts from, then the preset, then what was typed."""
+    """Defaults, then the preset, then the network that it starts from, then what was typed."""
     typed = {f.name: getattr(args, f.name) for f in fields(TrainConfig)}
     chosen = preset(args.preset) if args.preset else {}
     if arch := control.arch_of(home, args.init or ""):
-        chosen = {"arch": arch} | chosen
+        chosen = chosen | {"arch": arch}
     if typed["freeze"] == "backbone":
         chosen = chosen | CLASSIFIER_ONLY
     config = {**chosen, **{name: value for name, value in typed.items() if value is not None}}

@@ -11,6 +11,7 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,10 +47,11 @@ def load_pixels(
 ) -> Generator[Progress, None, tuple[Pixels, Pixels]]:
     """Both splits for a run; training pictures are kept larger than crops resized from them."""
     side = config.px if config.crop == "pad" else round(config.px * CROP_MARGIN)
-    if config.freeze == "backbone":  # looked at whole, as in validation
-        side = config.val_px
-    train = yield from cached_pixels(pictures.train, side, home.caches)
-    val = yield from cached_pixels(pictures.val, config.val_px, home.caches)
+    whole, crop_pct = 1.0, config.crop_pct
+    if config.freeze == "backbone":  # looked at as in validation
+        side, whole = config.val_px, crop_pct
+    train = yield from cached_pixels(pictures.train, side, home.caches, whole)
+    val = yield from cached_pixels(pictures.val, config.val_px, home.caches, crop_pct)
     for split, pixels in ((pictures.train, train), (pictures.val, val)):
         check_no_class_is_lost(pictures.classes, split, pixels)
     return train, val
@@ -66,16 +68,19 @@ def check_no_class_is_lost(classes: tuple[str, ...], split: Split, pixels: Pixel
         )
 
 
-def cached_pixels(split: Split, px: int, caches: Path) -> Generator[Progress, None, Pixels]:
+def cached_pixels(
+    split: Split, px: int, caches: Path, crop_pct: float = 1.0
+) -> Generator[Progress, None, Pixels]:
     """Yield while decoding, return the Pixels; nothing is yielded from a cache hit.
 
     Raises UserError when no picture can be read or the disk is full.
     """
-    key = hashlib.sha256(f"{split.fingerprint} {px}".encode()).hexdigest()[:24]
+    cut = "" if crop_pct == 1 else f" {crop_pct}"
+    key = hashlib.sha256(f"{split.fingerprint} {px}{cut}".encode()).hexdigest()[:24]
     array_path, notes_path = caches / f"{key}.npy", caches / f"{key}.json"
     if not is_whole(array_path, notes_path):
         try:
-            yield from build(split, px, array_path, notes_path)
+            yield from build(split, px, array_path, notes_path, crop_pct)
         except OSError as error:
             raise UserError(
                 f"Cannot write the picture cache in {caches} ({error.strerror}). "
@@ -116,39 +121,40 @@ def open_cache(split: Split, array_path: Path, notes_path: Path) -> Pixels:
 
 
 def build(
-    split: Split, px: int, array_path: Path, notes_path: Path
+    split: Split, px: int, array_path: Path, notes_path: Path, crop_pct: float
 ) -> Generator[Progress, None, None]:
     """Decode on all cores (Pillow releases the interpreter lock)."""
-    partial = array_path.with_suffix(f".{os.getpid()}.partial")
-    done, broken = adopt_left_over(array_path, partial)
+    look = partial(read, split, px, crop_pct)
+    unfinished = array_path.with_suffix(f".{os.getpid()}.partial")
+    done, broken = adopt_left_over(array_path, unfinished)
     try:
-        with partial.open("r+b") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
+        with unfinished.open("r+b") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
             write_header(file, len(split), px)
             file.truncate(file.tell() + (done - len(broken)) * px * px * 3)  # whole pictures
             file.seek(0, os.SEEK_END)
             for start in range(done, len(split), CHUNK):
                 chunk = range(start, min(start + CHUNK, len(split)))
-                for index, result in zip(chunk, pool.map(lambda i: read(split, i, px), chunk)):
+                for index, result in zip(chunk, pool.map(look, chunk)):
                     if isinstance(result, str):
                         broken[index] = result
                     else:
                         file.write(result.tobytes())
                 if chunk.stop % NOTED == 0:
                     sync(file)
-                    write_json(progress_of(partial), {"done": chunk.stop, "broken": broken})
+                    write_json(progress_of(unfinished), {"done": chunk.stop, "broken": broken})
                 yield "Decoding", chunk.stop, len(split)
             write_header(file, len(split) - len(broken), px)
             sync(file)
         if len(broken) == len(split):
             raise UserError(f"None of the {len(split)} pictures can be read: {broken[0]}")
-        stat = partial.stat()
+        stat = unfinished.stat()
         notes = {"broken": broken, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-        notes["sha256"] = digest(partial)
-        partial.replace(array_path)
+        notes["sha256"] = digest(unfinished)
+        unfinished.replace(array_path)
         write_json(notes_path, notes)
     finally:
-        partial.unlink(missing_ok=True)
-        progress_of(partial).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
+        progress_of(unfinished).unlink(missing_ok=True)
 
 
 def adopt_left_over(array_path: Path, partial: Path) -> tuple[int, dict[int, str]]:
@@ -197,9 +203,9 @@ def write_header(file: BinaryIO, count: int, px: int) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def read(split: Split, index: int, px: int) -> np.ndarray | str:
+def read(split: Split, px: int, crop_pct: float, index: int) -> np.ndarray | str:
     """The square picture, or why it cannot be read."""
     try:
-        return square(split.read(index), px)
+        return square(split.read(index), px, crop_pct)
     except UserError as error:
         return str(error)

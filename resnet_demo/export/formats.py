@@ -100,6 +100,7 @@ def description(network: Network) -> dict[str, str]:
     return network.about | {
         "format": "pt", **own,
         "classes": json.dumps(network.classes), "px": str(network.px),
+        "crop_pct": f"{network.crop_pct:g}",
         "mean": json.dumps(network.mean), "std": json.dumps(network.std),
     }  # fmt: skip
 
@@ -154,7 +155,8 @@ def write_onnx(network: Network, path: Path) -> None:
             dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}},
         )  # fmt: skip
     made = onnx.load(str(path))
-    crop = "shorter side to px, bicubic; centre crop px x px; / 255; - mean; / std; RGB, NCHW"
+    cut = "centre square, crop_pct of the shorter side" if network.crop_pct < 1 else "centre square"
+    crop = f"{cut}; bicubic to px x px; / 255; - mean; / std; RGB, NCHW"
     onnx.helper.set_model_props(made, description(network) | {"preprocessing": crop})
     onnx.save(made, str(path))
 
@@ -182,6 +184,7 @@ def snippet_of(network: Network, format: str, path: str, source: str) -> str:
     return SNIPPETS[snippet_name(network, format)].substitute(
         path=path, source=source, arch=timm_name(network), classes=len(network.classes),
         px=network.px, mean=list(network.mean), std=list(network.std),
+        bleed=f", {(1 - network.crop_pct) / 2:g}" if network.crop_pct < 1 else "",
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from string import Template
 
 PREPARE = """
 picture = Image.open("picture.jpg").convert("RGB")
-seen = ImageOps.fit(picture, ($px, $px), Image.Resampling.BICUBIC)
+seen = ImageOps.fit(picture, ($px, $px), Image.Resampling.BICUBIC$bleed)
 pixels = (np.asarray(seen, np.float32) / 255 - $mean) / $std
 images = pixels.transpose(2, 0, 1)[None].astype(np.float32)
 """

@@ -159,6 +159,7 @@ def upright(pixels: np.ndarray, turn: int) -> np.ndarray:
     return pixels if turned is None else np.ascontiguousarray(turned(pixels))
 
 
-def square(pixels: np.ndarray, px: int) -> np.ndarray:
-    """Shorter side to px, aspect ratio kept, then the centre: (H, W, 3) -> (px, px, 3)."""
-    return np.asarray(ImageOps.fit(Image.fromarray(pixels), (px, px), Image.Resampling.BICUBIC))
+def square(pixels: np.ndarray, px: int, crop_pct: float = 1.0) -> np.ndarray:
+    """The centre, `crop_pct` of the shorter side, resized: (H, W, 3) -> (px, px, 3)."""
+    image, edge = Image.fromarray(pixels), (1 - crop_pct) / 2
+    return np.asarray(ImageOps.fit(image, (px, px), Image.Resampling.BICUBIC, bleed=edge))

@@ -67,7 +67,7 @@ def load_folder(folder: Path) -> Network:
 def load_file(path: Path) -> Network:
     """Weights in this program's layout or torchvision's. Raises UserError."""
     model, told = read_ours(path)
-    crop = partial(square, px=told.px)
+    crop = partial(square, px=told.px, crop_pct=told.crop_pct)
     classes = told.classes or named(model.fc.out_features)
     return Network(model, told.arch, classes, told.px, told.mean, told.std, told.about, crop)
 
@@ -80,7 +80,7 @@ def save_folder(network: Network, folder: Path) -> None:
     if isinstance(model, ResNet):
         model = timm.create_model(network.arch, num_classes=len(network.classes)).eval()
         model.load_state_dict(network.model.state_dict())
-        crop = {"crop_pct": 1.0, "crop_mode": "center", "interpolation": "bicubic"}
+        crop = {"crop_pct": network.crop_pct, "crop_mode": "center", "interpolation": "bicubic"}
         data = {"mean": network.mean, "std": network.std, **crop}
     else:
         data = timm.data.resolve_model_data_config(model, use_test_size=True)
@@ -165,7 +165,7 @@ def described_by_timm(
         px=data["input_size"][-1],
         mean=data["mean"],
         std=data["std"],
-        about={},
+        about={"crop_pct": str(data["crop_pct"])},
         crop=crop,
     )
 

@@ -44,6 +44,11 @@ class Network:
         return None if text is None else float(text)
 
     @property
+    def crop_pct(self) -> float:
+        """Share of a picture's shorter side that it sees; 1 when the file says none."""
+        return float(self.about.get("crop_pct", 1))
+
+    @property
     def temperature(self) -> float:
         """What logits are divided by before they become probabilities; 1 when the file says
         none (Guo et al. 2017, section 4.2)."""

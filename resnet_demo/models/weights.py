@@ -40,6 +40,11 @@ class Description:
     std: tuple[float, ...]
     about: dict[str, str]  # all of it: run, scores, recipe
 
+    @property
+    def crop_pct(self) -> float:
+        """Share of a picture's shorter side that it sees; 1 when the file says none."""
+        return float(self.about.get("crop_pct", 1))
+
 
 def read_network(path: Path) -> tuple[ResNet, Description]:
     """A network in float32 and eval mode, from a file that describes itself or that holds the
@@ -145,6 +150,7 @@ def describe(about: dict[str, str], name: str) -> Description:
             and all(map(math.isfinite, found.mean + found.std))
             and min(found.std) > 0
             and 0 < float(about.get("temperature", 1)) < math.inf
+            and 0.05 <= found.crop_pct <= 1
         )
     except (KeyError, TypeError, ValueError, RecursionError):
         sound = False

@@ -264,6 +264,7 @@ def describe_weights(
         "arch": settings.arch,
         "classes": json.dumps(context.store.fact("classes")),
         "px": str(settings.val_px),
+        "crop_pct": str(settings.crop_pct),
         "mean": json.dumps(IMAGENET_MEAN),
         "std": json.dumps(IMAGENET_STD),
         "data": shown_data(settings.data),

@@ -34,6 +34,17 @@ def test_the_cache_holds_the_decoded_pictures(pictures: Path, home: Home) -> Non
     assert tuple(pixels.labels) == split.labels
 
 
+def test_validation_may_see_the_middle_alone(pictures: Path, home: Home) -> None:
+    given, seen = folder(pictures), []
+    for crop_pct in (1.0, 0.75):
+        config = TrainConfig(data="shapes", px=16, start_px=16, crop_pct=crop_pct)
+        seen.append(drained(load_pixels(given, config, home))[1])
+    (train, whole), (train_again, middle) = seen
+    assert np.array_equal(middle.images[0], square(given.val.read(0), 16, 0.75))
+    assert not np.array_equal(middle.images[0], whole.images[0])
+    assert np.array_equal(train.images, train_again.images)
+
+
 def test_a_second_run_decodes_nothing(pictures: Path, home: Home) -> None:
     split = folder(pictures).train
     drained(cached_pixels(split, 16, home.caches))
@@ -85,7 +96,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert left == [".partial", ".partial-notes"]
     split, looked_at = folder(tmp_path / "data").train, []
     monkeypatch.setattr(
-        pixel_cache, "read", lambda *asked: looked_at.append(asked[1]) or read(*asked)
+        pixel_cache, "read", lambda *asked: looked_at.append(asked[-1]) or read(*asked)
     )
     _, pixels = drained(cached_pixels(split, 16, home.caches))
     assert sorted(looked_at) == list(range(24, 90))

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,8 @@ from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.export import formats
 from resnet_demo.export.formats import FORMATS, ONNX_TOLERANCE, export, pictures
-from resnet_demo.models import reference
+from resnet_demo.images.decode import square
+from resnet_demo.models import hub, reference
 from resnet_demo.models.network import Network
 from tests.classify.test_predictor import saved
 from tests.conftest import ROOT
@@ -94,6 +97,24 @@ def test_a_file_of_ours_opens_again_with_all_that_it_says(own, home: Home, tmp_p
     export(network, model, "safetensors", tmp_path / "again.safetensors")
     again = reference.load(f"file:{tmp_path / 'again.safetensors'}", home)
     assert (again.arch, again.classes, again.px) == ("resnet8", ("blue", "green", "red"), 16)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_a_network_sees_of_a_picture_goes_with_it(
+    format: str, home: Home, tmp_path: Path
+) -> None:
+    whole = reference.load("bundled", home)
+    about = whole.about | {"crop_pct": "0.75"}
+    network = replace(whole, about=about, crop=partial(square, px=whole.px, crop_pct=0.75))
+    done = export(network, "bundled", format, tmp_path / "net")
+    if format == "onnx":
+        assert "bleed" not in done.snippet and ", 0.125)" in done.snippet
+        return
+    again = (hub.load_folder if format == "timm" else hub.load_file)(tmp_path / "net")
+    picture = np.random.default_rng(0).integers(0, 255, (240, 240, 3), np.uint8)
+    assert again.crop_pct == 0.75
+    off = np.abs(again.crop(picture).astype(float) - network.crop(picture)).mean()
+    assert off <= (0 if format == "safetensors" else 12)  # timm rounds to whole pixels
 
 
 @pytest.mark.parametrize(

@@ -99,3 +99,11 @@ def test_square_keeps_the_aspect_ratio() -> None:
     wide = np.zeros((10, 30, 3), np.uint8)
     wide[:, 10:20] = 255  # the middle third
     assert (square(wide, 10) > 200).mean() > 0.75
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_square_may_see_less_than_the_shorter_side(turned: bool) -> None:
+    framed = np.zeros((20, 40, 3), np.uint8)
+    framed[5:15, 15:25] = 255  # half of the shorter side, in the middle
+    seen = square(framed.swapaxes(0, 1) if turned else framed, 10, crop_pct=0.5)
+    assert seen.shape == (10, 10, 3) and seen.min() == 255

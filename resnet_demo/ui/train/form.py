@@ -7,10 +7,8 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from resnet_demo.config import (
-    CLASSIFIER_ONLY,
     IMAGENET_DEPTHS,
     OPTIMIZERS,
-    PRESETS,
     SIZES,
     TRACKERS,
     Home,
@@ -18,6 +16,7 @@ from resnet_demo.config import (
     size_of,
 )
 from resnet_demo.errors import UserError
+from resnet_demo.presets import CLASSIFIER_ONLY, PRESETS
 from resnet_demo.refs import DATA, shown_data
 from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import UNDER_WAY
@@ -38,18 +37,14 @@ STARTS = [
     *((f"timm's resnet{depth}, of ImageNet", f"timm:resnet{depth}") for depth in IMAGENET_DEPTHS),
 ]
 FREEZES = [("all of it", "none"), ("only the classifier", "backbone")]
-# what a preset writes into the form
-PRESET_FIELDS = ("epochs", "px", "start_px", "min_crop", "val_scale")
-# also what "only the classifier" changed
-PRESET_WRITES = (*PRESET_FIELDS, "freeze", "batch_size", "optimizer", "lr")
-HEAD_FIELDS = (
-    "epochs",
-    "px",
-    "start_px",
-    "batch_size",
-    "optimizer",
-    "lr",
-)  # what "only the classifier" writes
+# what a preset means; changing one of them leaves it
+PRESET_FIELDS = (
+    "epochs", "px", "start_px", "batch_size", "lr", "min_crop", "val_scale", "crop_pct"
+)  # fmt: skip
+# what a preset writes into the form: also what "only the classifier" changed
+PRESET_WRITES = ("depth", *PRESET_FIELDS, "freeze", "optimizer")
+# what "only the classifier" writes
+HEAD_FIELDS = ("epochs", "px", "start_px", "batch_size", "optimizer", "lr")
 Values = dict[Component, Any]
 Widget = gr.Dropdown | gr.Number | gr.Checkbox | gr.Radio | gr.Textbox
 
@@ -149,6 +144,7 @@ def advanced() -> dict[str, Widget]:
         "label_smoothing": gr.Number(default.label_smoothing, label="Label smoothing"),
         "min_crop": gr.Number(default.min_crop, label="Smallest crop, share of the area"),
         "val_scale": gr.Number(default.val_scale, label="Side in validation, over the side"),
+        "crop_pct": gr.Number(default.crop_pct, label="Side seen in validation, share"),
         "zero_init": gr.Checkbox(default.zero_init, label="start blocks as identity"),
         "ema": gr.Number(default.ema, label="Weight EMA decay (0: none)"),
         "seed": gr.Number(default.seed, label="Seed", precision=0),
@@ -160,13 +156,14 @@ def advanced() -> dict[str, Widget]:
     }
 
 
-def fill_in(choice: str) -> list[Any]:
-    """What a preset means, written into the form."""
+def fill_in(choice: str, init: str) -> list[Any]:
+    """What a preset means, written into the form; a network to start from keeps its size."""
     chosen = PRESETS.get(choice)
     if chosen is None:
         return [gr.skip()] * len(PRESET_WRITES)
     config = TrainConfig(**chosen)
-    return [getattr(config, name) for name in PRESET_WRITES]
+    depth = gr.skip() if init else size_of(config.arch)
+    return [depth, *(getattr(config, name) for name in PRESET_WRITES[1:])]
 
 
 def fill_in_head(freeze: str, init: str, preset: str) -> list[Any]:

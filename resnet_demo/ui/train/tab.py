@@ -159,9 +159,9 @@ def wire_estimate(
     inputs = {*form.inputs, token}
     shared: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private"}
     how_long.click(measure, inputs, here, **shared)
-    filled = [form.widgets[name] for name in PRESET_WRITES]
+    init, *filled = (form.widgets[name] for name in ("init", *PRESET_WRITES))
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    chosen = form.preset.input(fill_in, form.preset, filled, **quiet)
+    chosen = form.preset.input(fill_in, [form.preset, init], filled, **quiet)
     for event in (chosen.then, form.widgets["depth"].input, form.widgets["data"].input):
         event(ignore_errors(measure), inputs, here, show_progress="hidden", **shared)
     form.find_lr.click(find, inputs, [form.widgets["lr"], here], **shared)

@@ -1,6 +1,7 @@
 """The form shows the settings of what runs."""
 
-from resnet_demo.config import CLASSIFIER_ONLY, PRESETS, Home, TrainConfig
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.presets import CLASSIFIER_ONLY, PRESETS
 from resnet_demo.runs import control
 from resnet_demo.ui.train.form import (
     HEAD_FIELDS,
@@ -27,8 +28,8 @@ def test_only_the_classifier_writes_what_suits_it_and_a_preset_takes_it_back() -
     preset, start, *settings = fill_in_head("backbone", "", "coffee")
     assert (preset, start) == (OWN, "bundled")
     assert dict(zip(HEAD_FIELDS, settings)) == {name: CLASSIFIER_ONLY[name] for name in HEAD_FIELDS}
-    back = dict(zip(PRESET_WRITES, fill_in("coffee")))
-    expected = TrainConfig(**PRESETS["coffee"]).to_dict()
+    back = dict(zip(PRESET_WRITES, fill_in("coffee", "")))
+    expected = TrainConfig(**PRESETS["coffee"]).to_dict() | {"depth": "18"}
     assert back == {name: expected[name] for name in PRESET_WRITES}
     assert back["freeze"] == "none" and set(HEAD_FIELDS) <= set(back)
 

@@ -1,0 +1,25 @@
+"""Settings that fit a time, or a purpose: what `--preset` and the form's cards mean."""
+
+from resnet_demo.errors import require_one_of
+from resnet_demo.files import Json
+
+# What fits a time on 2 cores with bf16; slower machines get smaller pictures (budget_seconds).
+PRESETS: dict[str, Json] = {
+    "minute": dict(epochs=2, px=80, start_px=64, budget_seconds=120),
+    "coffee": dict(epochs=6, px=128, start_px=96, budget_seconds=480),
+    "lunch": dict(
+        epochs=20, px=128, start_px=96, min_crop=0.4, val_scale=1.25, budget_seconds=1800
+    ),
+}
+# What suits a classifier alone, on features that are there: an epoch costs little more than the
+# writing of its weights.
+CLASSIFIER_ONLY: Json = dict(
+    freeze="backbone", epochs=10, batch_size=16, px=128, start_px=128, optimizer="adamw", lr=0.01,
+    budget_seconds=0,
+)  # fmt: skip
+
+
+def preset(name: str) -> Json:
+    """The settings of a preset; raises UserError that lists the names."""
+    require_one_of("preset", name, tuple(PRESETS))
+    return PRESETS[name]
