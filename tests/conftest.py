@@ -165,7 +165,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def handler(tmp_path: Path) -> type[Hub]:
-    return type("Handler", (Hub,), {"root": tmp_path / "hub", "asked": [], "pushed": {}})
+    return type(
+        "Handler", (Hub,), {"root": tmp_path / "hub", "asked": [], "pushed": {}, "jobs": {}}
+    )
 
 
 @pytest.fixture

@@ -3,7 +3,10 @@
 import base64
 import hashlib
 import json
+import os
 import shutil
+import signal
+import subprocess
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -24,6 +27,8 @@ class Hub(BaseHTTPRequestHandler):
     pushed: dict[str, int] = {}  # status by the last words of a POST's path, where it is not 200
     asked: list[str] = []  # methods and paths
     token = "hf_good"
+    machine: dict[str, str] = {}  # environment of the machines that are rented here
+    jobs: dict[str, subprocess.Popen] = {}
 
     def do_HEAD(self) -> None:
         self.answer()
@@ -37,6 +42,8 @@ class Hub(BaseHTTPRequestHandler):
             self.send_header("X-Error-Code", self.error)
             self.send_header("Content-Length", "0")
             return self.end_headers()
+        if self.path.startswith("/api/jobs/"):
+            return self.tell(HARDWARE if self.path.endswith("/hardware") else self.job())
         if self.path.startswith("/api/datasets/"):
             return self.tell_of_files(self.root / "datasets")
         if self.path.startswith("/api/models/"):
@@ -151,9 +158,33 @@ class Hub(BaseHTTPRequestHandler):
         url = f"{self.address()}/{name}/commit/{'1' * 40}"
         return {"success": True, "commitOid": "1" * 40, "commitUrl": url}
 
+    def rented(self, body: bytes) -> dict:
+        """A machine is a process here."""
+        asked = json.loads(body)
+        told = {**self.machine, **asked["environment"], **asked["secrets"]}
+        process = subprocess.Popen(asked["command"], env=told, start_new_session=True)
+        self.jobs[f"job{len(self.jobs)}"] = process
+        return job_as_told(f"job{len(self.jobs) - 1}", "SCHEDULING")
+
+    def cancelled(self, body: bytes) -> dict:
+        name = self.path.split("/")[-2]
+        os.killpg(self.jobs[name].pid, signal.SIGTERM)
+        return self.job(name)
+
+    def job(self, name: str = "") -> dict:
+        name = name or self.path.split("/")[-1]
+        ended = self.jobs[name].poll()
+        stage = "RUNNING" if ended is None else "ERROR" if ended else "COMPLETED"
+        return job_as_told(name, stage)
+
     def address(self) -> str:
         host, port = self.server.server_address[:2]
         return f"http://{host}:{port}"
+
+
+def job_as_told(name: str, stage: str) -> dict:
+    owner = {"id": "4" * 24, "name": "me", "type": "user"}
+    return {"id": name, "owner": owner, "status": {"stage": stage, "message": None}}
 
 
 def in_tree(path: Path, folder: Path) -> dict:
@@ -161,10 +192,24 @@ def in_tree(path: Path, folder: Path) -> dict:
     return {"type": "file", "oid": "3" * 40, **about}
 
 
+HARDWARE = [
+    {
+        "name": name, "prettyName": says, "cpu": "4 vCPU", "ram": "15 GB",
+        "accelerator": gpu and {
+            "type": "gpu", "model": gpu, "quantity": "1", "vram": "16 GB", "manufacturer": "Nvidia"
+        },
+        "unitCostMicroUSD": cost, "unitCostUSD": cost / 1e6, "unitLabel": "minute",
+    }
+    for name, says, gpu, cost in (
+        ("t4-small", "Nvidia T4 - small", "T4", 6667), ("cpu-basic", "CPU Basic", None, 167),
+    )
+]  # fmt: skip
 STEPS: dict[str, Callable[[Hub, bytes], dict]] = {
     "/repos/create": Hub.created,
     "/validate-yaml": Hub.validated,
     "/preupload/": Hub.how_to_upload,
     "/objects/batch": Hub.where_to_put,
     "/commit/": Hub.committed,
+    "/cancel": Hub.cancelled,
+    "/api/jobs/": Hub.rented,
 }

@@ -34,6 +34,7 @@ COMMANDS = {
     "inspect": "inspect run:0001@last PICTURE",
     "lesion": "lesion run:0001@last --data DATA --n 6 --blocks layer1.0,layer2.0",
     "compare": "compare run:0001@last run:0001@best --data DATA --n 6",
+    "probes": "probes run:0001@last --data DATA --n 6",
     "estimate": f"estimate --data DATA {TRAINED}",
     "find-lr": f"find-lr --data DATA {TRAINED}",
     "convert": "convert HOME/runs/0001/weights/last.safetensors --arch resnet8 --out HOME/c.st",
@@ -51,6 +52,7 @@ API = {
     "classify": ["PICTURE", "run:0001@last", 2],
     "inspect": ["PICTURE", "run:0001@last", ""],
     "lesion": ["run:0001@last", "DATA", 6, [], []],
+    "probes": ["run:0001@last", "DATA", 6, ""],
     "lab": ["0001", "", "", [], 0, ""],
     "dataset": ["list", "", [], "", "", ""],
 }

@@ -46,6 +46,7 @@ LIBRARY_HOMES = {
         "models/hub.py",
         "fetching.py",
         "export/hub_folder.py",
+        "export/hub_jobs.py",
         "data/hub_pictures.py",
     ),
 }

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 
 from resnet_demo.cli.datasets import add_dataset_options, dataset
+from resnet_demo.cli.jobs import add_jobs_options, jobs
 from resnet_demo.cli.lab import add_lab_options, lab
 from resnet_demo.cli.mirror import add_mirror_options, mirror
 from resnet_demo.cli.models import (
@@ -28,6 +29,7 @@ from resnet_demo.cli.models import (
     export,
     inspect,
     lesion,
+    probes,
     push,
 )
 from resnet_demo.cli.runs import (
@@ -84,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     add_lab_options(command("lab", lab))
     add_sweep_options(command("sweep", sweep))
     add_mirror_options(command("mirror", mirror, "place"))
+    add_jobs_options(command("jobs", jobs))
     add_train_options(command("estimate", estimate))
     add_train_options(command("find-lr", find_lr))
     return top
@@ -123,6 +126,9 @@ def add_model_commands(command: Command) -> None:
     sub = command("lesion", lesion, "model")
     sub.add_argument("--blocks", default="", help="these, each alone and all together")
     sub.add_argument("--unplug", default="", help="blocks whose shortcut is cut instead")
+    add_sample_options(sub, 500)
+    sub = command("probes", probes, "model")
+    sub.add_argument("--other", default="", metavar="MODEL", help="a network beside it")
     add_sample_options(sub, 500)
     add_sample_options(command("compare", compare, "model", "other"), 64)
 

@@ -14,7 +14,8 @@ def mirror(args: argparse.Namespace) -> Answer:
     away = missing(home, place)
     kept = []
     for name in sorted(place.names()):
-        run = restore(home, place, name) if args.restore and name in away else ""
+        wanted = args.restore and name in away and args.only in ("", name)
+        run = restore(home, place, name) if wanted else ""
         kept.append({"name": name, "here": name not in away, "run": run})
         state = f"brought here as {run}" if run else "away" if name in away else "here"
         say(args, f"{name}  {begun(name)}  {state}")
@@ -31,3 +32,4 @@ def begun(name: str) -> str:
 
 def add_mirror_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--restore", action="store_true", help="bring home what is not here")
+    parser.add_argument("--only", default="", metavar="NAME", help="of these, the run called so")

@@ -10,6 +10,7 @@ from resnet_demo.cli.output import (
     block_lines,
     lesion_lines,
     picture_sentence,
+    probe_lines,
     say,
 )
 from resnet_demo.cli.progress import ProgressBars
@@ -131,6 +132,24 @@ def compare(args: argparse.Namespace) -> Answer:
     say(args, " " * 10 + " ".join(f"{name:>9}" for name in answer["columns"]))
     for name, row in zip(answer["rows"], answer["cka"]):
         say(args, f"{name:10}" + " ".join(f"{value:9.2f}" for value in row))
+    return answer
+
+
+def probes(args: argparse.Namespace) -> Answer:
+    """what a linear classifier can read from each block; a second network beside it"""
+    from resnet_demo import device
+    from resnet_demo.evaluate.linear_probe import probes as measure
+    from resnet_demo.models import reference
+
+    home = Home.find(args.home)
+    home.make()
+    device.prepare()
+    models = [model for model in (args.model, args.other) if model]
+    networks = [(model, reference.load(model, home)) for model in models]
+    with ProgressBars() as bars:
+        answer = bars.follow(measure(networks, args.data, home, args.n))
+    for line in probe_lines(answer):
+        say(args, line)
     return answer
 
 

@@ -91,6 +91,22 @@ def lesion_lines(answer: Answer) -> Iterator[str]:
         yield f"without {row['name']:12} {drop}{row['kept']:6.2f} % keep their name{mark}"
 
 
+def probe_lines(answer: Answer) -> Iterator[str]:
+    """Of `probes`: a line a block."""
+    chance = 100 / len(answer["classes"])
+    for one in answer["networks"]:
+        yield (
+            f"{one['model']}, linear probes fitted on {one['n_train']} pictures of "
+            f"{answer['data']}, tested on {one['n']} (guessing: {chance:.1f} %):"
+        )
+        for row in one["blocks"]:
+            low, high = row["top1_ci95"]
+            yield (
+                f"  {row['name']:10} {row['channels']:5} channels  {row['top1']:6.2f} % "
+                f"({low:.1f} to {high:.1f})"
+            )
+
+
 def ratio_lines(rows: list[Answer]) -> Iterator[str]:
     """Of `lab initialisation`: a line a network, the median over its seeds."""
     for arch in dict.fromkeys(row["arch"] for row in rows):

@@ -37,6 +37,7 @@ def resume(args: argparse.Namespace) -> Answer:
     home = Home.find(args.home)
     if followers.is_follower():
         followers.follow(home)
+    control.check_here(control.run_folder(home, args.run))
     if control.read_run(home, args.run).state == "paused":
         say(args, control.send(home, args.run, "resume"))
         return summary(home, args.run)

@@ -37,8 +37,11 @@ def upload(
     """In one commit, with the token of this machine; returns (address, commit). within: the folder
     of the repository that becomes this one, whatever else was in it. Raises UserError."""
     from huggingface_hub import HfApi, get_token, logging
+    from huggingface_hub.utils import disable_progress_bars
 
     logging.set_verbosity_error()  # each of its retries is a line else
+    if within:  # sent again and again, where nobody watches
+        disable_progress_bars()
     if not get_token():
         raise UserError(NO_TOKEN)
     api = HfApi()
@@ -54,19 +57,25 @@ def upload(
     return f"{api.endpoint}/{repo}", done.oid
 
 
-def why_not(error: BaseException, repo: str) -> str:
+def why_not(
+    error: BaseException,
+    repo: str,
+    refused: dict[int, str] = REFUSED,
+    unreached: str = UNREACHED,
+) -> str:
+    """A sentence about `repo`; what did not come from the way to the Hub is raised again."""
     from huggingface_hub.errors import OfflineModeIsEnabled
     from huggingface_hub.utils import httpx
 
     chain = list(causes(error))
     statuses = [getattr(getattr(one, "response", None), "status_code", None) for one in chain]
     status = next(filter(None, statuses), 0)
-    if status in REFUSED:
-        return REFUSED[status].format(repo, str(error).splitlines()[-1][:120])
+    if status in refused:
+        return refused[status].format(repo, str(error).splitlines()[-1][:120])
     if status >= 500:
-        return f"The Hub has trouble of its own (status {status}). Push to {repo} again later."
+        return f"The Hub has trouble of its own (status {status}). Ask for {repo} again later."
     if any(isinstance(one, OfflineModeIsEnabled | httpx.HTTPError | OSError) for one in chain):
-        return UNREACHED.format(repo)
+        return unreached.format(repo)
     raise error
 
 
@@ -77,12 +86,13 @@ def names_in(repo: str) -> list[str]:
     return from_the_hub(repo, lambda: HfApi().list_repo_files(repo), "The mirror")
 
 
-def download(repo: str, within: str, place: Path) -> None:
-    """A folder of the repository, of one commit, to `place/within`. Raises UserError."""
+def download(repo: str, within: str, place: Path, what: str = "*") -> None:
+    """A folder of the repository, of one commit, to `place/within`; or the files in it that are
+    called so. Raises UserError."""
     from huggingface_hub import snapshot_download
 
     from_the_hub(
         repo,
-        lambda: snapshot_download(repo, allow_patterns=f"{within}/*", local_dir=place),
+        lambda: snapshot_download(repo, allow_patterns=f"{within}/{what}", local_dir=place),
         "The mirror",
     )

@@ -12,19 +12,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from resnet_demo.config import ARCHS, BUNDLED, Home, TrainConfig, changed
 from resnet_demo.data.sources import checked, count, open_here
 from resnet_demo.errors import UserError
+from resnet_demo.export import hub_jobs
 from resnet_demo.files import numbered_folder
 from resnet_demo.refs import ModelRef
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.queue import dequeue, enqueue
-from resnet_demo.runs.snapshot import Run, RunSnapshot, row_of, state_of
-from resnet_demo.runs.store import Store
+from resnet_demo.runs.snapshot import Run, RunSnapshot, is_rented, row_of, state_of
+from resnet_demo.runs.store import Facts, Job, Store
 
 
 def run_folder(home: Home, run: str) -> RunFolder:
@@ -118,6 +120,7 @@ def move_data(home: Home, run: str, data: str) -> None:
 
 def requeue(home: Home, run: str) -> None:
     """Queued again, until its worker has begun. Raises UserError for another version's run."""
+    check_here(run_folder(home, run))
     with Store(run_folder(home, run)) as store:
         TrainConfig.from_dict(store.fact("config"))  # refused untouched
         store.set(state="queued", woken=time.time())
@@ -156,9 +159,12 @@ def send(home: Home, run: str, command: str, value: str = "", wait: float = 15.0
     folder = run_folder(home, run)
     alive = is_held(folder.lock)
     with Store(folder) as store:
+        facts = store.facts()
+        if is_rented(facts) and facts["job"]:
+            return steer_rented(run, facts["job"], command)
         if not alive and command != "set":
             raise UserError(
-                f"Run {run} is {state_of(folder, store.facts())}: there is nothing to {command}."
+                f"Run {run} is {state_of(folder, facts)}: there is nothing to {command}."
             )
         if command == "set":
             changed(store.config, *value.partition("=")[::2])
@@ -172,6 +178,27 @@ def send(home: Home, run: str, command: str, value: str = "", wait: float = 15.0
                 return answer
             time.sleep(0.02)
     return f"Run {run} has not answered in {wait:.0f} s; it will {command} at its next batch."
+
+
+def steer_rented(run: str, job: Job, command: str) -> str:
+    if command != "stop":
+        raise UserError(
+            f"Run {run} is on a rented machine ({job['flavor']}): it can be stopped from here, and "
+            f"nothing else. It comes back with its last checkpoint."
+        )
+    hub_jobs.cancel(job["owner"], job["id"])
+    return f"The rented machine of run {run} is told to end; its last checkpoint comes back here."
+
+
+def check_here(folder: RunFolder) -> None:
+    """Raises UserError for a run that is at work on a rented machine; a damaged one is on none."""
+    facts: Facts | None = None
+    with suppress(UserError), Store(folder) as store:
+        facts = store.facts()
+    if facts and is_rented(facts):
+        raise UserError(
+            f"Run {folder.run} is on a rented machine. Stop it first: jobs stop {folder.run}."
+        )
 
 
 def cancel(home: Home, run: str) -> str:
@@ -189,6 +216,7 @@ def delete(home: Home, run: str) -> str:
     folder = run_folder(home, run)
     if is_held(folder.lock):
         raise UserError(f"Run {run} is at work. Stop it before you delete it, or cancel it.")
+    check_here(folder)
     remove(home, folder)
     return f"Run {run} was deleted."
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Protocol
 
@@ -40,7 +41,7 @@ class Mirror(Protocol):
 
     def send(self, snapshot: Path, name: str) -> None: ...
     def names(self) -> list[str]: ...
-    def fetch(self, name: str, place: Path) -> None: ...
+    def fetch(self, name: str, place: Path, what: str = "*") -> None: ...
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,10 @@ class FolderMirror:
             return []
         return [path.name for path in self.place.iterdir() if self.snapshots(path.name)]
 
-    def fetch(self, name: str, place: Path) -> None:
+    def fetch(self, name: str, place: Path, what: str = "*") -> None:
         newest, *_ = self.snapshots(name)
-        shutil.copytree(newest, place)
+        others = lambda _, names: {name for name in names if not fnmatch(name, what)}  # noqa: E731
+        shutil.copytree(newest, place, ignore=others)
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,9 @@ class HubMirror:
         paths = hub_folder.names_in(self.repo)
         return sorted({path.split("/")[0] for path in paths if path.endswith("/run.sqlite")})
 
-    def fetch(self, name: str, place: Path) -> None:
+    def fetch(self, name: str, place: Path, what: str = "*") -> None:
         coming = place.with_name(f"{place.name}-files")
-        hub_folder.download(self.repo, name, coming)
+        hub_folder.download(self.repo, name, coming, what)
         (coming / name).rename(place)
         shutil.rmtree(coming)
 

@@ -126,12 +126,18 @@ def unreadable(run: str, why: str) -> Run:
     return Run(**blank | zero | text)
 
 
+def is_rented(facts: Facts) -> bool:
+    """Whether it is at work on a rented machine: what is known of it here is what came back."""
+    job = facts.get("job")
+    return bool(job and job["away"])
+
+
 def state_of(folder: RunFolder, facts: Facts) -> str:
     """The stored state, corrected by the lock."""
     state = facts.get("state")
     if not isinstance(state, str):
         raise ValueError(f"state {state!r}")
-    if state in UNDER_WAY and not is_held(folder.lock):
+    if state in UNDER_WAY and not is_held(folder.lock) and not is_rented(facts):
         woken = facts.get("woken") or facts["created"]
         just_now = state == "queued" and time.time() - woken < GRACE_SECONDS
         return "queued" if just_now else "interrupted"

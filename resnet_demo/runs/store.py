@@ -40,6 +40,17 @@ class Event(TypedDict):
     text: str
 
 
+class Job(TypedDict):
+    """The rented machine that a run was last sent to."""
+
+    id: str
+    owner: str  # who pays
+    repo: str  # by which it comes back
+    flavor: str
+    price: str
+    away: bool  # the machine has not ended
+
+
 class Facts(TypedDict, total=False):
     """What is known of a run besides its measurements; a key appears when it is first known."""
 
@@ -68,6 +79,7 @@ class Facts(TypedDict, total=False):
     estimate: str
     save_every: float  # seconds between two checkpoints
     diverged: int | None  # step at which it stopped being finite
+    job: Job | None
     pretrained: bool  # whether it began with somebody's weights
 
 

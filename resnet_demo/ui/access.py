@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 import gradio as gr
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resnet_demo.config import IMAGENET_DEPTHS
+from resnet_demo.config import IMAGENET_DEPTHS, Home
+from resnet_demo.data.download import is_here
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.refs import DataRef, ModelRef
@@ -163,6 +164,16 @@ def check_shown(data: str) -> None:
     """On a public page visitors do not look into the server's folders."""
     if hides_names(data):
         raise UserError("On a public page pictures come from the listed sources only.")
+
+
+def measurable(data: str, home: Home) -> str:
+    """Raises UserError for pictures that a stranger may not see, or would have downloaded."""
+    data = data or "shapes"
+    check_shown(data)
+    downloaded = DataRef.parse(data).is_downloaded
+    if is_public() and downloaded and not is_here(data, home):
+        raise UserError(f"{data} is not on this machine. Take shapes.")
+    return data
 
 
 def redact_paths(text: str, data: str = "") -> str:

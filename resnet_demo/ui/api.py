@@ -187,7 +187,16 @@ def build_inspect(inspector: Inspector) -> None:
         request = parsed(InspectRequest, asked)
         return inspector.jobs.finish(lambda: inspector.lesion(request))
 
-    for name, function in (("inspect", inspect), ("lesion", lesion)):
+    @friendly
+    def probes(model: str, data: str, n: int, other: str) -> dict:
+        """What a linear classifier reads from each block of a network (and of `other`, "": none),
+        fitted on 2 n training pictures and tested on n others. Returns {networks: [{model, n,
+        blocks: [{name, channels, top1, top1_ci95}]}]}, in percent."""
+        asked = {"model": model, "data": data, "n": n, "other": other}
+        request = parsed(InspectRequest, asked)
+        return inspector.jobs.finish(lambda: inspector.probes(request))
+
+    for name, function in (("inspect", inspect), ("lesion", lesion), ("probes", probes)):
         gr.api(function, api_name=name, concurrency_limit=1)
 
 

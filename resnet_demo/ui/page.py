@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
-from resnet_demo.runs import control, mirror
+from resnet_demo.runs import control, mirror, rented
 from resnet_demo.runs.locks import try_lock
 from resnet_demo.runs.snapshot import UNDER_WAY
 from resnet_demo.ui import access, api, assets, head, janitor, theme
@@ -122,6 +122,7 @@ def launch(home: Home, host: str | None = None, port: int | None = None, mcp: bo
             f"Choose another with --port."
         ) from None
     janitor.begin(is_public())
+    rented.watch(home)
     write_address(lock, url)
     print(f"ResNet Demo is at {url} (runs in {home.path}).", flush=True)
     wait(home)

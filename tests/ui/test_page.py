@@ -21,6 +21,7 @@ def test_programs_find_these_endpoints_and_no_others(home: Home) -> None:
     steering = {"start", "control", "runs", "history"}
     assert public == steering | {
         "classify", "classify_batch", "evaluate", "dataset", "export", "inspect", "lesion", "lab",
+        "probes",
     }  # fmt: skip
 
 

@@ -16,10 +16,10 @@ from resnet_demo.data.download import is_here
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
 from resnet_demo.progress import Progress
-from resnet_demo.refs import DataRef, run_of
+from resnet_demo.refs import run_of
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
-from resnet_demo.ui.access import check_model, check_shown, is_public
+from resnet_demo.ui.access import check_model, measurable
 from resnet_demo.ui.jobs import Jobs
 from resnet_demo.ui.requests import InspectRequest
 from resnet_demo.ui.serving import Classifier, data_url, octets
@@ -206,10 +206,11 @@ class Inspector:
     # --- long work -----------------------------------------------------------------------------
 
     def work(self, request: InspectRequest) -> Json:
-        """Start `lesion`, `compare`, `initialisation` or `gif`; ask `progress` for it."""
+        """Start `lesion`, `compare`, `probes`, `initialisation` or `gif`; ask `progress` for it."""
         kinds = {
             "lesion": self.lesion,
             "compare": self.compare,
+            "probes": self.probes,
             "initialisation": self.initialisation,
             "gif": self.gif,
         }
@@ -227,7 +228,7 @@ class Inspector:
     def lesion(self, request: InspectRequest) -> Work:
         from resnet_demo.evaluate.lesion import lesion
 
-        model, data = request.model, self.measurable(request.data)
+        model, data = request.model, measurable(request.data, self.home)
         off, unplugged = tuple(request.off), tuple(request.unplugged)
         n = request.pictures(500)
         return lesion(self.network(model), model, data, self.home, n, off, unplugged)
@@ -236,8 +237,16 @@ class Inspector:
         from resnet_demo.evaluate.cka import compare
 
         first, second = ((model, self.network(model)) for model in (request.model, request.other))
-        data, n = self.measurable(request.data), request.pictures(64)
+        data, n = measurable(request.data, self.home), request.pictures(64)
         return compare(first, second, data, self.home, n)
+
+    def probes(self, request: InspectRequest) -> Work:
+        from resnet_demo.evaluate.linear_probe import probes
+
+        models = [model for model in (request.model, request.other) if model]
+        networks = [(model, self.network(model)) for model in models]
+        data, n = measurable(request.data, self.home), request.pictures(500)
+        return probes(networks, data, self.home, n)
 
     def initialisation(self, request: InspectRequest) -> Work:
         return self.measure_initialisation(request.data, request.dark)
@@ -245,7 +254,7 @@ class Inspector:
     def measure_initialisation(self, data: str, dark: bool) -> Work:
         from resnet_demo.charts.lab import drawn_initialisation
 
-        return drawn_initialisation(self.measurable(data), self.home, dark)
+        return drawn_initialisation(measurable(data, self.home), self.home, dark)
 
     def gif(self, request: InspectRequest) -> Work:
         from resnet_demo.probe.epochs_gif import gif
@@ -277,18 +286,9 @@ class Inspector:
             return "imagenette" if is_here("imagenette", self.home) else "shapes"
         try:
             with Store(control.run_folder(self.home, run)) as store:
-                return self.measurable(store.config.data)
+                return measurable(store.config.data, self.home)
         except UserError:
             return "shapes"
-
-    def measurable(self, data: str) -> str:
-        """Raises UserError for pictures that a stranger may not see, or would have downloaded."""
-        data = data or "shapes"
-        check_shown(data)
-        downloaded = DataRef.parse(data).is_downloaded
-        if is_public() and downloaded and not is_here(data, self.home):
-            raise UserError(f"{data} is not on this machine. Take shapes.")
-        return data
 
 
 def size_of(found: "Inspection") -> int:

@@ -1,6 +1,6 @@
 // Long work of the Inspect panel, and what it found: tables and charts.
 
-import { PALE, RESIDUAL, plot, put, putDrawing } from "../static/charts.js";
+import { PALE, PLAIN, RESIDUAL, plot, put, putDrawing } from "../static/charts.js";
 import { dark, make } from "../static/dom.js";
 import { between, points } from "../static/format.js";
 import { LongWork } from "../static/poll.js";
@@ -22,6 +22,7 @@ const LONG = {
     ({ model, other }) => ({ kind: "compare", model, other: other || model, n: mostAlike() }),
     drawLikeness,
   ],
+  probes: [({ model, other }) => ({ kind: "probes", model, other: other || "" }), drawProbes],
   initialisation: [() => ({ kind: "initialisation", dark: dark() }), drawInitialisation],
 };
 let work;
@@ -115,6 +116,39 @@ function drawLikeness({ model, other, n, data, rows, columns, cka }) {
   const table = grid(caption, ["", ...columns], lines);
   table.className = "likeness";
   for (const cell of table.querySelectorAll("td")) cell.style.setProperty("--share", cell.textContent);
+}
+
+// --- linear probes -------------------------------------------------------------------------------
+
+const KNOWN = ["block", "channels", "top-1, %", "95 % interval"];
+
+function drawProbes({ data, classes, networks }) {
+  const name = ({ model }) => model.replace(/^bundled:/, "");
+  const lines = networks.flatMap((one) => one.blocks.map(({ name: block, channels, top1, top1_ci95: ci95 }) => {
+    return [networks.length > 1 ? `${name(one)}, ${block}` : block, channels, points(top1), between(ci95)];
+  }));
+  const [{ n_train: train, n }] = networks;
+  const caption = "What a linear classifier reads from each block's averaged output (Alain & Bengio 2016): fitted on " +
+    `${train} training pictures of ${data}, tested on ${n} others. Guessing gives ${points(100 / classes.length)} %.`;
+  grid(caption, KNOWN, lines);
+  const axes = { y_range: [0, 100], x_axis_label: "block; 0: the stem" };
+  const figure = plot("What each block knows", "top-1, percent", axes);
+  const seen = { [true]: 0, [false]: 0 };
+  for (const one of networks) {
+    const plain = name(one).startsWith("plain"), colour = (plain ? PLAIN : RESIDUAL)[seen[plain]++];
+    const x = one.blocks.map((_, index) => index), y = one.blocks.map((row) => row.top1);
+    figure.line(x, y, { color: colour, line_width: 2, legend_label: name(one) });
+    figure.scatter(x, y, { color: colour, size: 6 });
+  }
+  figure.legend.location = "bottom_right";
+  put(find(".losses"), figure, networks.map(climb).join(" "));
+}
+
+function climb({ model, blocks }) {
+  const best = blocks.reduce((a, b) => (b.top1 > a.top1 ? b : a)), last = blocks[blocks.length - 1];
+  const end = best === last ? "" : `, and ${points(last.top1)} % at the end`;
+  const start = points(blocks[0].top1);
+  return `${model}: from ${start} % after the stem to ${points(best.top1)} % after ${best.name}${end}.`;
 }
 
 const middle = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];

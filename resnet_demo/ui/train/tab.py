@@ -21,7 +21,7 @@ from resnet_demo.templates import render
 from resnet_demo.ui.access import check_shown, is_public, require_steering
 from resnet_demo.ui.errors import friendly, ignore_errors
 from resnet_demo.ui.train import pictures as pictures_panel
-from resnet_demo.ui.train import sweeps
+from resnet_demo.ui.train import rent, sweeps
 from resnet_demo.ui.train.form import (
     HEAD_FIELDS,
     OWN,
@@ -92,10 +92,11 @@ def build(home: Home) -> Component:
             form.lay_out()
             pictures_panel.build(home, form, token)
             sweeps.build_start(home, form, token)
+            started = gr.Textbox(visible=False)
+            rented = rent.build(home, form, token, started)
             with gr.Row():
                 how_long = gr.Button("How long here?", size="sm")
                 show = gr.Button("Show the pictures", size="sm")
-            started = gr.Textbox(visible=False)
         with gr.Column(scale=3, min_width=300):
             Live(home).build()
             sweeps.Comparison(home).build()
@@ -103,6 +104,7 @@ def build(home: Home) -> Component:
             with gr.Accordion("The networks: the paper's Table 1, counted here", open=False) as acc:
                 table = gr.HTML("")
     wire(home, form, token, start, started)
+    rented.success(None, started, None, js=START_RUN_JS, api_visibility="private")
     names = list(form.widgets)
     gr.on(
         None, partial(at_work, home, names), None, [form.preset, *form.widgets.values()],
