@@ -23,8 +23,8 @@ from resnet_demo.runs.snapshot import RunSnapshot
 HOURS = 0.5  # after which no further run is begun
 BARE_STEPS, BARE_BATCH, BARE_PX = 8, 64, 128
 RESULTS = Path(__file__).parent / "results" / "records.json"
-RESNET_D = dict(arch="resnet18d", batch_size=32, lr=0.02)
-NARROW = RESNET_D | dict(arch="resnet10s")
+SHORT = dict(arch="resnet10d", batch_size=32, lr=0.02, start_px=64, crop_pct=0.875)
+LONG = SHORT | dict(arch="resnet18d")
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,11 @@ class Recipe:
 
 
 RECIPES = {  # the shortest first
-    "minute": Recipe(3, NARROW | dict(epochs=3, px=96, start_px=64)),
-    "coffee": Recipe(3, NARROW | dict(epochs=10, px=128, start_px=96, min_crop=0.5)),
-    "five": Recipe(5, RESNET_D | dict(epochs=5, px=128, start_px=128, min_crop=0.7)),
-    "twenty": Recipe(3, RESNET_D | dict(epochs=20, px=128, start_px=96, min_crop=0.35)),
+    "minute": Recipe(3, SHORT | dict(epochs=3, px=112)),
+    "fastest": Recipe(3, SHORT | dict(epochs=5, px=128)),
+    "coffee": Recipe(3, SHORT | dict(epochs=11, px=128, min_crop=0.45)),
+    "five": Recipe(5, LONG | dict(epochs=5, px=128)),
+    "twenty": Recipe(3, LONG | dict(epochs=20, px=128, start_px=96, min_crop=0.35)),
 }
 
 
