@@ -16,14 +16,15 @@ from resnet_demo import device
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.files import Json, read_json
 from resnet_demo.models import build
+from resnet_demo.presets import PRESETS, SHORT
 from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.snapshot import RunSnapshot
 
 HOURS = 0.5  # after which no further run is begun
 BARE_STEPS, BARE_BATCH, BARE_PX = 8, 64, 128
+UNLIMITED = dict(budget_seconds=0)  # a record is the recipe's, whatever the machine
 RESULTS = Path(__file__).parent / "results" / "records.json"
-SHORT = dict(arch="resnet10d", batch_size=32, lr=0.02, start_px=64, crop_pct=0.875)
 LONG = SHORT | dict(arch="resnet18d")
 
 
@@ -34,9 +35,9 @@ class Recipe:
 
 
 RECIPES = {  # the shortest first
-    "minute": Recipe(3, SHORT | dict(epochs=3, px=112)),
-    "fastest": Recipe(3, SHORT | dict(epochs=5, px=128)),
-    "coffee": Recipe(3, SHORT | dict(epochs=11, px=128, min_crop=0.45)),
+    "minute": Recipe(3, PRESETS["minute"] | UNLIMITED),
+    "fastest": Recipe(3, SHORT | dict(epochs=6, px=128)),
+    "coffee": Recipe(3, PRESETS["coffee"] | UNLIMITED),
     "five": Recipe(5, LONG | dict(epochs=5, px=128)),
     "twenty": Recipe(3, LONG | dict(epochs=20, px=128, start_px=96, min_crop=0.35)),
 }

@@ -20,6 +20,12 @@ from tests.hub import Hub
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+if WORKER and hasattr(os, "sched_setaffinity"):
+    # Before torch counts them: a core for each worker and all that it starts. Two that share two
+    # cores take three times as long, since the threads of one spin while the other's wait.
+    CORES = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """Muon: momentum whose matrices are made orthogonal before each step (Jordan et al. 2024).
 
-Equal to timm's Muon, but for the way the same product is reached. Matrices of one shape go
-together, and the iteration runs on the small Gram matrix: with Y = X X^T every iterate is a
-polynomial of Y times X, so the long matrix X is multiplied twice in all, instead of twice at each
-iteration. For a 512 x 4608 matrix and three iterations that is half of the multiply-adds.
+Up to BLOCK rows equal to timm's Muon, but for the way the same product is reached. Matrices of one
+shape go together, and the iteration runs on the small Gram matrix: with Y = X X^T every iterate is
+a polynomial of Y times X, so the long matrix X is multiplied twice in all, instead of twice at each
+iteration. Larger matrices are made orthogonal in blocks of BLOCK rows, each for itself (Khaled et
+al. 2025, arXiv 2510.16981, without their full steps between): for 512 x 4608 a fifth of the
+multiply-adds, and no difference in accuracy (bench/records).
 """
 
 from collections import defaultdict
@@ -20,6 +22,7 @@ from resnet_demo import device
 from resnet_demo.training.ranks import ALONE, Ranks
 
 EPS = 1e-7
+BLOCK = 128  # rows
 BETAS = (0.9, 0.95)  # of norms and biases, which are no matrices: NAdamW
 # a, b, c of x (a + b x^2 + c x^4), the first three of five
 # (leloykun.github.io/ponder/muon-opt-coeffs): five do no better and cost a half more.
@@ -47,6 +50,16 @@ def orthogonal(stack: Tensor) -> Tensor:
     return product @ x
 
 
+def in_blocks(stack: Tensor) -> Tensor:
+    """`orthogonal` for each block of rows: (N, rows, columns) to the same."""
+    count, rows, columns = stack.shape
+    if rows > columns:
+        return in_blocks(stack.mT).mT
+    if rows <= BLOCK or rows % BLOCK:
+        return orthogonal(stack)
+    return orthogonal(stack.reshape(-1, BLOCK, columns)).reshape(count, rows, columns)
+
+
 @dataclass
 class Matrices:
     """Of one shape and one group, each (out, in, ...), with what they are to be moved by."""
@@ -59,7 +72,7 @@ class Matrices:
     def cost(self) -> int:
         """Of one matrix, in proportion to its multiply-adds."""
         _, rows, columns = self.steps.shape
-        return min(rows, columns) * rows * columns
+        return min(rows, columns, BLOCK) * rows * columns
 
 
 class Muon(torch.optim.Optimizer):
@@ -93,7 +106,7 @@ class Muon(torch.optim.Optimizer):
             self.share_out(work)
         for matrices in work:
             if self.ranks.size == 1:
-                matrices.steps = orthogonal(matrices.steps)
+                matrices.steps = in_blocks(matrices.steps)
             step_matrices(matrices)
 
     def averaged(self, weights: list[Tensor], group: dict[str, Any]) -> Matrices:
@@ -115,7 +128,7 @@ class Muon(torch.optim.Optimizer):
                 parts[owner].append(steps)
                 mine += [index] * (owner == self.ranks.rank)
             if mine:
-                matrices.steps[mine] = orthogonal(matrices.steps[mine])
+                matrices.steps[mine] = in_blocks(matrices.steps[mine])
         self.ranks.exchange(parts)
 
     def nesterov(self, p: Tensor, momentum: float) -> Tensor:

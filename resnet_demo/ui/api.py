@@ -17,6 +17,7 @@ from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_model, redact_paths, require_steering
 from resnet_demo.ui.classify.takeaway import exported
 from resnet_demo.ui.errors import friendly
+from resnet_demo.ui.inspect import long_work
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import Cursor, InspectRequest, TrainRequest, parsed
 from resnet_demo.ui.serving import Classifier
@@ -185,7 +186,7 @@ def build_inspect(inspector: Inspector) -> None:
         drop, kept}]}, in percent and points."""
         asked = {"model": model, "data": data, "n": n, "off": blocks, "unplugged": unplug}
         request = parsed(InspectRequest, asked)
-        return inspector.jobs.finish(lambda: inspector.lesion(request))
+        return inspector.jobs.finish(lambda: long_work.lesion(inspector, request))
 
     @friendly
     def probes(model: str, data: str, n: int, other: str) -> dict:
@@ -194,7 +195,7 @@ def build_inspect(inspector: Inspector) -> None:
         blocks: [{name, channels, top1, top1_ci95}]}]}, in percent."""
         asked = {"model": model, "data": data, "n": n, "other": other}
         request = parsed(InspectRequest, asked)
-        return inspector.jobs.finish(lambda: inspector.probes(request))
+        return inspector.jobs.finish(lambda: long_work.probes(inspector, request))
 
     for name, function in (("inspect", inspect), ("lesion", lesion), ("probes", probes)):
         gr.api(function, api_name=name, concurrency_limit=1)

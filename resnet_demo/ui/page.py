@@ -22,6 +22,7 @@ from resnet_demo.ui.access import LOOPBACK, MAX_UPLOAD_BYTES, BodyLimit, is_publ
 from resnet_demo.ui.classify import tab as classify_tab
 from resnet_demo.ui.gate import CheckedJson, OwnPages
 from resnet_demo.ui.inspect import tab as inspect_tab
+from resnet_demo.ui.inspect.long_work import before_training
 from resnet_demo.ui.lab import tab as lab_tab
 from resnet_demo.ui.places import THREADS, Places
 from resnet_demo.ui.read import tab as read_tab
@@ -49,7 +50,7 @@ def build(home: Home) -> gr.Blocks:
             with gr.Tab("Inspect", id="inspect") as inspect:
                 inspected = inspect_tab.build(home, classifier, inspect)
             with gr.Tab("Lab", id="lab"):
-                lab_tab.build(home, inspected.inspector.measure_initialisation, token)
+                lab_tab.build(home, partial(before_training, home), token)
             with gr.Tab("Read", id="read"):
                 read_tab.build(classifier)
         page.load(None, None, None, js=assets.tabs(), api_visibility="private")

@@ -69,6 +69,16 @@ def test_click_cut_and_compare_with_the_command(serve, page, red: Path, command:
     first.get_by_text("channels: click one").click()
     first.locator(".sheet").click(position={"x": 5, "y": 5})
     expect(first.locator(".channels p").first).to_contain_text("Channel 0: mean")
+    page.locator("#inspect .n").fill("20")
+    page.get_by_role("button", name="Which pictures does this channel answer?").click()
+    expect(page.locator("#inspect .tops figure")).to_have_count(9, timeout=60_000)
+    expect(page.locator("#inspect .result")).to_contain_text("channel 0 of layer2.4")
+    page.get_by_role("button", name="What does each block know?").click()
+    expect(page.locator("#inspect .result caption")).to_contain_text(
+        "linear classifier", timeout=90_000
+    )
+    expect(page.locator("#inspect .result tbody tr")).to_have_count(56)
+    expect(page.locator("#inspect .losses figcaption")).to_contain_text("after the stem")
 
 
 def test_experiments_on_the_picture(serve, page) -> None:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from resnet_demo import device
-from resnet_demo.training.muon import Muon, orthogonal
+from resnet_demo.training.muon import BLOCK, Muon, in_blocks, orthogonal
 
 SHAPES = ((8, 3, 7, 7), (16, 8, 3, 3), (16, 8, 3, 3), (32, 16, 1, 1), (10, 32), (2, 32), (16,))
 
@@ -62,6 +62,22 @@ def test_rows_come_out_nearly_orthonormal(dtype: torch.dtype) -> None:
     stack = torch.randn(3, 32, 288, generator=torch.Generator().manual_seed(0)).to(dtype)
     values = torch.linalg.svdvals(orthogonal(stack).float())
     assert values.min() > 0.35 and values.max() < 1.3
+
+
+@pytest.mark.parametrize("shape", [(2, 2 * BLOCK, 600), (2, 600, 2 * BLOCK)])
+def test_large_matrices_are_made_orthogonal_block_by_block(shape: tuple[int, int, int]) -> None:
+    stack = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    found = in_blocks(stack)
+    if shape[1] > shape[2]:
+        stack, found = stack.mT, found.mT
+    for part in (slice(0, BLOCK), slice(BLOCK, 2 * BLOCK)):
+        torch.testing.assert_close(found[:, part], orthogonal(stack[:, part]))
+
+
+def test_few_rows_and_odd_numbers_of_them_are_one_block() -> None:
+    for rows in (BLOCK, BLOCK + 2):
+        stack = torch.randn(1, rows, 600, generator=torch.Generator().manual_seed(0))
+        assert torch.equal(in_blocks(stack), orthogonal(stack))
 
 
 def test_a_gradient_of_zero_moves_nothing() -> None:

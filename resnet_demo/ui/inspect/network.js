@@ -193,6 +193,7 @@ async function drawChannels(side, row, place) {
     const { over, error } = await state.server.channel(question).catch(() => LATE);
     const values = `mean ${scientific(told.means[channel])}, largest ${scientific(told.largest[channel])}`;
     text.textContent = error || `Channel ${channel}: ${values}; shown over the picture.`;
+    if (!error) state.channel = { model: side.question.model, block: row.name, channel };
     if (over) place.closest(".side").querySelector(".large").src = over;
   };
   place.append(text, sheet);

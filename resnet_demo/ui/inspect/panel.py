@@ -3,8 +3,6 @@
 import hashlib
 import io
 import threading
-from collections.abc import Generator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,9 +11,8 @@ import numpy as np
 from resnet_demo.cache import kept
 from resnet_demo.config import Home
 from resnet_demo.data.download import is_here
-from resnet_demo.errors import UserError, require_one_of
+from resnet_demo.errors import UserError
 from resnet_demo.files import Json
-from resnet_demo.progress import Progress
 from resnet_demo.refs import run_of
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
@@ -31,9 +28,6 @@ if TYPE_CHECKING:
 KEPT_BYTES = 256 * 2**20  # of inspections
 KEPT_PATHS = 1000
 AT_ONCE = 2  # visitors whose picture is looked into; others wait
-
-
-Work = Generator[Progress, None, Json]
 
 
 class LookKey(NamedTuple):
@@ -202,71 +196,6 @@ class Inspector:
         data = io.BytesIO()
         np.savez_compressed(data, allow_pickle=False, **{request.block: maps})
         return {"name": f"{name}.npz", "url": octets(data.getvalue())}
-
-    # --- long work -----------------------------------------------------------------------------
-
-    def work(self, request: InspectRequest) -> Json:
-        """Start `lesion`, `compare`, `probes`, `initialisation` or `gif`; ask `progress` for it."""
-        kinds = {
-            "lesion": self.lesion,
-            "compare": self.compare,
-            "probes": self.probes,
-            "initialisation": self.initialisation,
-            "gif": self.gif,
-        }
-        require_one_of("measurement", request.kind, tuple(kinds))
-        work = partial(kinds[request.kind], request)
-        return {"job": self.jobs.start(work, request.visitor)}
-
-    def progress(self, request: InspectRequest) -> Json:
-        return self.jobs.progress(request.job)
-
-    def stop(self, request: InspectRequest) -> Json:
-        self.jobs.stop(request.job)
-        return {}
-
-    def lesion(self, request: InspectRequest) -> Work:
-        from resnet_demo.evaluate.lesion import lesion
-
-        model, data = request.model, measurable(request.data, self.home)
-        off, unplugged = tuple(request.off), tuple(request.unplugged)
-        n = request.pictures(500)
-        return lesion(self.network(model), model, data, self.home, n, off, unplugged)
-
-    def compare(self, request: InspectRequest) -> Work:
-        from resnet_demo.evaluate.cka import compare
-
-        first, second = ((model, self.network(model)) for model in (request.model, request.other))
-        data, n = measurable(request.data, self.home), request.pictures(64)
-        return compare(first, second, data, self.home, n)
-
-    def probes(self, request: InspectRequest) -> Work:
-        from resnet_demo.evaluate.linear_probe import probes
-
-        models = [model for model in (request.model, request.other) if model]
-        networks = [(model, self.network(model)) for model in models]
-        data, n = measurable(request.data, self.home), request.pictures(500)
-        return probes(networks, data, self.home, n)
-
-    def initialisation(self, request: InspectRequest) -> Work:
-        return self.measure_initialisation(request.data, request.dark)
-
-    def measure_initialisation(self, data: str, dark: bool) -> Work:
-        from resnet_demo.charts.lab import drawn_initialisation
-
-        return drawn_initialisation(measurable(data, self.home), self.home, dark)
-
-    def gif(self, request: InspectRequest) -> Work:
-        from resnet_demo.probe.epochs_gif import gif
-
-        run = run_of(request.model)
-        epochs = self.epochs(f"run:{run}")
-        if not run or not epochs:
-            raise UserError("Only a run has epochs to look through. Choose run:ID.")
-        pixels, target = self.pixels(request.picture), request.target or None
-        load = lambda epoch: self.network(f"run:{run}@{epoch}")  # noqa: E731
-        data = yield from gif(epochs, load, pixels, target)
-        return {"name": f"run-{run}.gif", "url": octets(data, "image/gif")}
 
     # --- what else a panel needs to know -------------------------------------------------------
 

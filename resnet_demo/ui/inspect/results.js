@@ -2,7 +2,7 @@
 
 import { PALE, PLAIN, RESIDUAL, plot, put, putDrawing } from "../static/charts.js";
 import { dark, make } from "../static/dom.js";
-import { between, points } from "../static/format.js";
+import { between, points, scientific } from "../static/format.js";
 import { LongWork } from "../static/poll.js";
 import { save } from "./network.js";
 import { find, state } from "./state.js";
@@ -23,6 +23,7 @@ const LONG = {
     drawLikeness,
   ],
   probes: [({ model, other }) => ({ kind: "probes", model, other: other || "" }), drawProbes],
+  top: [() => ({ kind: "top", ...state.channel }), drawTop],
   initialisation: [() => ({ kind: "initialisation", dark: dark() }), drawInitialisation],
 };
 let work;
@@ -48,6 +49,10 @@ async function measure(kind) {
   }
   if (kind === "cuts" && !here(state.off).length && !here(state.unplugged).length) {
     find(".doing").textContent = "Nothing is cut in this network. Double-click a block or click an arc first.";
+    return;
+  }
+  if (kind === "top" && !state.channel) {
+    find(".doing").textContent = "No channel is chosen. Open “All channels” of a block above and click one.";
     return;
   }
   const answer = await work.run({ data: find(".data").value, n: Number(find(".n").value), ...question(state.asked) });
@@ -149,6 +154,26 @@ function climb({ model, blocks }) {
   const end = best === last ? "" : `, and ${points(last.top1)} % at the end`;
   const start = points(blocks[0].top1);
   return `${model}: from ${start} % after the stem to ${points(best.top1)} % after ${best.name}${end}.`;
+}
+
+// --- pictures of a channel -----------------------------------------------------------------------
+
+// A ring where the channel's answer is largest.
+function drawTop({ model, data, n, block, channel, rows }) {
+  const title = `Of ${n} pictures of ${data}: those that channel ${channel} of ${block} in ${model} answers most, ` +
+    "and where (Zeiler & Fergus 2013). What they share is what it looks for.";
+  const figures = rows.map((row) => {
+    const ring = make("span", { className: "ring" });
+    ring.style.left = `${100 * row.x}%`;
+    ring.style.top = `${100 * row.y}%`;
+    const box = make("div", {}, make("img", { src: row.seen, alt: row.class }), ring);
+    return make("figure", {}, box, make("figcaption", { textContent: `${row.class}, ${scientific(row.value)}` }));
+  });
+  const names = new Set(rows.map((row) => row.class));
+  const said = names.size === 1 ? `All are ${rows[0].class}.` : `${names.size} of the classes are among them.`;
+  find(".result").replaceChildren(
+    make("p", { textContent: `${title} ${said}` }), make("div", { className: "tops" }, ...figures),
+  );
 }
 
 const middle = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];

@@ -8,6 +8,7 @@ export const state = {
   asked: null, // {picture, model, other}: what the tab wants to be shown
   shown: [], // one a network: its answer with the question that it answers
   block: null, // the block that was clicked
+  channel: null, // {model, block, channel} that was clicked in a sheet
   off: new Set(), // blocks that are switched off
   unplugged: new Set(), // blocks whose shortcut is unplugged
 };

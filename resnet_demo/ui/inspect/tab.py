@@ -16,12 +16,14 @@ from resnet_demo.ui.access import is_public
 from resnet_demo.ui.errors import answering
 from resnet_demo.ui.examples import examples
 from resnet_demo.ui.inspect.experiments import code, dim, early, paths
+from resnet_demo.ui.inspect.long_work import progress, stop, work
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import InspectRequest
 from resnet_demo.ui.serving import BUNDLED, Classifier
 from resnet_demo.ui.upload import Upload
 
-ANSWERS = ("look", "deeper", "block", "channel", "cut", "files", "work", "progress", "stop")
+ANSWERS = ("look", "deeper", "block", "channel", "cut", "files")
+ACTIONS = (dim, paths, early, code, work, progress, stop)
 SHOW_JS = "(asked) => { window.dispatchEvent(new CustomEvent('resnet-inspect', {detail: asked})); }"
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -85,7 +87,7 @@ def question(inspector: Inspector, path: Path | None, model: str | None, other: 
 
 def panel(inspector: Inspector) -> gr.HTML:
     actions = [(name, getattr(inspector, name)) for name in ANSWERS]
-    actions += [(act.__name__, partial(act, inspector)) for act in (dim, paths, early, code)]
+    actions += [(act.__name__, partial(act, inspector)) for act in ACTIONS]
     return gr.HTML(
         value=None,
         html_template=assets.read("inspect/panel.html"),

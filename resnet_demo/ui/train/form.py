@@ -131,7 +131,7 @@ def starts() -> dict[str, Widget]:
 def advanced() -> dict[str, Widget]:
     default = TrainConfig(**PRESETS["coffee"])
     return {
-        "depth": gr.Dropdown(NETWORKS, value="18", label="Network"),
+        "depth": gr.Dropdown(NETWORKS, value=size_of(default.arch), label="Network"),
         "shortcuts": gr.Checkbox(True, label="shortcuts (off: the plain twin)"),
         "epochs": gr.Number(default.epochs, label="Epochs", precision=0),
         "px": gr.Number(default.px, label="Side in px", precision=0),

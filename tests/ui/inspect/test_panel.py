@@ -8,6 +8,7 @@ from PIL import Image
 from resnet_demo import device
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
+from resnet_demo.ui.inspect.long_work import initialisation, lesion
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.jobs import WAITING, Jobs
 from resnet_demo.ui.requests import InspectRequest, parsed
@@ -88,13 +89,13 @@ def test_a_stranger_is_refused_folders_and_other_networks(
 ) -> None:
     monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
     with pytest.raises(UserError, match="listed sources"):
-        inspector.lesion(InspectRequest(model=MODEL, data="folder:/"))
+        lesion(inspector, InspectRequest(model=MODEL, data="folder:/"))
     with pytest.raises(UserError, match="public page"):
         inspector.look(asked.model_copy(update={"model": "file:/etc/passwd"}))
     with pytest.raises(UserError, match="not on this machine"):
-        inspector.initialisation(InspectRequest(data="cifar10"))
+        initialisation(inspector, InspectRequest(data="cifar10"))
     with pytest.raises(UserError, match="at most 500"):
-        inspector.lesion(InspectRequest(model=MODEL, data="shapes", n=501))
+        lesion(inspector, InspectRequest(model=MODEL, data="shapes", n=501))
 
 
 def test_long_work_is_watched_stopped_and_limited() -> None:

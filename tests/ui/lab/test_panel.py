@@ -1,6 +1,7 @@
 """What the Lab panel answers, also to strangers."""
 
 import json
+from functools import partial
 
 import pytest
 
@@ -12,10 +13,9 @@ from resnet_demo.lab.store import Lab
 from resnet_demo.runs import measurements
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.store import Store
-from resnet_demo.ui.inspect.panel import Inspector
+from resnet_demo.ui.inspect.long_work import before_training
 from resnet_demo.ui.lab.panel import LabPanel
 from resnet_demo.ui.requests import LabRequest, parsed
-from resnet_demo.ui.serving import Classifier
 from tests.conftest import wait_until
 from tests.lab.conftest import lab, many, raced
 
@@ -23,7 +23,7 @@ __all__ = ["lab", "many", "raced"]  # fixtures
 
 
 def panel_of(home: Home) -> LabPanel:
-    return LabPanel(home, Inspector(home, Classifier(home)).initialisation)
+    return LabPanel(home, partial(before_training, home))
 
 
 def test_without_a_lab_the_one_that_ships_is_shown(home: Home) -> None:

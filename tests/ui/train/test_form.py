@@ -15,8 +15,8 @@ from resnet_demo.ui.train.form import (
 
 
 def test_the_form_takes_the_settings_of_a_run_under_way(home: Home) -> None:
-    control.new_run(home, TrainConfig(data="shapes", arch="plain56", **PRESETS["coffee"]))
-    assert at_work(home, ["depth", "shortcuts", "px"]) == ["coffee", "56", False, 128]
+    control.new_run(home, TrainConfig(data="shapes", **PRESETS["coffee"]))
+    assert at_work(home, ["depth", "shortcuts", "px"]) == ["coffee", "10d", True, 128]
 
 
 def test_a_labs_run_is_no_preset_and_no_error(home: Home) -> None:
@@ -29,9 +29,14 @@ def test_only_the_classifier_writes_what_suits_it_and_a_preset_takes_it_back() -
     assert (preset, start) == (OWN, "bundled")
     assert dict(zip(HEAD_FIELDS, settings)) == {name: CLASSIFIER_ONLY[name] for name in HEAD_FIELDS}
     back = dict(zip(PRESET_WRITES, fill_in("coffee", "")))
-    expected = TrainConfig(**PRESETS["coffee"]).to_dict() | {"depth": "18"}
+    expected = TrainConfig(**PRESETS["coffee"]).to_dict() | {"depth": "10d"}
     assert back == {name: expected[name] for name in PRESET_WRITES}
     assert back["freeze"] == "none" and set(HEAD_FIELDS) <= set(back)
+
+
+def test_a_preset_leaves_the_size_of_a_network_to_start_from() -> None:
+    assert fill_in("coffee", "")[0] == "10d"
+    assert fill_in("coffee", "timm:resnet50")[0] != "10d"
 
 
 def test_the_network_follows_what_is_started_from(home: Home) -> None:

@@ -1,0 +1,26 @@
+"""What is typed becomes a run's settings."""
+
+import pytest
+
+from resnet_demo.cli.main import parser
+from resnet_demo.cli.runs import config_from
+from resnet_demo.config import Home
+from resnet_demo.presets import PRESETS
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        ("--preset minute", PRESETS["minute"]),
+        ("--preset minute --arch resnet34 --lr 0.5", dict(arch="resnet34", lr=0.5, px=112)),
+        ("--preset minute --init bundled", dict(arch="resnet18d", epochs=3)),
+        ("--init timm:resnet50", dict(arch="resnet50")),
+        ("--px 32", dict(px=32, start_px=32)),
+        ("--init bundled --freeze backbone", dict(arch="resnet18d", optimizer="adamw")),
+    ],
+)
+def test_what_is_typed_comes_last_and_a_network_to_start_from_keeps_its_kind(
+    typed: str, wanted: dict, home: Home
+) -> None:
+    config = config_from(parser().parse_args(["train", *typed.split()]), home).to_dict()
+    assert {name: config[name] for name in wanted} == wanted
