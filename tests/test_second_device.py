@@ -31,9 +31,11 @@ def second(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(device, "autocast", lambda on: nullcontext())
     monkeypatch.setattr(device, "fast_bf16", lambda on: False)
     make = torch.tensor  # which asks no mode
-    monkeypatch.setattr(
-        torch, "tensor", lambda data, device=None, **more: make(data, **more).to(device or "cpu")
-    )
+
+    def tensor(data: object, device: object = None, **more: object) -> torch.Tensor:
+        return make(data, **more) if device is None else make(data, **more).to(device)
+
+    monkeypatch.setattr(torch, "tensor", tensor)
     monkeypatch.setattr(torch, "inference_mode", torch.no_grad)  # whose tensors nothing may wrap
     torch.__future__.set_swap_module_params_on_conversion(True)  # else `inner` stays behind
     with SecondDevice():

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 import os
 import shutil
 from collections.abc import Generator
@@ -27,6 +26,7 @@ from resnet_demo.training.loop import Training
 from resnet_demo.training.ranks import ALONE
 
 log = logging.getLogger(__name__)
+SPOILT_LOSS = 1e4  # a loss above it is a number still, but of weights that no learning mends
 
 
 def open_training(context: RunContext) -> Generator[None, None, Training]:
@@ -166,7 +166,7 @@ def check_same_pictures(
 
 def latest_checkpoint(context: RunContext) -> Json | None:
     """After a divergence the weights are spoilt long before a loss is not finite: then the state
-    at the end of the last epoch, or none, to begin anew."""
+    at the end of the last sound epoch, or none, to begin anew."""
     folder = context.folder.checkpoints
     diverged = context.store.fact("diverged")
     if diverged is not None:
@@ -177,7 +177,7 @@ def latest_checkpoint(context: RunContext) -> Json | None:
     for name in spoilt:
         context.say("spoilt", f"Checkpoint {name} is damaged and was removed.")
     if diverged is not None:
-        whence = f"from the end of epoch {state['epoch']}, which was finite" if state else "anew"
+        whence = f"from the end of epoch {state['epoch']}, which was sound" if state else "anew"
         context.say("went-back", f"The run diverged at step {diverged}; it goes on {whence}.")
         context.store.set(diverged=None)
     return state
@@ -250,7 +250,8 @@ def save_epoch(context: RunContext, training: Training, event: EpochDone) -> Non
     snapshot = folder / f"epoch-{event.epoch:03d}.safetensors"
     checkpoint.save_weights(snapshot, training.best_model, about, half=True)
     checkpoint.thin_out(folder)
-    if math.isfinite(event.metrics["train_loss"] + event.metrics["val_loss"]):
+    loss = event.metrics["train_loss"] + event.metrics["val_loss"]
+    if loss < SPOILT_LOSS:  # False for NaN too
         context.folder.epochs.mkdir(exist_ok=True)
         checkpoint.save_state(context.folder.epochs, training.state())
 

@@ -196,7 +196,7 @@ class Training:
         return Diverged(
             f"{what} stopped being a finite number at step {step} (learning rate {lr:.3g}). Choose "
             f"a lower lr, {self.settings.lr / 4:.3g} say, and resume: the run goes back to the end "
-            f"of its last finite epoch."
+            f"of its last sound epoch."
         )
 
     def counts(self, logits: Tensor, labels: Tensor) -> dict[str, float]:

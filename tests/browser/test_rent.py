@@ -34,5 +34,5 @@ def test_a_run_is_rented_and_comes_back(serve, page, hub, handler: type[Hub], tm
     expect(page.locator("#rent-said")).to_contain_text("at most $0.02 for 2 h")
     page.locator("#rent").click()
     expect(page.locator("#rent-said")).to_contain_text("Run 0001 is on its way", timeout=60_000)
-    expect(page.locator("#live .title")).to_contain_text("Run 0001")
+    expect(page.locator("#live .title")).to_contain_text("Run 0001", timeout=30_000)
     wait_for_state(page, "^finished")

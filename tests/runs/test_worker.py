@@ -190,6 +190,7 @@ def test_a_diverging_run_keeps_the_last_good_weights(home: Home, config: TrainCo
         train_here(home, run)
     row = control.read_run(home, run)
     assert row.state == "failed" and "lower lr" in row.message
+    assert not list(home.run(run).epochs.glob("*.pt"))  # finite they were, and spoilt
     control.send(home, run, "set", "lr=0.001")
     assert train_here(home, run) == "finished"
     with Store(control.run_folder(home, run)) as store:
