@@ -21,6 +21,7 @@ from resnet_demo.ui.errors import friendly
 Decode = Callable[[Path, int], np.ndarray]  # a picture, no larger than asked -> its pixels
 MOST_SHOWN = 60  # pictures of a class
 SIDE = 120  # of one, in px
+CLASS_OF_CHOSEN = "The class of the chosen picture"
 UNNAMED = "Name the class that it belongs to, or press Remove the picture."
 
 
@@ -73,33 +74,37 @@ def build(home: Home, name: Component, found: Component, token: Component) -> No
         label="Press a picture to choose it", columns=6, height=260, visible=False,
         allow_preview=False, buttons=[], elem_id="my-gallery",
     )  # fmt: skip
-    # Of the pictures shown, and of the one pressed. gr.State would hold a connection a page.
-    digests, chosen = gr.JSON([], visible=False), gr.Textbox(visible=False)
+    # Digests and names of the pictures shown, and the digest of the one pressed. gr.State would
+    # hold a connection a page.
+    shown, chosen = gr.JSON([], visible=False), gr.Textbox(visible=False)
     with gr.Row(visible=False) as single:
-        label = gr.Textbox("", label="The class of the chosen picture", placeholder="cat")
+        label = gr.Textbox("", label=CLASS_OF_CHOSEN, placeholder="cat")
         move = gr.Button("Move the picture", size="sm")
         remove = gr.Button("Remove the picture", size="sm")
     decode = Decoders().decode  # other people's pictures: never in the page's own process
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     mend.click(amended(home), [name, old, new, token], found, api_visibility="private")
-    look.click(
-        looked(home, decode), [name, old, token], [gallery, digests, chosen, single], **quiet
-    )
-    gallery.select(pressed, digests, chosen, **quiet)
-    asked, seen = [name, old, chosen, label, token], [found, gallery, digests, chosen]
+    look.click(looked(home, decode), [name, old, token], [gallery, shown, chosen, single], **quiet)
+    gallery.select(pressed, shown, [chosen, label], **quiet)
+    asked, seen = [name, old, chosen, label, token], [found, gallery, shown, chosen, label]
     move.click(putting(home, decode, named), asked, seen, **quiet)
     remove.click(putting(home, decode, nowhere), asked, seen, **quiet)
 
 
 def seen_now(home: Home, decode: Decode, name: str, label: str) -> list[Any]:
-    """Of a class: its pictures, their digests, and that none is chosen."""
+    """Of a class: its pictures, their digests and names, and that none is chosen."""
     rows = pictures_of(home, decode, name, label)
     pictures = [(pixels, called) for _, pixels, called in rows]
-    return [gr.Gallery(pictures, visible=True), [digest for digest, *_ in rows], ""]
+    named_so = [[digest, called] for digest, _, called in rows]
+    return [gr.Gallery(pictures, visible=True), named_so, ""]
 
 
-def pressed(digests: list[str], event: gr.SelectData) -> str:
-    return digests[event.index] if event.index < len(digests) else ""
+def pressed(shown: list[list[str]], event: gr.SelectData) -> tuple[str, gr.Textbox]:
+    """The field says which picture is chosen, once it is."""
+    if event.index >= len(shown):
+        return "", gr.Textbox(label=CLASS_OF_CHOSEN)
+    digest, called = shown[event.index]
+    return digest, gr.Textbox(label=f"The class of {called}")
 
 
 def amended(home: Home) -> Callable[..., str]:
@@ -129,7 +134,8 @@ def putting(home: Home, decode: Decode, into: Callable[[str], str]) -> Callable[
     ) -> list[Any]:
         require_steering(request, token)
         answer = put(home, name, digest, into(label.strip()))
-        return [table(answer), *seen_now(home, decode, name, old)]
+        none = gr.Textbox(label=CLASS_OF_CHOSEN)
+        return [table(answer), *seen_now(home, decode, name, old), none]
 
     return put_it
 
