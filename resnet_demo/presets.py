@@ -8,8 +8,8 @@ from resnet_demo.files import Json
 SHORT: Json = dict(arch="resnet10d", batch_size=32, lr=0.02, start_px=64, crop_pct=0.875)
 # What fits a time on 2 cores with bf16; slower machines get smaller pictures (budget_seconds).
 PRESETS: dict[str, Json] = {
-    "minute": dict(SHORT, epochs=3, px=112, budget_seconds=150),
-    "coffee": dict(SHORT, epochs=11, px=128, min_crop=0.45, budget_seconds=600),
+    "minute": dict(SHORT, epochs=3, px=112, budget_seconds=200),
+    "coffee": dict(SHORT, epochs=11, px=128, min_crop=0.45, budget_seconds=900),
     "lunch": dict(
         epochs=20, px=128, start_px=96, min_crop=0.4, val_scale=1.25, budget_seconds=1800
     ),

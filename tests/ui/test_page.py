@@ -49,7 +49,7 @@ def values(form, **changes: object) -> dict:
 
 def test_the_form_starts_as_the_coffee_preset(form) -> None:
     config = form.config(values(form))
-    assert (config.arch, config.px, config.budget_seconds) == ("resnet10d", 128, 600)
+    assert (config.arch, config.px, config.budget_seconds) == ("resnet10d", 128, 900)
     assert config.epochs == train_form.PRESETS["coffee"]["epochs"]
 
 

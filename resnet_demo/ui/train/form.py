@@ -25,8 +25,8 @@ from resnet_demo.ui.access import is_public
 
 OWN = "my own"
 CHOICES = {  # what is said of a preset was measured: README's table
-    "a minute or two\nResNet-18, to 80 px: 74 % right": "minute",
-    "a coffee, 8 minutes\nResNet-18, to 128 px: 87 % right": "coffee",
+    "two or three minutes\nResNet-10, to 112 px: 82 % right": "minute",
+    "a coffee, a quarter of an hour\nResNet-10, to 128 px: 89 % right": "coffee",
     "lunch, half an hour\nResNet-18, 20 epochs: 90 % right": "lunch",
     f"{OWN}\nevery setting, below": OWN,
 }
