@@ -71,8 +71,14 @@ def test_click_cut_and_compare_with_the_command(serve, page, red: Path, command:
     expect(first.locator(".channels p").first).to_contain_text("Channel 0: mean")
     page.locator("#inspect .n").fill("20")
     page.get_by_role("button", name="Which pictures does this channel answer?").click()
+    result = page.locator("#inspect .result")
+    expect(result).to_contain_text("channel 0 of layer2.4", timeout=60_000)
+    expect(result).to_contain_text("silent for all of them")
+    every = first.locator(".sheet").bounding_box()
+    first.locator(".sheet").click(position={"x": every["width"] / 2, "y": every["height"] / 2})
+    expect(first.locator(".channels p").first).not_to_contain_text("Channel 0:")
+    page.get_by_role("button", name="Which pictures does this channel answer?").click()
     expect(page.locator("#inspect .tops figure")).to_have_count(9, timeout=60_000)
-    expect(page.locator("#inspect .result")).to_contain_text("channel 0 of layer2.4")
     page.get_by_role("button", name="What does each block know?").click()
     expect(page.locator("#inspect .result caption")).to_contain_text(
         "linear classifier", timeout=90_000

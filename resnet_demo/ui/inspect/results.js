@@ -142,18 +142,18 @@ function drawProbes({ data, classes, networks }) {
   for (const one of networks) {
     const plain = name(one).startsWith("plain"), colour = (plain ? PLAIN : RESIDUAL)[seen[plain]++];
     const x = one.blocks.map((_, index) => index), y = one.blocks.map((row) => row.top1);
-    figure.line(x, y, { color: colour, line_width: 2, legend_label: name(one) });
+    figure.line(x, y, { color: colour, line_width: 2 });
     figure.scatter(x, y, { color: colour, size: 6 });
   }
-  figure.legend.location = "bottom_right";
   put(find(".losses"), figure, networks.map(climb).join(" "));
 }
 
 function climb({ model, blocks }) {
+  const hue = model.includes("plain") ? "orange" : "blue";
   const best = blocks.reduce((a, b) => (b.top1 > a.top1 ? b : a)), last = blocks[blocks.length - 1];
   const end = best === last ? "" : `, and ${points(last.top1)} % at the end`;
   const start = points(blocks[0].top1);
-  return `${model}: from ${start} % after the stem to ${points(best.top1)} % after ${best.name}${end}.`;
+  return `${model} (${hue}): from ${start} % after the stem to ${points(best.top1)} % after ${best.name}${end}.`;
 }
 
 // --- pictures of a channel -----------------------------------------------------------------------
@@ -162,15 +162,17 @@ function climb({ model, blocks }) {
 function drawTop({ model, data, n, block, channel, rows }) {
   const title = `Of ${n} pictures of ${data}: those that channel ${channel} of ${block} in ${model} answers most, ` +
     "and where (Zeiler & Fergus 2013). What they share is what it looks for.";
-  const figures = rows.map((row) => {
+  const answered = rows.filter((row) => row.value > 0); // after the ReLU most channels are silent for most pictures
+  const figures = answered.map((row) => {
     const ring = make("span", { className: "ring" });
     ring.style.left = `${100 * row.x}%`;
     ring.style.top = `${100 * row.y}%`;
     const box = make("div", {}, make("img", { src: row.seen, alt: row.class }), ring);
     return make("figure", {}, box, make("figcaption", { textContent: `${row.class}, ${scientific(row.value)}` }));
   });
-  const names = new Set(rows.map((row) => row.class));
-  const said = names.size === 1 ? `All are ${rows[0].class}.` : `${names.size} of the classes are among them.`;
+  const names = new Set(answered.map((row) => row.class));
+  const counted = names.size === 1 ? `All are ${answered[0].class}.` : `${names.size} of the classes are among them.`;
+  const said = names.size ? counted : "It is silent for all of them: it is zero everywhere. Take more pictures.";
   find(".result").replaceChildren(
     make("p", { textContent: `${title} ${said}` }), make("div", { className: "tops" }, ...figures),
   );
