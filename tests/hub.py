@@ -43,7 +43,10 @@ class Hub(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             return self.end_headers()
         if self.path.startswith("/api/jobs/"):
-            return self.tell(HARDWARE if self.path.endswith("/hardware") else self.job())
+            if self.path.endswith("/hardware"):
+                return self.tell(HARDWARE)
+            known = self.path.split("/")[-1] in self.jobs
+            return self.tell(self.job() if known else {}, 200 if known else 404)
         if self.path.startswith("/api/datasets/"):
             return self.tell_of_files(self.root / "datasets")
         if self.path.startswith("/api/models/"):

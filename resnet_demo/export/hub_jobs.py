@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from resnet_demo.errors import UserError
 from resnet_demo.export.hub_folder import NO_TOKEN, why_not
 from resnet_demo.fetching import no_long_waits
+
+if TYPE_CHECKING:
+    from huggingface_hub._jobs_api import JobStatus
 
 IMAGE = "python:3.12"  # what a machine starts with
 AT_WORK = ("SCHEDULING", "RUNNING")  # stages of a job that has not ended
@@ -70,13 +73,22 @@ def rent(
 
 
 def stage(owner: str, job: str) -> tuple[str, str]:
-    """How far it is (one of AT_WORK, or how it ended), and what the Hub says of it. Raises
-    UserError."""
+    """How far it is (one of AT_WORK, or how it ended), and what the Hub says; one that the Hub
+    has forgotten has ended. Raises UserError."""
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
 
-    status = asked(owner, lambda: HfApi().inspect_job(job_id=job, namespace=owner)).status
+    def look() -> "JobStatus | None":
+        try:
+            return HfApi().inspect_job(job_id=job, namespace=owner).status
+        except HfHubHTTPError as error:
+            if error.response.status_code == 404:
+                return None
+            raise
+
+    status = asked(owner, look)
     if status is None:
-        raise UserError(f"The Hub does not say how job {job[:40]} is.")
+        return "DELETED", "and the Hub does not know it any more"
     return str(getattr(status.stage, "value", status.stage)), status.message or ""
 
 

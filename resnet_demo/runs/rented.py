@@ -122,10 +122,14 @@ def rent(home: Home, run: str, repo: str, machine: Hardware, hours: float) -> No
         id=hub_jobs.rent(owner, machine.flavor, hours, SCRIPT, told, label), owner=owner, repo=repo,
         flavor=machine.flavor, price=machine.price(hours), away=True,
     )  # fmt: skip
-    with Store(folder) as store:
-        store.set(job=job, message=whereabouts(job))
-    marker(home, run).parent.mkdir(exist_ok=True)
-    marker(home, run).touch()
+    try:
+        with Store(folder) as store:
+            store.set(job=job, message=whereabouts(job))
+        marker(home, run).parent.mkdir(exist_ok=True)
+        marker(home, run).touch()
+    except BaseException:  # nobody would know of a machine that is paid
+        hub_jobs.cancel(owner, job["id"])
+        raise
 
 
 @contextmanager
@@ -179,15 +183,13 @@ def refresh(home: Home, run: str) -> Job:
     job["away"] = at in AT_WORK
     with Store(folder) as store:
         store.set(job=job)  # also where nothing can be fetched any more
-    coming = home.path / f".coming-{name}"
-    shutil.rmtree(coming, ignore_errors=True)
-    try:
-        HubMirror(job["repo"]).fetch(name, coming, folder.store.name if job["away"] else "*")
-        take_over(folder, coming, job, f"{at.lower()} {said}".strip())
+    try:  # in a folder of its own: the page and a command may look at once
+        with tempfile.TemporaryDirectory(dir=home.path, prefix=".coming-") as place:
+            coming = Path(place) / "run"
+            HubMirror(job["repo"]).fetch(name, coming, folder.store.name if job["away"] else "*")
+            take_over(folder, coming, job, f"{at.lower()} {said}".strip())
     except OSError as error:
         raise UserError(f"What run {run} sent could not be brought here ({error}).") from error
-    finally:
-        shutil.rmtree(coming, ignore_errors=True)
     if not job["away"]:
         marker(home, run).unlink(missing_ok=True)
     return job

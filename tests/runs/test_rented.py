@@ -110,6 +110,17 @@ def test_a_run_that_was_begun_here_goes_on_there(jobs, home, config) -> None:
     assert control.read_run(home, "0001").step > 5
 
 
+def test_a_machine_that_the_hub_has_forgotten_holds_nothing(jobs, home, config, handler) -> None:
+    long = replace(config, epochs=200)
+    jobs("start", *long.options(), *WHERE, "--yes")
+    (process,) = handler.jobs.values()
+    process.kill()
+    process.wait()
+    handler.jobs.clear()
+    assert jobs("fetch", "0001").state == "interrupted" and rented.away(home) == []
+    assert "deleted" in control.delete(home, "0001")
+
+
 def test_nothing_is_rented_before_its_price_was_read(jobs, home, config, handler) -> None:
     assert not jobs("start", *config.options(), *WHERE).error
     assert [one["flavor"] for one in jobs("hardware").hardware] == ["cpu-basic", "t4-small"]
