@@ -51,6 +51,8 @@ class Hub(BaseHTTPRequestHandler):
             return self.tell_of_files(self.root / "datasets")
         if self.path.startswith("/api/models/"):
             return self.tell_of_files(self.root)
+        if self.path.startswith("/api/spaces/"):
+            return self.tell_of_files(self.root / "spaces")
         root = self.root
         if self.path.startswith("/datasets/"):
             root, self.path = root / "datasets", self.path.removeprefix("/datasets")
@@ -100,16 +102,18 @@ class Hub(BaseHTTPRequestHandler):
         folder = root / user / repo
         self.asked.append(f"GET {self.path}")
         if not folder.is_dir():
-            return self.tell({"error": "Repository not found"}, 404)
+            return self.tell({"error": "Repository not found"}, 404, "RepoNotFound")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         if "/tree/" in self.path:
             return self.tell([in_tree(path, folder) for path in files])
         names = [{"rfilename": path.relative_to(folder).as_posix()} for path in files]
         self.tell({"id": f"{user}/{repo}", "sha": "2" * 40, "siblings": names})
 
-    def tell(self, answer: dict | list, status: int = 200) -> None:
+    def tell(self, answer: dict | list, status: int = 200, code: str = "") -> None:
         data = json.dumps(answer).encode()
         self.send_response(status)
+        if code:
+            self.send_header("X-Error-Code", code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -118,8 +122,9 @@ class Hub(BaseHTTPRequestHandler):
     def created(self, body: bytes) -> dict:
         asked = json.loads(body)
         name = "/".join(filter(None, (asked.get("organization"), asked["name"])))
-        (self.root / name).mkdir(parents=True, exist_ok=True)
-        return {"url": f"{self.address()}/{name}"}
+        kind = "spaces" if asked.get("type") == "space" else ""
+        (self.root / kind / name).mkdir(parents=True, exist_ok=True)
+        return {"url": "/".join(filter(None, (self.address(), kind, name)))}
 
     def validated(self, body: bytes) -> dict:
         """A card's front matter has to be YAML."""
@@ -146,7 +151,8 @@ class Hub(BaseHTTPRequestHandler):
         return {"transfer": "basic", "objects": told}
 
     def committed(self, body: bytes) -> dict:
-        repo = self.root / self.path.split("/api/models/")[1].split("/commit/")[0]
+        kind, name = self.path.removeprefix("/api/").split("/commit/")[0].split("/", 1)
+        repo = self.root / ("" if kind == "models" else kind) / name
         for line in map(json.loads, body.splitlines()):
             value = line["value"]
             if line["key"] in ("file", "lfsFile"):
@@ -157,8 +163,8 @@ class Hub(BaseHTTPRequestHandler):
                 (repo / value["path"]).unlink()
             elif line["key"] == "lfsFile":
                 shutil.copy(self.root / "large" / value["oid"], repo / value["path"])
-        name = str(repo.relative_to(self.root))
-        url = f"{self.address()}/{name}/commit/{'1' * 40}"
+        place = name if kind == "models" else f"{kind}/{name}"
+        url = f"{self.address()}/{place}/commit/{'1' * 40}"
         return {"success": True, "commitOid": "1" * 40, "commitUrl": url}
 
     def rented(self, body: bytes) -> dict:

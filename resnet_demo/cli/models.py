@@ -199,11 +199,15 @@ def push(args: argparse.Namespace) -> Answer:
     from resnet_demo.runs.push import push as send
 
     device.prepare()
-    done = send(Home.find(args.home), args.model, args.repo, args.license, args.private)
+    home = Home.find(args.home)
+    done = send(home, args.model, args.repo, args.license, args.private, args.space)
     say(args, f"{done.model} is at {done.url}; hub:{done.repo} loads it.")
+    if done.space:
+        say(args, f"Its Space starts in some minutes: {done.space}")
     return done.to_dict()
 
 
 def add_push_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--license", required=True, help="of the weights: apache-2.0, mit, ...")
     parser.add_argument("--private", action="store_true", help="seen by nobody else")
+    parser.add_argument("--space", action="store_true", help="make a Space that shows it, too")

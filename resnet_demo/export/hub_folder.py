@@ -32,10 +32,16 @@ def check_repo(repo: str) -> None:
 
 
 def upload(
-    folder: Path, repo: str, private: bool, message: str, within: str | None = None
+    folder: Path,
+    repo: str,
+    private: bool,
+    message: str,
+    within: str | None = None,
+    kind: str = "model",
 ) -> tuple[str, str]:
     """In one commit, with the token of this machine; returns (address, commit). within: the folder
-    of the repository that becomes this one, whatever else was in it. Raises UserError."""
+    of the repository that becomes this one, whatever else was in it. kind: model or space. Raises
+    UserError."""
     from huggingface_hub import HfApi, get_token, logging
     from huggingface_hub.utils import disable_progress_bars
 
@@ -47,14 +53,17 @@ def upload(
     api = HfApi()
     try:
         with no_long_waits():
-            api.create_repo(repo, private=private, exist_ok=True)
+            api.create_repo(
+                repo, private=private, exist_ok=True, repo_type=kind,
+                space_sdk="gradio" if kind == "space" else None,
+            )  # fmt: skip
             done = api.upload_folder(
                 repo_id=repo, folder_path=folder, commit_message=message,
-                path_in_repo=within, delete_patterns="*" if within else None,
+                path_in_repo=within, delete_patterns="*" if within else None, repo_type=kind,
             )  # fmt: skip
     except Exception as error:
         raise UserError(why_not(error, repo)) from None
-    return f"{api.endpoint}/{repo}", done.oid
+    return f"{api.endpoint}/{'spaces/' if kind == 'space' else ''}{repo}", done.oid
 
 
 def why_not(
@@ -84,6 +93,20 @@ def names_in(repo: str) -> list[str]:
     from huggingface_hub import HfApi
 
     return from_the_hub(repo, lambda: HfApi().list_repo_files(repo), "The mirror")
+
+
+def names_of_space(repo: str) -> list[str]:
+    """Paths of its files, none where there is no such Space. Raises UserError."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        with no_long_waits():
+            return HfApi().list_repo_files(repo, repo_type="space")
+    except RepositoryNotFoundError:
+        return []
+    except Exception as error:
+        raise UserError(why_not(error, repo)) from None
 
 
 def download(repo: str, within: str, place: Path, what: str = "*") -> None:

@@ -15,13 +15,15 @@ from resnet_demo.runs.shipped import shipped_run
 from resnet_demo.runs.store import Store
 
 
-def push(home: Home, model: str, repo: str, license: str, private: bool = False) -> Pushed:
+def push(
+    home: Home, model: str, repo: str, license: str, private: bool = False, space: bool = False
+) -> Pushed:
     """Raises UserError when there is no such network, or the Hub does not take it."""
-    hub.check(repo, license)
+    hub.check(repo, license, private, space)
     network = reference.load(model, home)
     folder = run_behind(home, model)
     story = story_of(folder) if folder else Story()
-    return hub.push(network, model, repo, license, private, story)
+    return hub.push(network, model, repo, license, private, story, space)
 
 
 def run_behind(home: Home, model: str) -> RunFolder | None:

@@ -3,7 +3,6 @@ this program; the machine goes on with it as any fresh machine would, and what i
 mirror comes back here while it trains: its curves are in the page like those of any run.
 """
 
-import importlib.metadata
 import logging
 import shutil
 import sqlite3
@@ -14,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from resnet_demo.config import CHECKPOINTS, PACKAGE, Home, TrainConfig
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.export import hub_folder, hub_jobs
 from resnet_demo.export.hub_jobs import AT_WORK, Hardware
+from resnet_demo.export.program import copy_program
 from resnet_demo.refs import DataRef, ModelRef
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs import control
@@ -138,21 +138,8 @@ def program(config: TrainConfig) -> Iterator[Path]:
     with it only where one is started from."""
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
-        ignored = shutil.ignore_patterns("__pycache__", "checkpoints")
-        shutil.copytree(PACKAGE, place / "resnet_demo", ignore=ignored)
-        (place / "requirements.txt").write_text(requirements())
-        if config.init.startswith("bundled"):
-            there = next(path for path in CHECKPOINTS if path.is_dir())
-            shutil.copytree(there, place / "checkpoints")
+        copy_program(place, networks=config.init.startswith("bundled"))
         yield place
-
-
-def requirements() -> str:
-    """Of the folder that this program was started from, or of the package that pip installed."""
-    if (PACKAGE.parent / "app.py").is_file():
-        return (PACKAGE.parent / "requirements.txt").read_text()
-    required = importlib.metadata.requires("resnet-demo") or []
-    return "\n".join(one for one in required if "extra ==" not in one) + "\n"
 
 
 def whereabouts(job: Job) -> str:

@@ -62,9 +62,18 @@ def export(home: Home, model: str, format: str, out: Path) -> Json:
         return finish(steps)
 
 
-def push(home: Home, model: str, repo: str, license: str, private: bool, token: str | None) -> Json:
+def push(
+    home: Home,
+    model: str,
+    repo: str,
+    license: str,
+    private: bool,
+    space: bool,
+    token: str | None,
+) -> Json:
     """The JSON of the command `push`. token: whose account it goes to; None: this machine's."""
-    words = ["push", f"--license={license}", *(["--private"] if private else []), "--", model, repo]
+    wanted = [word for word, on in (("--private", private), ("--space", space)) if on]
+    words = ["push", f"--license={license}", *wanted, "--", model, repo]
     account = {"HF_TOKEN": token} if token else {}
     with closing(child(home, lambda: ("Pushing", 0, 0), *words, environment=account)) as steps:
         return finish(steps)

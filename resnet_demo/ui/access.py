@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import gradio as gr
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resnet_demo.config import IMAGENET_DEPTHS, Home
+from resnet_demo.config import FEATURED, IMAGENET_DEPTHS, Home
 from resnet_demo.data.download import is_here
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
@@ -149,7 +149,17 @@ def check_model(reference: str) -> str:
     return reference
 
 
+def featured() -> str | None:
+    """The network that the page opens with, where it was made to show one. Raises UserError."""
+    reference = os.environ.get(FEATURED) or None
+    if reference:
+        ModelRef.parse(reference)
+    return reference
+
+
 def is_own(reference: str) -> bool:
+    if reference == featured():
+        return True
     with suppress(UserError):
         return ModelRef.parse(reference).kind in ("bundled", "run")
     return False

@@ -16,7 +16,7 @@ from resnet_demo.config import Home
 from resnet_demo.files import Json
 from resnet_demo.images.decoder import Decoders
 from resnet_demo.runs import control
-from resnet_demo.ui.access import PUBLIC_TIMM, check_model
+from resnet_demo.ui.access import PUBLIC_TIMM, check_model, featured
 
 BUNDLED = ("bundled", "bundled:resnet56", "bundled:plain56")
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Classifier:
     def models(self) -> list[str]:
         """What the page offers; more can be typed."""
         runs = [f"run:{run.run}" for run in control.list_runs(self.home) if run.epoch]
-        return [*BUNDLED, *runs, *PUBLIC_TIMM]
+        return [*filter(None, [featured()]), *BUNDLED, *runs, *PUBLIC_TIMM]
 
     def answers(self, paths: list[Path], reference: str, top: int) -> Iterator[Json]:
         """One a picture, as the command `classify` gives them; `path` is the picture's own name.

@@ -26,6 +26,7 @@ def pushed(
     repo: str,
     license: str,
     private: bool,
+    space: bool,
     request: gr.Request | None,
     token: str,
 ) -> Json:
@@ -38,7 +39,7 @@ def pushed(
             raise UserError(SIGN_IN)
         if ModelRef.parse(model).kind != "bundled":
             require_steering(request, token)
-    return subprocess_measurement.push(home, model, repo, license, private, account)
+    return subprocess_measurement.push(home, model, repo, license, private, space, account)
 
 
 def build(home: Home, model: gr.Dropdown, token: Component) -> None:
@@ -53,19 +54,31 @@ def build(home: Home, model: gr.Dropdown, token: Component) -> None:
                 list(LICENSES), value=None, label="Licence of the weights", elem_id="push-license"
             )
         private = gr.Checkbox(label="Private: seen by nobody else", elem_id="push-private")
+        space = gr.Checkbox(
+            label="And a Space of the same name: this page, opening with this network",
+            elem_id="push-space",
+        )
         send = gr.Button("Push", size="sm", elem_id="push-send")
         said = gr.Markdown("", elem_id="push-said")
 
     @friendly
     def push(
-        chosen: str, where: str, under: str | None, hidden: bool, secret: str, request: gr.Request
+        chosen: str,
+        where: str,
+        under: str | None,
+        hidden: bool,
+        shown: bool,
+        secret: str,
+        request: gr.Request,
     ) -> str:
         if not under:
             raise UserError("Choose a licence: it says what others may do with the weights.")
         reference = (chosen or "").strip()
-        told = pushed(home, reference, (where or "").strip(), under, hidden, request, secret)
-        return f"[{told['repo']}]({told['url']}) has it now. `hub:{told['repo']}` loads it."
+        to = (where or "").strip()
+        told = pushed(home, reference, to, under, hidden, shown, request, secret)
+        says = f"[{told['repo']}]({told['url']}) has it now. `hub:{told['repo']}` loads it."
+        return says + (f" [Its Space]({told['space']}) starts in minutes." if told["space"] else "")
 
-    asked = [model, repo, license, private, token]
+    asked = [model, repo, license, private, space, token]
     send.click(push, asked, said, concurrency_limit=1, api_visibility="private")
     model.change(lambda: "", None, said, api_visibility="private")

@@ -16,7 +16,7 @@ from gradio.components import Component
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.templates import render
-from resnet_demo.ui.access import is_public
+from resnet_demo.ui.access import featured, is_public
 from resnet_demo.ui.classify import pushing, takeaway
 from resnet_demo.ui.errors import friendly, sentence
 from resnet_demo.ui.examples import examples, truth
@@ -57,7 +57,7 @@ def build(home: Home, classifier: Classifier, token: Component) -> Widgets:
             )  # fmt: skip
         with gr.Column(scale=2, min_width=300):
             with gr.Row():
-                first = column(classifier, "bundled", "Network", "first")
+                first = column(classifier, featured() or "bundled", "Network", "first")
                 with gr.Column(min_width=280):
                     with gr.Accordion("A second network beside it", open=False):
                         second = pair(classifier, None, "Second network", "second")
@@ -81,7 +81,7 @@ def column(classifier: Classifier, value: str | None, label: str, name: str) -> 
 def pair(classifier: Classifier, value: str | None, label: str, name: str) -> tuple:
     """Which network, and what it thinks."""
     model = gr.Dropdown(
-        ["bundled"], value=value, label=label, allow_custom_value=not is_public(),
+        [featured() or "bundled"], value=value, label=label, allow_custom_value=not is_public(),
         elem_id=f"model-{name}",
         info="bundled, run:ID, timm:NAME, hub:USER/REPO or file:PATH",
     )  # fmt: skip

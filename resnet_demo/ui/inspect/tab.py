@@ -12,7 +12,7 @@ from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.ui import assets
-from resnet_demo.ui.access import is_public
+from resnet_demo.ui.access import featured, is_public
 from resnet_demo.ui.errors import answering
 from resnet_demo.ui.examples import examples
 from resnet_demo.ui.inspect.experiments import code, dim, early, paths
@@ -48,8 +48,9 @@ def build(home: Home, classifier: Classifier, tab: gr.Tab) -> Widgets:
                 height=240, elem_id="inspect-picture", buttons=[],
                 value=str(files[len(files) // 2]),
             )  # fmt: skip
-            model = network(classifier, "bundled:resnet56", "Network", "inspect-model")
-            other = network(classifier, "bundled:plain56", "Beside it", "inspect-other")
+            shown, beside = (featured(), None) if featured() else BUNDLED[1:]
+            model = network(classifier, shown, "Network", "inspect-model")
+            other = network(classifier, beside, "Beside it", "inspect-other")
             gr.Examples(
                 [[str(path)] for path in files], [picture], label=called,
                 api_visibility="private",
@@ -66,9 +67,9 @@ def build(home: Home, classifier: Classifier, tab: gr.Tab) -> Widgets:
     return Widgets(model, other, picture, inspector)
 
 
-def network(classifier: Classifier, value: str, label: str, name: str) -> gr.Dropdown:
+def network(classifier: Classifier, value: str | None, label: str, name: str) -> gr.Dropdown:
     widget = gr.Dropdown(
-        list(BUNDLED), value=value, label=label,
+        [*BUNDLED, *filter(None, [featured()])], value=value, label=label,
         allow_custom_value=not is_public(), elem_id=name,
     )  # fmt: skip
     widget.focus(lambda: gr.Dropdown(choices=classifier.models()), None, widget, **QUIET)

@@ -8,7 +8,7 @@ from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.ui.classify.pushing import pushed
 
-MINE = ("me/net", "mit", False)
+MINE = ("me/net", "mit", False, False)
 
 
 def signed_in(token: str) -> SimpleNamespace:
