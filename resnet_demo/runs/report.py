@@ -9,10 +9,12 @@ from torch import Tensor
 
 from resnet_demo.data.augment import normalise, whole_batch
 from resnet_demo.data.pixel_cache import Pixels
+from resnet_demo.evaluate.learning_curve import learning_curve
 from resnet_demo.evaluate.metrics import BATCH, all_logits, report
 from resnet_demo.files import Json, write_json
 from resnet_demo.runs.context import RunContext
 from resnet_demo.training import checkpoint
+from resnet_demo.training.head import HeadTraining
 from resnet_demo.training.loop import Training
 
 
@@ -30,9 +32,20 @@ def final_report(context: RunContext, training: Training) -> Generator[None, Non
         "epochs": training.epoch,
         "sha256": checkpoint.weights_digest(training.best_model.state_dict()),
     }
+    if isinstance(training, HeadTraining) and (curve := would_more_help(training)):
+        numbers["learning_curve"] = curve
+        context.say("hint", curve["hint"])
     write_json(context.folder.predictions, predictions(val, logits))
     write_json(context.folder.report, numbers)
     return numbers
+
+
+def would_more_help(training: HeadTraining) -> Json | None:
+    """Cheap, since the features are there."""
+    assert training.train_features is not None and training.val_features is not None
+    labels = (torch.from_numpy(pixels.labels) for pixels in (training.train, training.val))
+    seen, truth = labels
+    return learning_curve(training.train_features[0], seen, training.val_features, truth)
 
 
 def worst_pictures(val: Pixels, numbers: Json) -> list[tuple[np.ndarray, str]]:

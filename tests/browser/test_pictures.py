@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from resnet_demo.config import BUNDLED, Home
+from resnet_demo.data.library import Library
 from resnet_demo.runs import control
 from tests.browser.test_train import open_page, wait_for_state
 from tests.conftest import draw_folder
@@ -131,3 +132,30 @@ def test_a_picture_is_moved_to_another_class(serve, page, archive: Path) -> None
     expect(pictures).to_have_count(9)
     page.get_by_role("button", name="Remove the picture").click()
     page.get_by_text("Choose a picture first").wait_for()
+
+
+def test_the_camera_takes_a_burst_for_each_class(serve, page) -> None:
+    """Chromium's camera of its own draws a moving picture."""
+    from playwright.sync_api import expect
+
+    server = serve()
+    open_page(page, server.url)
+    page.get_by_text("My pictures", exact=True).click()
+    page.get_by_role("button", name="Take some with the camera").click()
+    burst = page.get_by_role("button", name="Hold to take pictures")
+    burst.click()
+    expect(page.locator(".camera .taken")).to_have_text("Name the class first.")
+    for label in ("disc", "clock"):
+        page.get_by_label("Class of what it sees").fill(label)
+        burst.hover()
+        page.mouse.down()
+        expect(page.locator(".camera .taken")).to_contain_text(f"{label}: 6", timeout=30_000)
+        page.mouse.up()
+    page.get_by_role("button", name="Use these").click()
+    expect(page.locator("#my-files")).to_contain_text("camera")
+    page.locator("#take-in").click()
+    table = page.locator("#my-table")
+    expect(table).to_contain_text("pictures were added", timeout=30_000)
+    counts = Library(Home(server.home), "mine").open().table()["classes"]
+    assert {row["name"] for row in counts} == {"disc", "clock"}
+    assert all(row["n"] >= 6 for row in counts)

@@ -62,14 +62,19 @@ export function tar(entries) {
 
 // --- the page --------------------------------------------------------------------------------------
 
-async function hand(box, folders) {
-  const found = [];
-  for (const folder of folders) await collect(folder, found);
+// entries: {path, file}, as one archive to Gradio's box.
+export function hand(box, entries, name) {
   const carrier = new DataTransfer();
-  carrier.items.add(new File([tar(found)], `${folders[0].name}.tar`));
+  carrier.items.add(new File([tar(entries)], `${name}.tar`));
   const input = box.querySelector("input[type=file]");
   input.files = carrier.files;
   input.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+async function drop(box, folders) {
+  const found = [];
+  for (const folder of folders) await collect(folder, found);
+  hand(box, found, folders[0].name);
 }
 
 // On the document: the box is there only once its part of the form was opened.
@@ -80,6 +85,6 @@ export function mountFolderDrop() {
     if (!entries.some((entry) => entry?.isDirectory)) return;
     event.preventDefault();
     event.stopPropagation();
-    hand(box, entries.filter(Boolean));
+    drop(box, entries.filter(Boolean));
   }, true);
 }

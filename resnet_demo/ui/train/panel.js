@@ -5,6 +5,7 @@ import { LATE, UNDER_WAY, addressOf, allow, inAddress, make, onThemeChange, save
 import { accuracy, count, last, minutes, percent, points } from "../static/format.js";
 import { Poller } from "../static/poll.js";
 import * as charts from "./charts.js";
+import { mountCamera } from "./camera.js";
 import { mountFolderDrop } from "./folder_drop.js";
 import { drawReport, mountReport } from "./report.js";
 import { find, receive, state } from "./state.js";
@@ -219,6 +220,7 @@ export async function mount(element, server) {
   listen();
   mountReport();
   mountFolderDrop();
+  mountCamera();
   const { drawnPoints, ranges, zoomed } = charts;
   Object.assign(find(".live"), { tick: poller.now, drawnPoints, ranges, zoomed }); // for tests and `bench viewers`
   await bokeh().catch(() => (find(".answer").textContent = NO_CHARTS));

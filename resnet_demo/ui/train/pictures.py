@@ -13,6 +13,7 @@ from resnet_demo.data.library import names_of
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
 from resnet_demo.refs import DATA
+from resnet_demo.templates import render
 from resnet_demo.ui.access import is_public, require_steering
 from resnet_demo.ui.errors import friendly
 from resnet_demo.ui.train import correcting
@@ -64,6 +65,7 @@ def build(home: Home, form: Form, token: Component) -> None:
         files = gr.File(
             file_count="multiple", label="A folder, ZIP, TAR or pictures", elem_id="my-files"
         )
+        gr.HTML(render("ui/train/camera.html"), apply_default_css=False)
         label = gr.Textbox("", label="Class of loose pictures", placeholder="cat")
         labels = gr.Radio(LABELS, value=FOLDERS, label="The classes are")
         take = gr.Button("Take them in", elem_id="take-in")

@@ -27,7 +27,7 @@ async function openReport() {
   const run = (reported = state.main), told = await state.server.report({ run }).catch(() => LATE);
   if (run !== state.main) return;
   behind([], "");
-  find(".final-numbers").textContent = told.error || sentence(told);
+  find(".final-numbers").textContent = told.error || [sentence(told), told.learning_curve?.hint].filter(Boolean).join(" ");
   drawConfusion(told);
   await drawReliability(told.reliability || []);
   find(".final").dataset.ready = run;
