@@ -22,6 +22,7 @@ from resnet_demo.models import hub, reference
 from resnet_demo.models.network import Network
 from tests.classify.test_predictor import saved
 from tests.conftest import ROOT
+from tests.export import clean
 
 EXACT = ("safetensors", "timm")
 
@@ -138,11 +139,16 @@ def test_its_lines_run_as_pasted_and_say_what_we_say(
     seen = network.crop(np.asarray(Image.open(tmp_path / "picture.jpg").convert("RGB")))
     with torch.inference_mode():
         wanted = network.classes[int(network.model(network.normalise(seen[None])).argmax())]
-    path = {"PYTHONPATH": str(ROOT)} if "resnet_demo" in done.snippet else {}
-    ran = subprocess.run(
-        [sys.executable, "-c", done.snippet],
-        cwd=tmp_path, env=os.environ | path, capture_output=True, text=True,
-    )  # fmt: skip
+    first = done.snippet.splitlines()[0]
+    if first.startswith("# pip install "):
+        packages = first.removeprefix("# pip install ").split()
+        ran = clean.run(done.snippet, packages, tmp_path / "packages", tmp_path)
+    else:
+        ours = os.environ | {"PYTHONPATH": str(ROOT)}
+        ran = subprocess.run(
+            [sys.executable, "-c", done.snippet],
+            cwd=tmp_path, env=ours, capture_output=True, text=True,
+        )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip() == wanted
 
