@@ -124,7 +124,11 @@ def add_model_commands(command: Command) -> None:
     add_export_options(command("export", export, "model"))
     add_push_options(command("push", push, "model", "repo"))
     sub = command("lesion", lesion, "model")
-    sub.add_argument("--blocks", default="", help="these, each alone and all together")
+    sub.add_argument(
+        "--blocks",
+        default="",
+        help="these, or a channel (layer2.1:17), each alone and all together",
+    )
     sub.add_argument("--unplug", default="", help="blocks whose shortcut is cut instead")
     add_sample_options(sub, 500)
     sub = command("probes", probes, "model")

@@ -182,13 +182,29 @@ def is_response(part: BlockView, name: str) -> bool:
 def cut(
     view: Anatomy, x: Tensor, off: Set[str], unplugged: Set[str] = NOTHING, after: int = 0
 ) -> Tensor:
-    """Logits with the branches of some blocks switched off and some shortcuts unplugged.
+    """Logits with the branches of some blocks switched off and some shortcuts unplugged; or with
+    single channels of what a block or the stem gives at zero ("layer2.1:17").
 
     x: what goes into block number `after`. Veit et al. 2016 (arXiv 1605.06431), section 4.1.
     """
+    if not after:
+        x = silenced(x, "stem", off)
     for part in view.parts[after:]:
         x = part.out(x, part.name in off, part.name in unplugged)
+        x = silenced(x, part.name, off)
     return view.head(x)
+
+
+def silenced(x: Tensor, name: str, off: Set[str]) -> Tensor:
+    """Raises UserError for a channel that `name` does not have."""
+    channels = [int(one.partition(":")[2]) for one in off if one.startswith(f"{name}:")]
+    if not channels:
+        return x
+    if max(channels) >= x.shape[1]:
+        raise UserError(f"{name} has the channels 0 to {x.shape[1] - 1}. Got {max(channels)}.")
+    x = x.clone()
+    x[:, channels] = 0
+    return x
 
 
 def early_logits(view: Anatomy, x: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -212,8 +228,11 @@ def dimmed(view: Anatomy, x: Tensor, a: float, b: float, only: str = "") -> Tens
 def check_cuts(view: Anatomy, off: Iterable[str], unplugged: Iterable[str] = ()) -> None:
     """Raises UserError for cuts that leave no way through, or blocks that there are not."""
     off, unplugged = set(off), set(unplugged)
+    channels = {one for one in off if one.partition(":")[2].isdecimal()}
+    off -= channels
     names = [part.name for part in view.parts]
-    for name in sorted((off | unplugged) - set(names)):
+    owners = {one.partition(":")[0] for one in channels} - {"stem"}
+    for name in sorted((off | unplugged | owners) - set(names)):
         near = difflib.get_close_matches(name[:40], names, 3) or [names[0], names[-1]]
         raise UserError(f"There is no block '{name[:40]}'. Near names: {', '.join(near)}.")
     if (off or unplugged) and not view.residual:

@@ -45,9 +45,9 @@ def test_without_a_cut_it_is_the_baseline_and_each_row_is_its_network(
 
 def test_chosen_cuts_alone_and_together(model: str, pictures: Path, home: Home) -> None:
     network, data = reference.load(model, home), f"folder:{pictures}"
-    off, unplug = ("layer1.0",), ("layer3.0",)
+    off, unplug = ("layer1.0", "layer2.0:5"), ("layer3.0",)
     answer = finish(lesion(network, model, data, home, 12, off, unplug))
-    assert [row["name"] for row in answer["blocks"]] == ["layer1.0", "layer3.0 shortcut"]
+    assert [row["name"] for row in answer["blocks"]] == [*off, "layer3.0 shortcut"]
     pictured = finish(sample(network, model, data, home, 12))
     with torch.no_grad():
         view = anatomy(network.model)

@@ -73,12 +73,33 @@ def test_a_block_that_is_off_passes_its_shortcut_alone() -> None:
         assert torch.equal(unplugged, model.head(three(two.branch(before).relu())))
 
 
+@pytest.mark.parametrize("arch", ["resnet8", "plain8"])
+def test_a_channel_that_is_off_is_zero_for_what_comes_after(arch: str) -> None:
+    """Also in a plain network, where no block can be."""
+    model = build(arch, 10).eval()
+    with torch.no_grad():
+        view = anatomy(model)
+        stem, (one, two, three) = view.stem(torch.randn(2, 3, 32, 32)), view.parts
+        after = two.out(one.out(stem))
+        after[:, [3, 7]] = 0
+        got = cut(view, stem, {"layer2.0:3", "layer2.0:7"})
+        assert torch.equal(got, view.head(three.out(after)))
+        first = stem.clone()
+        first[:, 0] = 0
+        assert torch.equal(cut(view, stem, {"stem:0"}), cut(view, first, set()))
+        with pytest.raises(UserError, match=r"layer2.0 has the channels 0 to 31. Got 32."):
+            cut(view, stem, {"layer2.0:32"})
+
+
 @pytest.mark.parametrize(
     ("arch", "off", "unplugged", "says"),
     [
         ("plain20", ["layer1.1"], [], "no shortcuts"),
         ("resnet20", ["layer1.1"], ["layer1.1"], "both ways are cut"),
         ("resnet20", ["layer9.1"], [], "no block 'layer9.1'. Near names: layer"),
+        ("resnet20", ["layer9.1:0"], [], "no block 'layer9.1'. Near names: layer"),
+        ("resnet20", ["layer1.1:x"], [], "no block 'layer1.1:x'. Near names: layer1.1"),
+        ("resnet20", [], ["layer1.1:0"], "no block 'layer1.1:0'. Near names: layer1.1"),
     ],
 )
 def test_cuts_that_cannot_be(arch: str, off: list, unplugged: list, says: str) -> None:

@@ -4,17 +4,18 @@ import { plot, put } from "../static/charts.js";
 import { LATE, make } from "../static/dom.js";
 import { percent } from "../static/format.js";
 import { bars } from "./network.js";
+import { strengths } from "./results.js";
 import { colour, find, isPlain, sides, state } from "./state.js";
 
 let asked = 0, waiting = false; // one question at a time; the newest position of the hand wins
 
 // --- two dimmers ---------------------------------------------------------------------------------
 
-const strength = (name) => Number(find(`.dim-${name}`).value);
-
 async function dim() {
   const mine = ++asked;
-  for (const name of ["a", "b"]) find(`.dim-${name} + output`).textContent = strength(name).toFixed(2);
+  for (const [name, value] of Object.entries(strengths())) {
+    if (name !== "block") find(`.dim-${name} + output`).textContent = value.toFixed(2);
+  }
   if (waiting) return;
   waiting = true;
   await Promise.all(sides().map((side) => dimOne(side)));
@@ -28,9 +29,7 @@ async function dimOne(side) {
     place.replaceChildren(make("p", { textContent: "A plain network has no shortcuts: there is nothing to dim." }));
     return;
   }
-  const block = find(".dim-where").value === "one" ? state.block : "";
-  const question = { ...side.question, block: block === "stem" ? "" : block, a: strength("a"), b: strength("b") };
-  const told = await state.server.dim(question).catch(() => LATE);
+  const told = await state.server.dim({ ...side.question, ...strengths() }).catch(() => LATE);
   place.replaceChildren(told.error ? make("p", { textContent: told.error }) : bars(side.record.model, told.top));
 }
 

@@ -25,6 +25,14 @@ def lesion(inspector: Inspector, request: InspectRequest) -> Work:
     return measure(inspector.network(model), model, data, inspector.home, n, off, unplugged)
 
 
+def dim(inspector: Inspector, request: InspectRequest) -> Work:
+    from resnet_demo.evaluate.dimming import dimming
+
+    model, data = request.model, measurable(request.data, inspector.home)
+    n, a, b = request.pictures(500), request.a, request.b
+    return dimming(inspector.network(model), model, data, inspector.home, n, a, b, request.block)
+
+
 def compare(inspector: Inspector, request: InspectRequest) -> Work:
     from resnet_demo.evaluate.cka import compare as measure
 
@@ -79,6 +87,7 @@ def gif(inspector: Inspector, request: InspectRequest) -> Work:
 
 KINDS: dict[str, Callable[[Inspector, InspectRequest], Work]] = {
     "lesion": lesion,
+    "dim": dim,
     "compare": compare,
     "probes": probes,
     "top": top,

@@ -96,20 +96,23 @@ function drawPicture(side, row, redraw) {
 // The prediction, and what the cuts make of it.
 function drawNow(side) {
   const now = make("div", { className: "now" }, bars("Whole", side.record.top));
-  const names = new Set(side.record.blocks.filter((row) => row.residual).map((row) => row.name));
-  const [off, unplugged] = [state.off, state.unplugged].map((cuts) => [...cuts].filter((one) => names.has(one)));
+  const { blocks } = side.record, residual = blocks.some((row) => row.residual);
+  const has = (cut) => blocks.some((row) => row.name === cut.split(":")[0] && (row.residual || cut.includes(":")));
+  const [off, unplugged] = [state.off, state.unplugged].map((cuts) => [...cuts].filter(has));
+  const cuts = off.length + unplugged.length;
   if (!state.off.size && !state.unplugged.size) return now;
-  if (names.size && !off.length && !unplugged.length) return now;
+  if (!cuts && residual) return now;
   const after = make("div", { className: "after" }, make("p", { textContent: "Cutting …" }));
   now.append(after);
-  if (names.size) showCut(side, off, unplugged, after);
+  if (cuts) showCut(side, off, unplugged, after);
   else after.replaceChildren(make("p", { textContent: "A plain network has no shortcuts: nothing can be cut here." }));
   return now;
 }
 
 async function showCut(side, off, unplugged, place) {
   const told = await state.server.cut({ ...side.question, off, unplugged }).catch(() => LATE);
-  const without = [...off, ...unplugged.map((one) => `${one}'s shortcut`)].join(", ");
+  const channel = (one) => one.replace(/(.*):(.*)/, "channel $2 of $1");
+  const without = [...off.map(channel), ...unplugged.map((one) => `${one}'s shortcut`)].join(", ");
   place.replaceChildren(told.error ? make("p", { textContent: told.error }) : bars(`Without ${without}`, told.top));
 }
 
@@ -135,7 +138,7 @@ function drawBlock(side, row, redraw) {
     `${row.strongest.join(", ")}. White: most active.`;
   const summary = `All ${row.shape[0]} channels: click one to see it over the picture`;
   const every = make("details", { className: "channels" }, make("summary", { textContent: summary }));
-  every.ontoggle = () => every.open && every.children.length === 1 && drawChannels(side, row, every);
+  every.ontoggle = () => every.open && every.children.length === 1 && drawChannels(side, row, every, redraw);
   const figure = make("figure", {}, strip, make("figcaption", { textContent: caption }));
   return make("div", { className: "block" }, figure, buttonsOf(side, row, redraw), factsOf(row), every);
 }
@@ -166,6 +169,9 @@ function buttonsOf(side, row, redraw) {
     const onclick = () => toggle(set, other, row, redraw);
     buttons.append(make("button", { type: "button", textContent, title, disabled: !row.residual, onclick }));
   }
+  for (const cut of [...off].filter((one) => one.startsWith(`${row.name}:`))) {
+    buttons.append(channelButton(cut, redraw));
+  }
   for (const kind of ["png", "npz"]) {
     const question = { ...side.question, block: row.name, kind };
     const onclick = async () => save(await state.server.files(question).catch(() => LATE));
@@ -174,12 +180,23 @@ function buttonsOf(side, row, redraw) {
   return buttons;
 }
 
+// cut: "layer2.1:17", a channel of what a block gives.
+function channelButton(cut, redraw) {
+  const text = `Switch channel ${cut.split(":")[1]} off`;
+  const textContent = state.off.has(cut) ? `Undo: ${text.toLowerCase()}` : text;
+  const onclick = () => {
+    if (!state.off.delete(cut)) state.off.add(cut);
+    redraw();
+  };
+  return make("button", { type: "button", textContent, onclick });
+}
+
 export function save({ name, url, error }) {
   if (error) say(error);
   else saveFile(name, url);
 }
 
-async function drawChannels(side, row, place) {
+async function drawChannels(side, row, place, redraw) {
   const told = await state.server.block({ ...side.question, block: row.name }).catch(() => LATE);
   if (told.error) {
     place.append(make("p", { textContent: told.error }));
@@ -193,7 +210,10 @@ async function drawChannels(side, row, place) {
     const { over, error } = await state.server.channel(question).catch(() => LATE);
     const values = `mean ${scientific(told.means[channel])}, largest ${scientific(told.largest[channel])}`;
     text.textContent = error || `Channel ${channel}: ${values}; shown over the picture.`;
-    if (!error) state.channel = { model: side.question.model, block: row.name, channel };
+    if (!error) {
+      state.channel = { model: side.question.model, block: row.name, channel };
+      text.append(" ", channelButton(`${row.name}:${channel}`, redraw));
+    }
     if (over) place.closest(".side").querySelector(".large").src = over;
   };
   place.append(text, sheet);

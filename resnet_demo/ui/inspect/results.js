@@ -8,7 +8,8 @@ import { save } from "./network.js";
 import { find, state } from "./state.js";
 
 // Cuts that the first network has; another model may have been chosen since.
-const here = (cuts) => [...cuts].filter((name) => state.shown[0]?.record?.blocks.some((row) => row.name === name));
+const hasBlock = (name) => state.shown[0]?.record?.blocks.some((row) => row.name === name);
+const here = (cuts) => [...cuts].filter((cut) => hasBlock(cut.split(":")[0])); // "layer2.1:17": a channel
 const mostAlike = () => Math.max(2, Math.min(64, Number(find(".n").value)));
 
 // What each button asks for, and what draws its answer.
@@ -18,6 +19,7 @@ const LONG = {
     ({ model }) => ({ kind: "lesion", model, off: here(state.off), unplugged: here(state.unplugged) }),
     drawLesion,
   ],
+  dim: [({ model }) => ({ kind: "dim", model, ...strengths() }), drawDimmed],
   compare: [
     ({ model, other }) => ({ kind: "compare", model, other: other || model, n: mostAlike() }),
     drawLikeness,
@@ -109,6 +111,24 @@ function drawLosses(rows, value, whole, label) {
   put(find(".losses"), figure,
     "Each bar: the network without what is named; pale where the shape changes; dashed: the whole network. " +
     `Of single cuts ${least.name} costs most: ${points(value(least))} % are left.`);
+}
+
+// --- dimmers -----------------------------------------------------------------------------------
+
+// block: where they act; "": in all.
+export function strengths() {
+  const [a, b] = ["a", "b"].map((name) => Number(find(`.dim-${name}`).value));
+  const isOne = find(".dim-where").value === "one" && state.block !== "stem";
+  return { a, b, block: isOne ? state.block : "" };
+}
+
+function drawDimmed({ model, n, data, note, a, b, block, kept, ...told }) {
+  const rows = [
+    ["as trained", points(told.baseline_top1), between(told.baseline_ci95), points(100)],
+    [`${a} F(x) + ${b} x in ${block || "all blocks"}`, points(told.top1), between(told.top1_ci95), points(kept)],
+  ];
+  const caption = `${model} on ${n} pictures of ${data}${note ? `: ${note}` : ""}`;
+  grid(caption, ["strengths", "top-1, %", "95 % interval", "keep their name, %"], rows);
 }
 
 // --- likeness and initialisation ---------------------------------------------------------------

@@ -27,7 +27,8 @@ async function openReport() {
   const run = (reported = state.main), told = await state.server.report({ run }).catch(() => LATE);
   if (run !== state.main) return;
   behind([], "");
-  find(".final-numbers").textContent = told.error || [sentence(told), told.learning_curve?.hint].filter(Boolean).join(" ");
+  const words = [told.error || sentence(told), told.learning_curve?.hint];
+  find(".final-numbers").textContent = words.filter(Boolean).join(" ");
   drawConfusion(told);
   await drawReliability(told.reliability || []);
   find(".final").dataset.ready = run;
