@@ -37,7 +37,7 @@ class Clock:
             self.began = time.perf_counter()
         if self.steps and self.done == WARM_UP + self.steps:
             self.seconds = time.perf_counter() - self.began
-            raise Enough
+            raise Enough("enough")  # fastai wants an argument
 
 
 # --- the trainers ----------------------------------------------------------------------------

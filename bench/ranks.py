@@ -15,6 +15,7 @@ from statistics import median
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.files import Json
 from resnet_demo.runs import control, mirror
+from resnet_demo.runs.mirror_places import FolderMirror
 from resnet_demo.runs.store import Store
 from resnet_demo.runs.worker import Worker
 
@@ -98,10 +99,11 @@ def killed(home: Home, place: Path) -> Json:
     run = control.run_names(home)[0]
     snapshot = place / "snapshot"
     shutil.copytree(home.run(run).path, snapshot)
-    bucket = mirror.FolderMirror(place / "bucket")
+    bucket = FolderMirror(place / "bucket")
     name, wanted = mirror.name_of(run, 1.0), contents(snapshot)
     script = (
-        "import sys; from pathlib import Path; from resnet_demo.runs.mirror import FolderMirror\n"
+        "import sys; from pathlib import Path\n"
+        "from resnet_demo.runs.mirror_places import FolderMirror\n"
         "while True: FolderMirror(Path(sys.argv[1])).send(Path(sys.argv[2]), sys.argv[3])"
     )
     corrupt = cut = 0

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from resnet_demo.cli.output import Answer, say
 from resnet_demo.config import Home
-from resnet_demo.runs.mirror import NAME, mirror_at, missing, restore
+from resnet_demo.runs.mirror import NAME, missing, restore
+from resnet_demo.runs.mirror_places import mirror_at
 
 
 def mirror(args: argparse.Namespace) -> Answer:
@@ -13,7 +14,7 @@ def mirror(args: argparse.Namespace) -> Answer:
     home, place = Home.find(args.home), mirror_at(args.place)
     away = missing(home, place)
     kept = []
-    for name in sorted(place.names()):
+    for name in filter(NAME.fullmatch, sorted(place.names())):
         wanted = args.restore and name in away and args.only in ("", name)
         run = restore(home, place, name) if wanted else ""
         kept.append({"name": name, "here": name not in away, "run": run})

@@ -1,9 +1,7 @@
 """Runs that outlive their machine: at each checkpoint a snapshot of the run goes to a mirror, and a
 fresh machine lists the runs there and goes on with one exactly.
 
-A mirror is a folder (a mounted bucket, another disk) or `hub:USER/REPO`. A snapshot is whole or not
-there: its folder gets its name last, or it is one commit. The live SQLite file never leaves its
-disk; a consistent copy does.
+The live SQLite file never leaves its disk; a consistent copy does.
 """
 
 import logging
@@ -15,96 +13,22 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import Protocol
 
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
-from resnet_demo.export import hub_folder
 from resnet_demo.files import numbered_folder
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs import control
+from resnet_demo.runs.mirror_places import Mirror, mirror_at
+from resnet_demo.runs.mirrored_data import bring_data, name_of_data, send_data
 from resnet_demo.runs.store import Store
 
 log = logging.getLogger(__name__)
 VARIABLE = "RESNET_DEMO_MIRROR"  # what a process and those that it starts mirror to
 NAME = re.compile(r"(?P<run>[A-Za-z0-9_-]{1,64})-(?P<created>\d{13})")  # milliseconds
-KEPT = 2  # snapshots of a run in a folder: one may be under way
 LAST_SECONDS = 300.0  # that the last snapshot may take; other processes of a run wait meanwhile
 HURRIED_SECONDS = 8.0  # where the machine is about to go
-
-
-class Mirror(Protocol):
-    """Where snapshots lie. All methods raise UserError, or OSError, when it cannot be reached."""
-
-    def send(self, snapshot: Path, name: str) -> None: ...
-    def names(self) -> list[str]: ...
-    def fetch(self, name: str, place: Path, what: str = "*") -> None: ...
-
-
-@dataclass(frozen=True)
-class FolderMirror:
-    """`PLACE/NAME/TIME/`, the newest few."""
-
-    place: Path
-
-    def send(self, snapshot: Path, name: str) -> None:
-        folder = self.place / name
-        for left in folder.glob(".*ing-*"):  # what a kill left
-            shutil.rmtree(left)
-        coming = folder / f".coming-{os.getpid()}"
-        shutil.copytree(snapshot, coming, copy_function=copy_to_disk)
-        coming.rename(folder / f"{time.time_ns():020d}")
-        for old in self.snapshots(name)[KEPT:]:
-            going = old.rename(folder / f".going-{old.name}")  # never seen without a part of it
-            shutil.rmtree(going)
-
-    def snapshots(self, name: str) -> list[Path]:
-        """Whole ones, the newest first."""
-        return sorted((self.place / name).glob("[0-9]*"), reverse=True)
-
-    def names(self) -> list[str]:
-        if not self.place.is_dir():
-            return []
-        return [path.name for path in self.place.iterdir() if self.snapshots(path.name)]
-
-    def fetch(self, name: str, place: Path, what: str = "*") -> None:
-        newest, *_ = self.snapshots(name)
-        others = lambda _, names: {name for name in names if not fnmatch(name, what)}  # noqa: E731
-        shutil.copytree(newest, place, ignore=others)
-
-
-@dataclass(frozen=True)
-class HubMirror:
-    """`NAME/` in a private repository; a snapshot is one commit, and only what changed is sent."""
-
-    repo: str
-
-    def send(self, snapshot: Path, name: str) -> None:
-        hub_folder.upload(snapshot, self.repo, True, f"Snapshot of run {name}", within=name)
-
-    def names(self) -> list[str]:
-        paths = hub_folder.names_in(self.repo)
-        return sorted({path.split("/")[0] for path in paths if path.endswith("/run.sqlite")})
-
-    def fetch(self, name: str, place: Path, what: str = "*") -> None:
-        coming = place.with_name(f"{place.name}-files")
-        hub_folder.download(self.repo, name, coming, what)
-        (coming / name).rename(place)
-        shutil.rmtree(coming)
-
-
-def mirror_at(text: str) -> Mirror:
-    """Raises UserError for what is no mirror."""
-    if text.startswith("hub:"):
-        hub_folder.check_repo(text.removeprefix("hub:"))
-        return HubMirror(text.removeprefix("hub:"))
-    path = Path(text).expanduser()
-    if not path.is_absolute():
-        raise UserError(f"A mirror is hub:USER/REPO or a folder's whole path. Got '{text[:80]}'.")
-    return FolderMirror(path)
 
 
 def name_of(run: str, created: float) -> str:
@@ -127,19 +51,26 @@ class Mirroring:
     the time between two checkpoints, those between are passed over."""
 
     def __init__(
-        self, mirror: Mirror, folder: RunFolder, store: Store, say: Callable[[str, str], None]
+        self,
+        mirror: Mirror,
+        home: Home,
+        folder: RunFolder,
+        store: Store,
+        say: Callable[[str, str], None],
     ) -> None:
-        self.mirror, self.folder, self.store, self.say = mirror, folder, store, say
+        self.mirror, self.home, self.folder, self.store, self.say = mirror, home, folder, store, say
         self.name = name_of(folder.run, store.fact("created"))
         self.sender = threading.Thread()
         self.error = ""
+        self.own_data: str | None = None  # as it was at the first checkpoint
+        self.data_sent = False
 
     @classmethod
     def of_environment(
-        cls, folder: RunFolder, store: Store, say: Callable[[str, str], None]
+        cls, home: Home, folder: RunFolder, store: Store, say: Callable[[str, str], None]
     ) -> "Mirroring | None":
         text = os.environ.get(VARIABLE)
-        return cls(mirror_at(text), folder, store, say) if text else None
+        return cls(mirror_at(text), home, folder, store, say) if text else None
 
     def checkpoint(self) -> None:
         """Send what is on the disk now, unless a snapshot is still on its way."""
@@ -149,8 +80,11 @@ class Mirroring:
             self.say("mirror", f"The mirror did not take a snapshot: {self.error}")
             self.error = ""
         try:
+            if self.own_data is None:
+                self.own_data = name_of_data(self.home, self.store.config.data)
+                self.store.set(own_data=self.own_data)
             stage(self.folder, self.store, self.staged)
-        except (OSError, sqlite3.Error) as error:
+        except (UserError, OSError, sqlite3.Error) as error:
             self.error = f"it could not be prepared ({error})."
             return
         self.sender = threading.Thread(target=self.send, daemon=True)
@@ -162,6 +96,9 @@ class Mirroring:
 
     def send(self) -> None:
         try:
+            if not self.data_sent:
+                send_data(self.home, self.mirror, self.own_data or "")
+                self.data_sent = True
             self.mirror.send(self.staged, self.name)
         except (UserError, OSError) as error:
             self.error = str(error)
@@ -206,12 +143,6 @@ def stage(folder: RunFolder, store: Store, place: Path) -> None:
         shutil.copyfile(folder.log, place / folder.log.name)
 
 
-def copy_to_disk(path: str, target: str) -> None:
-    shutil.copyfile(path, target)
-    with open(target, "rb") as file:
-        os.fsync(file.fileno())
-
-
 def link_or_copy(path: Path, target: Path) -> None:
     try:
         target.hardlink_to(path)
@@ -236,8 +167,9 @@ def missing(home: Home, mirror: Mirror) -> list[str]:
 
 
 def restore(home: Home, mirror: Mirror, name: str) -> str:
-    """Bring a run home; returns the run, under its old number where that is free. Raises UserError
-    for a name that is none, and when the mirror cannot be reached."""
+    """Bring a run home, with the pictures that its person brought; returns the run, under its old
+    number where that is free. Raises UserError for a name that is none, and when the mirror cannot
+    be reached."""
     match = NAME.fullmatch(name)
     if match is None or name not in mirror.names():
         raise UserError(f"There is no run '{name[:80]}' in the mirror.")
@@ -246,6 +178,8 @@ def restore(home: Home, mirror: Mirror, name: str) -> str:
     shutil.rmtree(coming, ignore_errors=True)
     try:
         mirror.fetch(name, coming)
+        with Store(RunFolder(coming)) as store:  # raises UserError for a damaged file
+            bring_data(home, mirror, store.fact("own_data", ""))
         return settle(home, coming, match["run"])
     except OSError as error:
         raise UserError(f"Run {name} could not be brought here ({error}).") from error
@@ -270,7 +204,7 @@ def settle(home: Home, coming: Path, run: str) -> str:
         folder.path.rmdir()
     for part in (coming / "checkpoints", coming / "weights"):
         part.mkdir(exist_ok=True)
-    with Store(RunFolder(coming)) as store:  # raises UserError for a damaged file
+    with Store(RunFolder(coming)) as store:
         store.set(together=[folder.run])
     coming.rename(folder.path)
     return folder.run

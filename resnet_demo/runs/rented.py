@@ -21,7 +21,9 @@ from resnet_demo.export.program import copy_program
 from resnet_demo.refs import DataRef, ModelRef
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs import control
-from resnet_demo.runs.mirror import HubMirror, mirror_at, name_of, stage
+from resnet_demo.runs.mirror import name_of, stage
+from resnet_demo.runs.mirror_places import HubMirror, mirror_at
+from resnet_demo.runs.mirrored_data import name_of_data, send_data
 from resnet_demo.runs.queue import dequeue
 from resnet_demo.runs.snapshot import UNDER_WAY, is_rented
 from resnet_demo.runs.store import Job, Store
@@ -86,10 +88,10 @@ def check(config: TrainConfig, place: str, hours: float) -> str:
     """The repository. Raises UserError for what another machine cannot fetch, and for a time that
     makes no sense."""
     data = DataRef.parse(config.data)
-    if data.is_own:
+    if data.is_folder:
         raise UserError(
-            f"A rented machine cannot see {data.shown}: it fetches pictures itself. Put them on "
-            f"the Hub and train on hub:USER/NAME, or take imagenette, cifar10 or shapes."
+            f"A rented machine cannot see {data.shown}. Take it in (dataset import NAME PATH) and "
+            f"train on dataset:NAME: that goes along, to a private repository."
         )
     if config.init and ModelRef.parse(config.init).kind in ("file", "run"):
         raise UserError(
@@ -110,8 +112,11 @@ def rent(home: Home, run: str, repo: str, machine: Hardware, hours: float) -> No
         store.set(state="queued", job=None)
         asked = f"Asked for a rented machine, {machine.flavor}: {machine.price(hours)}."
         store.add_event(store.fact("step", 0), "rented", asked)
+        own_data = name_of_data(home, config.data)
+        store.set(own_data=own_data)
         snapshot = folder.path / ".snapshot"
         stage(folder, store, snapshot)
+    send_data(home, HubMirror(repo), own_data)
     HubMirror(repo).send(snapshot, name)
     shutil.rmtree(snapshot)
     with program(config) as place:

@@ -50,7 +50,7 @@ class Worker:
         self.lock = lock
         self.store = Store(self.folder)
         self.context = RunContext(home, run, self.folder, self.store, self.store.config)
-        self.mirroring = Mirroring.of_environment(self.folder, self.store, self.context.say)
+        self.mirroring = Mirroring.of_environment(home, self.folder, self.store, self.context.say)
         self.signalled = ""  # "terminate" or "interrupt"
         self.cancelled = False  # its folder goes when the worker ends
         self.paused = False

@@ -16,6 +16,7 @@ from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.runs import control, mirror, rented
 from resnet_demo.runs.locks import try_lock
+from resnet_demo.runs.mirror_places import mirror_at
 from resnet_demo.runs.snapshot import UNDER_WAY
 from resnet_demo.ui import access, api, assets, head, janitor, theme
 from resnet_demo.ui.access import LOOPBACK, MAX_UPLOAD_BYTES, BodyLimit, is_public
@@ -111,7 +112,7 @@ def launch(home: Home, host: str | None = None, port: int | None = None, mcp: bo
     home.make()
     lock = claim(home)
     if place := os.environ.get(mirror.VARIABLE):  # its runs appear as they come
-        bring = partial(mirror.restore_all, home, mirror.mirror_at(place))
+        bring = partial(mirror.restore_all, home, mirror_at(place))
         threading.Thread(target=bring, daemon=True).start()
     try:
         _, url, _ = build(home).launch(

@@ -101,6 +101,8 @@ def test_experiments_on_the_picture(serve, page) -> None:
     first = page.locator("#inspect .side").first
     expect(first.locator("[data-block='layer2.4']")).to_have_attribute("aria-pressed", "true")
     expect(first.locator(".after")).to_contain_text("Without layer1.2", timeout=20_000)
+    first.get_by_role("button", name="how far it sees").click()
+    expect(first.locator(".picture figcaption")).to_contain_text("px of 64", timeout=20_000)
     page.locator("#inspect .dim-b").fill("0.8")
     dimmed = page.locator("#inspect .dimmed > div")
     expect(dimmed.first.locator(".bars tr")).to_have_count(5, timeout=20_000)

@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data.importing import import_path
+from resnet_demo.data.library import Library
 from resnet_demo.errors import UserError
+from resnet_demo.progress import finish
 from resnet_demo.runs import control, mirror
-from resnet_demo.runs.mirror import FolderMirror, mirror_at
+from resnet_demo.runs.mirror_places import KEPT, FolderMirror, mirror_at
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
-from tests.conftest import ROOT, wait_until
+from tests.conftest import ROOT, draw_folder, wait_until
 from tests.runs.test_worker import digest, events_of, rows, step_of
 
 
@@ -67,6 +70,23 @@ def test_a_fresh_machine_goes_on_exactly(place, home: Home, hard, hub, tmp_path:
     assert digest(fresh, "0001") == digest(fresh, reference)
 
 
+def test_own_pictures_come_back_with_the_run(place, home: Home, hard, hub, tmp_path: Path) -> None:
+    environment = {**hub, "HF_TOKEN": "hf_good"}
+    drawn = draw_folder(tmp_path / "drawn", 12, 4, px=32)
+    table = finish(import_path(home, "pets", str(drawn)))
+    own = replace(hard, data="dataset:pets")
+    killed_after(home, environment, own, place, 20)
+    fresh = Home(tmp_path / "fresh")
+    restored = command(environment, "mirror", place, "--restore", "--home", fresh.path)
+    assert restored.stdout.count("brought here") == 1, restored.stderr  # pictures are no run
+    assert Library(fresh, "pets").open().table()["classes"] == table["classes"]
+    resumed = command(environment, "resume", "0001", "--home", fresh.path)
+    assert resumed.returncode == 0, resumed.stderr
+    reference = control.new_run(fresh, own)
+    assert train_here(fresh, reference) == "finished"
+    assert digest(fresh, "0001") == digest(fresh, reference)
+
+
 @pytest.fixture
 def mirrored(home: Home, config: TrainConfig, tmp_path: Path, monkeypatch) -> FolderMirror:
     """A finished run, and its mirror."""
@@ -109,7 +129,7 @@ def test_what_a_kill_left_of_a_snapshot_is_never_taken_for_one(mirrored, home: H
     snapshot = shutil.copytree(whole[0], home.path / "snapshot")
     for _ in range(3):
         mirrored.send(snapshot, name)
-    assert not half.exists() and not gone.exists() and len(mirrored.snapshots(name)) == mirror.KEPT
+    assert not half.exists() and not gone.exists() and len(mirrored.snapshots(name)) == KEPT
     (mirrored.place / "0002-0000000000000").mkdir()  # begun, and nothing arrived
     assert mirrored.names() == [name]
 
@@ -144,7 +164,9 @@ def test_a_last_snapshot_that_does_not_arrive_is_said(home: Home, config: TrainC
     gate, run = threading.Event(), control.new_run(home, config)
     with Store(home.run(run)) as store:
         said: list[str] = []
-        sending = mirror.Mirroring(Slow(), home.run(run), store, lambda _, text: said.append(text))
+        sending = mirror.Mirroring(
+            Slow(), home, home.run(run), store, lambda _, text: said.append(text)
+        )
         sending.checkpoint()
         sending.finish(0)
         gate.set()

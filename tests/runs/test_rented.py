@@ -10,9 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data.importing import import_path
+from resnet_demo.progress import finish
 from resnet_demo.runs import control, rented
 from resnet_demo.runs.scheduler import train_here
-from tests.conftest import wait_until
+from tests.conftest import draw_folder, wait_until
 from tests.hub import Hub
 from tests.runs.test_mirror import command
 from tests.runs.test_worker import digest, events_of, rows
@@ -77,6 +79,17 @@ def test_a_run_comes_back_as_it_would_have_been_here(jobs, home: Home, config) -
     assert rented.away(home) == [] == jobs("list").runs
 
 
+def test_own_pictures_go_along(jobs, home: Home, config, tmp_path: Path) -> None:
+    drawn = draw_folder(tmp_path / "drawn", 12, 4, px=32)
+    finish(import_path(home, "pets", str(drawn)))
+    own = replace(config, data="dataset:pets")
+    assert not jobs("start", *own.options(), *WHERE, "--yes").error
+    fetched_until(jobs, home, lambda run: run.state == "finished")
+    reference = control.new_run(home, own)
+    assert train_here(home, reference) == "finished"
+    assert digest(home, "0001") == digest(home, reference)
+
+
 def test_a_stopped_machine_loses_nothing_and_the_run_goes_on_here(jobs, home, config) -> None:
     long = replace(config, epochs=200)
     jobs("start", *long.options(), *WHERE, "--save-every=0.2", "--yes")
@@ -131,7 +144,7 @@ def test_nothing_is_rented_before_its_price_was_read(jobs, home, config, handler
     ("words", "says"),
     [
         (("--data=folder:/somewhere", *WHERE), "cannot see folder:somewhere"),
-        (("--data=dataset:mine", *WHERE), "cannot see dataset:mine"),
+        (("--data=dataset:mine", *WHERE), "There is no data set 'mine' here"),
         (("--init=file:/a.st", "--arch=resnet8", *WHERE), "cannot see file:/a.st"),
         (("--hours=0", *WHERE), "between 0 and 48. Got 0"),
         (("--mirror=/a/folder",), "sends to hub:USER/REPO. Got '/a/folder'"),

@@ -71,6 +71,26 @@ def paths(inspector: Inspector, request: InspectRequest) -> Json:
     }
 
 
+def field(inspector: Inspector, request: InspectRequest) -> Json:
+    """{over, px}: the pixels that a block's central unit hangs on, over the picture, and the side
+    of a square as large (Luo et al. 2016, arXiv 1701.04128, section 3, for one picture)."""
+    from resnet_demo.probe.anatomy import anatomy, walk
+    from resnet_demo.probe.cam import overlay
+    from resnet_demo.probe.gradients import input_gradients, receptive_field
+
+    network, found = inspector.network(request.model), inspector.looked(request)
+    images = network.normalise(found.seen[None]).requires_grad_()
+    with inspector.at_once:
+        steps = walk(anatomy(network.model), images)
+        step = next((step for step in steps if step.name == request.block), None)
+        if step is None:
+            raise UserError(f"There is no block '{request.block[:40]}' in this network.")
+        (gradient,) = input_gradients(images, [step])
+    share = grey(gradient.numpy(), float(gradient.max())) / np.float32(255)
+    over = data_url(overlay(found.seen, share), "JPEG")
+    return {"over": over, "px": receptive_field(gradient)}
+
+
 def grey(gradient: np.ndarray, most: float) -> np.ndarray:
     """float (H, W) -> uint8, white where it is `most`; a square root, since most is near zero."""
     share = np.sqrt(np.clip(gradient / max(most, math.ulp(0.0)), 0, 1))

@@ -90,7 +90,15 @@ function drawPicture(side, row, redraw) {
     text.textContent = "What the network sees.";
   };
   const looks = make("button", { type: "button", textContent: "where it looks", onclick: redraw });
-  return make("figure", { className: "picture" }, image, text, make("div", { className: "buttons" }, plain, looks));
+  const sees = make("button", { type: "button", textContent: "how far it sees" });
+  sees.onclick = async () => {
+    const told = await state.server.field({ ...side.question, block: row.name }).catch(() => LATE);
+    image.src = told.over || image.src;
+    text.textContent = told.error || `What the unit in the middle of ${row.name} hangs on, its channels together: an ` +
+      `area as large as ${told.px.toFixed(0)} × ${told.px.toFixed(0)} px of ${side.px} (Luo et al. 2016).`;
+  };
+  const buttons = make("div", { className: "buttons" }, plain, looks, sees);
+  return make("figure", { className: "picture" }, image, text, buttons);
 }
 
 // The prediction, and what the cuts make of it.

@@ -15,7 +15,7 @@ from resnet_demo.ui import assets
 from resnet_demo.ui.access import featured, is_public
 from resnet_demo.ui.errors import answering
 from resnet_demo.ui.examples import examples
-from resnet_demo.ui.inspect.experiments import code, dim, early, paths
+from resnet_demo.ui.inspect.experiments import code, dim, early, field, paths
 from resnet_demo.ui.inspect.long_work import progress, stop, work
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import InspectRequest
@@ -23,7 +23,7 @@ from resnet_demo.ui.serving import BUNDLED, Classifier
 from resnet_demo.ui.upload import Upload
 
 ANSWERS = ("look", "deeper", "block", "channel", "cut", "files")
-ACTIONS = (dim, paths, early, code, work, progress, stop)
+ACTIONS = (dim, paths, early, field, code, work, progress, stop)
 SHOW_JS = "(asked) => { window.dispatchEvent(new CustomEvent('resnet-inspect', {detail: asked})); }"
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 

@@ -2,7 +2,7 @@ import pytest
 
 from resnet_demo.errors import UserError
 from resnet_demo.ui.inspect import experiments
-from resnet_demo.ui.inspect.experiments import code, dim, early, paths
+from resnet_demo.ui.inspect.experiments import code, dim, early, field, paths
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import InspectRequest, parsed
 from tests.ui.inspect.test_panel import asked, inspector  # noqa: F401
@@ -49,6 +49,18 @@ def test_after_the_last_block_it_knows_what_the_network_says(inspector, asked) -
     assert [row["name"] for row in rows][:2] == ["stem", "layer1.0"] and len(rows) == 28
     assert rows[-1]["probability"] == pytest.approx(whole["probability"], rel=1e-5)
     assert rows[-1]["class"] == whole["top"][0]["class"]
+
+
+def test_how_far_a_block_sees_is_what_its_tile_says(inspector, asked) -> None:  # noqa: F811
+    rows = {row["name"]: row for row in inspector.looked(asked).record["blocks"]}
+    for row, more in zip(rows.values(), inspector.deeper(asked)["blocks"]):
+        row["px"] = more["receptive_field_px"]
+    for name in ("stem", "layer2.0", "layer3.8"):
+        told = field(inspector, asked.model_copy(update={"block": name}))
+        assert told["px"] == pytest.approx(rows[name]["px"], abs=0.5)
+        assert told["over"].startswith("data:image/jpeg")
+    with pytest.raises(UserError, match="no block"):
+        field(inspector, asked.model_copy(update={"block": "layer9.9"}))
 
 
 def test_a_block_is_shown_in_its_own_words(inspector: Inspector, asked) -> None:  # noqa: F811
