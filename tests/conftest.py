@@ -28,11 +28,6 @@ if WORKER and hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Two for each core: a page or a process that is waited for leaves it idle most of the time."""
-    return 2 * len(os.sched_getaffinity(0))
-
-
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     place = Home(tmp_path / "home")

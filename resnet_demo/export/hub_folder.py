@@ -95,14 +95,14 @@ def names_in(repo: str) -> list[str]:
     return from_the_hub(repo, lambda: HfApi().list_repo_files(repo), "The mirror")
 
 
-def names_of_space(repo: str) -> list[str]:
-    """Paths of its files, none where there is no such Space. Raises UserError."""
+def names_if_there(repo: str, kind: str = "model") -> list[str]:
+    """Paths of a repository's files, none where there is no such repository. Raises UserError."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
         with no_long_waits():
-            return HfApi().list_repo_files(repo, repo_type="space")
+            return HfApi().list_repo_files(repo, repo_type=kind)
     except RepositoryNotFoundError:
         return []
     except Exception as error:

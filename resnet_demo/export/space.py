@@ -6,7 +6,7 @@ from pathlib import Path
 
 from resnet_demo.config import FEATURED
 from resnet_demo.errors import UserError
-from resnet_demo.export.hub_folder import names_of_space, upload
+from resnet_demo.export.hub_folder import names_if_there, upload
 from resnet_demo.export.program import copy_program
 
 OURS = "resnet_demo/refs.py"  # a Space that has it is this program
@@ -46,7 +46,7 @@ see what each block does to them, switch blocks off. Visitors watch; its owner, 
 
 def check_space(repo: str) -> None:
     """Raises UserError where a Space of that name is something else, and for no token."""
-    names = names_of_space(repo)
+    names = names_if_there(repo, "space")
     if names and OURS not in names:
         raise UserError(
             f"The Space {repo} is something else, and stays as it is. Push under another name."

@@ -22,6 +22,7 @@ class Mirror(Protocol):
     reached."""
 
     def send(self, snapshot: Path, name: str) -> None: ...
+    def has(self, name: str) -> bool: ...
     def names(self) -> list[str]: ...
     def fetch(self, name: str, place: Path, what: str = "*") -> None: ...
 
@@ -47,6 +48,9 @@ class FolderMirror:
         """Whole ones, the newest first."""
         return sorted((self.place / name).glob("[0-9]*"), reverse=True)
 
+    def has(self, name: str) -> bool:
+        return bool(self.snapshots(name))
+
     def names(self) -> list[str]:
         if not self.place.is_dir():
             return []
@@ -66,6 +70,10 @@ class HubMirror:
 
     def send(self, snapshot: Path, name: str) -> None:
         hub_folder.upload(snapshot, self.repo, True, f"Snapshot of run {name}", within=name)
+
+    def has(self, name: str) -> bool:
+        """No, in a repository that is not there yet."""
+        return any(path.startswith(f"{name}/") for path in hub_folder.names_if_there(self.repo))
 
     def names(self) -> list[str]:
         paths = hub_folder.names_in(self.repo)

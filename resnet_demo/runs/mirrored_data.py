@@ -34,7 +34,7 @@ def name_of_data(home: Home, data: str) -> str:
 
 def send_data(home: Home, mirror: Mirror, name: str) -> None:
     """What `name_of_data` named, where the mirror has not got it. Raises UserError or OSError."""
-    if not name or name in mirror.names():
+    if not name or mirror.has(name):
         return
     with tempfile.TemporaryDirectory(dir=home.path, prefix=".sending-") as place:
         pack(Library(home, library_of(name)), Path(place) / PACKED)
@@ -59,7 +59,7 @@ def pack(library: Library, out: Path) -> None:
 def bring_data(home: Home, mirror: Mirror, name: str) -> None:
     """Unless a data set of its name is here, which stays as it is, or the mirror has none. Raises
     UserError or OSError."""
-    if not name or Library(home, library_of(name)).index.exists() or name not in mirror.names():
+    if not name or Library(home, library_of(name)).index.exists() or not mirror.has(name):
         return
     home.datasets.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.datasets, prefix=".coming-") as place:
