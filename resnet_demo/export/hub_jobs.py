@@ -21,7 +21,7 @@ REFUSED = {  # by the Hub's status
     404: "The Hub knows no such job of {}.",
     429: "The Hub was asked too often. Ask for {} again in some minutes.",
 }
-UNREACHED = "The Hub cannot be reached, so nothing is known of the machines of {}."
+UNREACHED = "The Hub cannot be reached, so nothing is known of its machines."
 T = TypeVar("T")
 
 

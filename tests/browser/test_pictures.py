@@ -140,6 +140,7 @@ def test_the_camera_takes_a_burst_for_each_class(serve, page) -> None:
 
     server = serve()
     open_page(page, server.url)
+    wait_for_state(page, "^finished")  # the page listens
     page.get_by_text("My pictures", exact=True).click()
     page.get_by_role("button", name="Take some with the camera").click()
     burst = page.get_by_role("button", name="Hold to take pictures")
