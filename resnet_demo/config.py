@@ -18,8 +18,8 @@ from resnet_demo.refs import DataRef
 from resnet_demo.run_folder import RunFolder
 
 PACKAGE = Path(__file__).resolve().parent
-# Networks that ship with the program: beside the package, within it where pip installed it.
 FEATURED = "RESNET_DEMO_MODEL"  # environment: the network that the page opens with
+# Networks that ship with the program: beside the package, within it where pip installed it.
 CHECKPOINTS = (PACKAGE.parent / "checkpoints", PACKAGE / "checkpoints")
 
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152)  # He et al. 2015, Table 1

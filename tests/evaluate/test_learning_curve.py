@@ -36,6 +36,10 @@ def test_of_too_few_pictures_nothing_is_said() -> None:
     assert learning_curve(*blobs(16, 1.0), *blobs(400, 1.0)) is None
 
 
+def test_of_more_than_is_cheap_nothing_is_said_either() -> None:
+    assert learning_curve(*blobs(2_001, 1.0), *blobs(400, 1.0)) is None
+
+
 def test_how_many_follows_from_the_power_law() -> None:
     """Errors of 40 and 20 % at 100 and 400 pictures: half a power, so four times as many."""
     quarter, half, full = ({"n": n, "top1": top1} for n, top1 in ((100, 60), (200, 71), (400, 80)))

@@ -86,7 +86,7 @@ def field(inspector: Inspector, request: InspectRequest) -> Json:
         if step is None:
             raise UserError(f"There is no block '{request.block[:40]}' in this network.")
         (gradient,) = input_gradients(images, [step])
-    share = grey(gradient.numpy(), float(gradient.max())) / np.float32(255)
+    share = grey(gradient.cpu().numpy(), float(gradient.max())) / np.float32(255)
     over = data_url(overlay(found.seen, share), "JPEG")
     return {"over": over, "px": receptive_field(gradient)}
 
