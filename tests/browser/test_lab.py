@@ -39,7 +39,7 @@ def test_a_lab_from_the_guess_to_the_report(serve, page, tmp_path: Path) -> None
 
     server = serve()
     home = Home(server.home)
-    data = draw_folder(tmp_path / "data", 500, 30, px=32)  # 60 iterations
+    data = draw_folder(tmp_path / "data", 1_200, 30, px=32)  # long enough to be paused
     start(page, server.url, f"folder:{data}")
     panel = page.locator(PANEL)
     expect(panel.locator(".state")).to_contain_text("Lab 0001", timeout=60_000)
@@ -53,7 +53,7 @@ def test_a_lab_from_the_guess_to_the_report(serve, page, tmp_path: Path) -> None
     panel.get_by_role("button", name="Show the race").click()
     expect(panel.locator(".raced")).to_be_visible()
     expect(panel.locator(".race figure")).to_have_count(2, timeout=60_000)
-    wait_until(lambda: len(points(page, "plain14 train")[0]) > 3, 300)
+    wait_until(lambda: len(points(page, "plain14 train")[0]) > 1, 300)
 
     panel.get_by_role("button", name="Pause").click()
     expect(panel.locator(".state")).to_contain_text("is paused", timeout=60_000)
