@@ -129,6 +129,21 @@ def test_the_page_is_built_without_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_network_of_ours_is_trained_without_timm(tmp_path: Path) -> None:
+    """Nor torch's compiler: each takes as long to import as the first steps of a training."""
+    program = (
+        "import sys; from resnet_demo.cli.main import main; assert main() == 0;"
+        "needless = {'timm', 'torchvision', 'torch._dynamo', 'gradio'} & set(sys.modules);"
+        "assert not needless, needless"
+    )
+    tiny = "--data shapes --arch resnet8 --px 32 --start-px 32 --num-train 64 --num-val 20"
+    words = ["train", *tiny.split(), "--epochs=1", "--home", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_importing_prints_nothing_and_picks_no_device() -> None:
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)

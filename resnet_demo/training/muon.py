@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from timm.optim.muon import get_lr_scale
-from timm.optim.nadamw import nadamw
 from torch import Tensor
 
 from resnet_demo import device
@@ -24,6 +22,7 @@ from resnet_demo.training.ranks import ALONE, Ranks
 EPS = 1e-7
 BLOCK = 128  # rows
 BETAS = (0.9, 0.95)  # of norms and biases, which are no matrices: NAdamW
+RMS = 0.2  # of a matrix' step over lr, as AdamW's is (Liu et al. 2025, arXiv 2502.16982)
 # a, b, c of x (a + b x^2 + c x^4), the first three of five
 # (leloykun.github.io/ponder/muon-opt-coeffs): five do no better and cost a half more.
 COEFFICIENTS = ((4.0848, -6.8946, 2.9270), (3.9505, -6.3029, 2.6377), (3.7418, -5.5913, 2.3037))
@@ -98,9 +97,8 @@ class Muon(torch.optim.Optimizer):
             alike: dict[tuple[int, ...], list[Tensor]] = defaultdict(list)
             for p in learned:
                 alike[tuple(p.shape) if is_matrix(p) else ()].append(p)
-            vectors = alike.pop((), [])
-            if vectors:
-                self.step_vectors(vectors, group)
+            for p in alike.pop((), []):
+                self.step_vector(p, group)
             work += [self.averaged(weights, group) for weights in alike.values()]
         if self.ranks.size > 1:
             self.share_out(work)
@@ -139,25 +137,26 @@ class Muon(torch.optim.Optimizer):
         average = state["momentum_buffer"].lerp_(p.grad, 1 - momentum)
         return p.grad.lerp(average, momentum)
 
-    def step_vectors(self, vectors: list[Tensor], group: dict[str, Any]) -> None:
-        for p in vectors:
-            if not self.state[p]:
-                zeros = {name: torch.zeros_like(p) for name in ("exp_avg", "exp_avg_sq")}
-                self.state[p] |= {"step": torch.tensor(0.0)} | zeros
-        averages, squares, steps = (
-            [self.state[p][name] for p in vectors] for name in ("exp_avg", "exp_avg_sq", "step")
-        )
-        grads = [p.grad for p in vectors if p.grad is not None]
-        nadamw(
-            vectors, grads, averages, squares, steps, beta1=BETAS[0], beta2=BETAS[1],
-            lr=group["lr"], weight_decay=group["weight_decay"], eps=EPS,
-            caution=False, maximize=False, max_lr=None,
-        )  # fmt: skip
+    def step_vector(self, p: Tensor, group: dict[str, Any]) -> None:
+        """NAdamW: AdamW whose average looks one step ahead (Dozat 2016). Written out, since timm's
+        takes longer to import than a training's first steps take."""
+        assert p.grad is not None
+        state = self.state[p]
+        if not state:
+            zeros = {name: torch.zeros_like(p) for name in ("exp_avg", "exp_avg_sq")}
+            state |= {"step": torch.tensor(0.0)} | zeros
+        state["step"] += 1
+        unbias, unbias_square = (1 - beta ** state["step"].item() for beta in BETAS)
+        p.mul_(1 - group["lr"] * group["weight_decay"])
+        average = state["exp_avg"].lerp_(p.grad, 1 - BETAS[0])
+        square = state["exp_avg_sq"].mul_(BETAS[1]).addcmul_(p.grad, p.grad, value=1 - BETAS[1])
+        size = (square.sqrt() / unbias_square**0.5).add_(EPS)
+        p.addcdiv_(average.lerp(p.grad, 1 - BETAS[0]), size, value=-group["lr"] / unbias)
 
 
 def step_matrices(matrices: Matrices) -> None:
     group = matrices.group
-    scale = get_lr_scale(matrices.steps.shape[1:], "match_rms_adamw")
+    scale = RMS * max(matrices.steps.shape[1:]) ** 0.5
     for step, p in zip(matrices.steps, matrices.weights):
         p.mul_(1 - group["lr"] * group["weight_decay"])
         flat(p).add_(step, alpha=-group["lr"] * scale)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from resnet_demo.config import TrainConfig
+from resnet_demo.training.muon import Muon
 from resnet_demo.training.ranks import ALONE, Ranks
 
 # Measured on Imagenette, 64 px, 3 epochs: momentum 0.6 ends 2.5 points above the usual 0.95, since
@@ -24,9 +25,17 @@ def make_optimizer(
     common: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, betas=(0.9, 0.99), **common)
-    from resnet_demo.training.muon import Muon  # timm is slow to import
-
+    spare_compiler()
     return Muon(groups, momentum=MUON_MOMENTUM, ranks=ranks, **common)
+
+
+def spare_compiler() -> None:
+    """torch imports its compiler, for 1.6 s, to keep it away from these methods: they are called
+    as they are, and it is not imported."""
+    for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
+        method = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)
+        if method is not None:  # else a torch that does without
+            method.__dynamo_disable = method
 
 
 def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
