@@ -77,9 +77,8 @@ def why(error: BaseException, reference: str, what: str) -> str | None:
     from huggingface_hub.utils import httpx
 
     chain = list(causes(error))
-    statuses = [getattr(getattr(one, "response", None), "status_code", None) for one in chain]
-    status = next(filter(None, statuses), None)
-    if any(isinstance(one, GatedRepoError) for one in chain):
+    status = status_of(chain)
+    if any(isinstance(each, GatedRepoError) for each in chain):
         status = 403
     missing = isinstance(error, EntryNotFoundError)
     if missing and not isinstance(error, LocalEntryNotFoundError):
@@ -88,7 +87,7 @@ def why(error: BaseException, reference: str, what: str) -> str | None:
         return STATUS[status].format(reference)
     if status and status >= 500:
         return f"The Hub has trouble of its own (status {status}). Try {reference} again later."
-    numbers = [getattr(one, "errno", None) for one in chain]
+    numbers = [getattr(each, "errno", None) for each in chain]
     disk = next((number for number in numbers if number in DISK), None)
     if disk is not None:
         return DISK[disk].format(reference)
@@ -100,6 +99,12 @@ def why(error: BaseException, reference: str, what: str) -> str | None:
             f"Go online once, or choose what is here: {HERE[what]}."
         )
     return None
+
+
+def status_of(chain: list[BaseException]) -> int:
+    """Of the answer that an exception or one of its causes carries; 0 without one."""
+    statuses = [getattr(getattr(each, "response", None), "status_code", None) for each in chain]
+    return next(filter(None, statuses), 0)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

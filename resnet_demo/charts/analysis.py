@@ -28,23 +28,23 @@ def reasons(home: Home, lab: Lab, dark: bool = False) -> Iterator[Drawing]:
     yield from strips(home, first_seeds, palette)
     yield from measured_blocks(home, first_seeds, palette)
     if any(run.state == "finished" for run in runs):
-        found = [
+        slices = [
             measurements.read(home, run, measurements.LANDSCAPE) for run in deepest_pair(home, lab)
         ]
-        yield from landscapes([one for one in found if one and len(one["losses"]) == one["side"]],
-                              palette)  # fmt: skip
+        whole = [each for each in slices if each and len(each["losses"]) == each["side"]]
+        yield from landscapes(whole, palette)
 
 
 def strips(home: Home, runs: list[Run], palette: Palette) -> Iterator[Drawing]:
     """Gradient norm over weight norm, block by block, of every pair, the deepest first."""
-    found = {}
+    histories = {}
     for run in sorted(runs, key=lambda run: (-depth_of(run.arch), run.arch)):
         with Store(control.run_folder(home, run.run)) as store:
             strip = relative_norms(store, 0)
         if strip["steps"]:
-            found[run.arch] = strip
-    values = [v for strip in found.values() for row in strip["values"] for v in row if v]
-    for arch, strip in found.items():
+            histories[run.arch] = strip
+    values = [v for strip in histories.values() for row in strip["values"] for v in row if v]
+    for arch, strip in histories.items():
         yield Drawing(heat(arch, strip, (min(values), max(values)), palette), (
             "Norm of each block's gradient over that of its weights through training, on one "
             "colour scale for all networks. Even columns mean that every block learns."
@@ -96,12 +96,12 @@ BLOCK_FIGURES = (  # title, y axis, what of a block, how to read it
 
 def measured_blocks(home: Home, runs: list[Run], palette: Palette) -> Iterator[Drawing]:
     read = {run.arch: measurements.read(home, run.run, measurements.BLOCKS) for run in runs}
-    found = {arch: known["blocks"] for arch in archs_of(runs) if (known := read[arch])}
-    if not found:
+    measured = {arch: known["blocks"] for arch in archs_of(runs) if (known := read[arch])}
+    if not measured:
         return
     for title, axis, values_of, caption in BLOCK_FIGURES:
         drawn = palette.blank(title, "from the first (0) to the last (1)", axis)
-        for arch, blocks in found.items():
+        for arch, blocks in measured.items():
             values = [value for block in blocks for value in values_of(block)]
             colour, x = palette.of(arch, depths_of(runs)), np.linspace(0, 1, len(values))
             points = [(at, value) for at, value in zip(x, values) if value is not None]
@@ -112,27 +112,29 @@ def measured_blocks(home: Home, runs: list[Run], palette: Palette) -> Iterator[D
         yield Drawing(drawn, caption)
 
 
-def landscapes(found: list[dict], palette: Palette) -> Iterator[Drawing]:
+def landscapes(slices: list[dict], palette: Palette) -> Iterator[Drawing]:
     """Contours on one scale, then the slices along one direction."""
-    if not found:
+    if not slices:
         return
-    logs = [np.log10(losses_of(one)) for one in found]
+    logs = [np.log10(losses_of(plane)) for plane in slices]
     lowest, highest = (f([f(log) for log in logs]) for f in (np.nanmin, np.nanmax))
     levels = np.linspace(lowest, highest, LEVELS + 1)
     levels[-1] += 1e-6
-    for one, log in zip(found, logs):
-        yield Drawing(contours(one, log, levels, palette), (
-            f"Loss of {one['n']:,} training pictures when all filters are moved along two random "
+    for plane, log in zip(slices, logs):
+        yield Drawing(contours(plane, log, levels, palette), (
+            f"Loss of {plane['n']:,} training pictures when all filters are moved along two random "
             "directions of their own norm (Li et al. 2018); the network is the middle. Colours: "
             "log10 of the loss, one scale for both."
         ))  # fmt: skip
     drawn = palette.blank("Loss along one direction", *SLICE_AXES, y_axis_type="log")
-    depths = sorted({depth_of(one["arch"]) for one in found})
-    for one in found:
-        places, middle = places_of(one), one["side"] // 2
-        colour = palette.of(one["arch"], depths)
-        for losses in (losses_of(one)[middle], losses_of(one)[:, middle]):
-            drawn.line(places, losses, color=colour, line_width=2, legend_label=shown(one["arch"]))
+    depths = sorted({depth_of(plane["arch"]) for plane in slices})
+    for plane in slices:
+        places, middle = places_of(plane), plane["side"] // 2
+        colour = palette.of(plane["arch"], depths)
+        for losses in (losses_of(plane)[middle], losses_of(plane)[:, middle]):
+            drawn.line(
+                places, losses, color=colour, line_width=2, legend_label=shown(plane["arch"])
+            )
     palette.finish_legend(drawn)
     yield Drawing(
         drawn,
@@ -143,21 +145,21 @@ def landscapes(found: list[dict], palette: Palette) -> Iterator[Drawing]:
 SLICE_AXES = ("filter norms along the direction", "cross-entropy")
 
 
-def losses_of(one: dict) -> np.ndarray:
+def losses_of(plane: dict) -> np.ndarray:
     """(side, side); NaN where the loss was not finite, which the figures leave empty."""
-    return np.array(one["losses"], dtype=float)
+    return np.array(plane["losses"], dtype=float)
 
 
-def places_of(one: dict) -> list[float]:
-    return np.linspace(-one["reach"], one["reach"], one["side"]).tolist()
+def places_of(plane: dict) -> list[float]:
+    return np.linspace(-plane["reach"], plane["reach"], plane["side"]).tolist()
 
 
-def contours(one: dict, log: np.ndarray, levels: np.ndarray, palette: Palette) -> figure:
+def contours(plane: dict, log: np.ndarray, levels: np.ndarray, palette: Palette) -> figure:
     drawn = palette.blank(
-        f"{shown(one['arch'])}: loss around it", "first direction", "second direction",
+        f"{shown(plane['arch'])}: loss around it", "first direction", "second direction",
         match_aspect=True,
     )  # fmt: skip
-    places = places_of(one)
+    places = places_of(plane)
     colours = [Viridis256[round(i * 255 / (LEVELS - 1))] for i in range(LEVELS)]
     drawn_contour = drawn.contour(
         places, places, log, levels.tolist(), fill_color=colours, line_color="#27272a",

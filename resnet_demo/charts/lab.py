@@ -96,8 +96,8 @@ def for_page(drawing: Drawing) -> Json:
 def race(home: Home, lab: Lab, dark: bool = False) -> list[Drawing]:
     """Two panels, plain and residual, of equal scale. Sources are named as `curves` names lines, so
     that a page can append to them."""
-    found = snapshots(home, lab, partial(points_of, have={}))
-    runs, lines, classes = [one.row for one in found], curves(found), classes_of(found)
+    read = snapshots(home, lab, partial(points_of, have={}))
+    runs, lines, classes = [snapshot.row for snapshot in read], curves(read), classes_of(read)
     return [panel(runs, lines, classes, kind, Palette(dark)) for kind in KINDS]
 
 

@@ -26,13 +26,13 @@ def write_page(home: Home, lab: Lab) -> None:
 
 def report(home: Home, lab: Lab) -> str:
     """What is known of the lab now; nothing is loaded from elsewhere when it is opened."""
-    found = record(home, lab)
+    results = record(home, lab)
     drawings = [*figures.race(home, lab), *reasons(home, lab)]
     script, places = components([drawing.figure for drawing in drawings], wrap_script=True)
     date = datetime.fromtimestamp(lab.created).strftime("%Y-%m-%d")
     about = (
-        f"Protocol {lab.protocol} ({PROTOCOLS[lab.protocol].says}) on {found['data']}, {date}. "
-        f"{found['seconds'] / 60:.1f} minutes of training on {found['machine']}."
+        f"Protocol {lab.protocol} ({PROTOCOLS[lab.protocol].says}) on {results['data']}, {date}. "
+        f"{results['seconds'] / 60:.1f} minutes of training on {results['machine']}."
     )
     return render(
         "charts/report.html",
@@ -40,20 +40,20 @@ def report(home: Home, lab: Lab) -> str:
         about=about,
         bokeh=BOKEH.render_js(),
         script=script,
-        verdict=found["verdict"],
+        verdict=results["verdict"],
         shown=[(place, drawing.caption) for place, drawing in zip(places, drawings)],
         head=HEAD,
-        rows=[cells(row) for row in found["table"]],
-        settings=json.dumps(repeatable(found), indent=1),
+        rows=[cells(row) for row in results["table"]],
+        settings=json.dumps(repeatable(results), indent=1),
     )
 
 
-def repeatable(found: dict) -> Json:
+def repeatable(results: dict) -> Json:
     """The networks differ in `arch` and `seed` alone, so the rest is said once."""
-    configs = found["configs"] or [{}]
+    configs = results["configs"] or [{}]
     common = {name: value for name, value in configs[0].items() if name not in ("arch", "seed")}
-    networks = [f"{config.get('arch')}, seed {config.get('seed')}" for config in found["configs"]]
-    return {"networks": networks, "settings": common, "versions": found["versions"]}
+    networks = [f"{config.get('arch')}, seed {config.get('seed')}" for config in results["configs"]]
+    return {"networks": networks, "settings": common, "versions": results["versions"]}
 
 
 HEAD = (

@@ -30,9 +30,9 @@ def jobs(args: argparse.Namespace) -> Answer:
 
 def hardware(args: argparse.Namespace, home: Home) -> Answer:
     offers = hub_jobs.hardware()
-    for one in offers:
-        say(args, f"{one.flavor:16} ${one.dollars_an_hour:6.2f} an hour  {one.says}")
-    return {"hardware": [asdict(one) for one in offers]}
+    for offer in offers:
+        say(args, f"{offer.flavor:16} ${offer.dollars_an_hour:6.2f} an hour  {offer.says}")
+    return {"hardware": [asdict(offer) for offer in offers]}
 
 
 def start(args: argparse.Namespace, home: Home) -> Answer:

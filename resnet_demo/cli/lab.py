@@ -42,14 +42,14 @@ def degradation(args: argparse.Namespace, home: Home) -> Answer:
 
     if args.estimate:
         return estimate(args, home, configs_in(args, home))
-    found = open_lab(home, args.lab) if args.lab else begin(args, home)
+    lab = open_lab(home, args.lab) if args.lab else begin(args, home)
     try:
         with ProgressBars() as bars:
-            race(home, found, bars.show, lambda: write_page(home, found))
+            race(home, lab, bars.show, lambda: write_page(home, lab))
     except KeyboardInterrupt:
-        say(args, f"Lab {found.lab} is kept; go on with `lab degradation --lab {found.lab}`.")
+        say(args, f"Lab {lab.lab} is kept; go on with `lab degradation --lab {lab.lab}`.")
         raise
-    answer = record(home, found)
+    answer = record(home, lab)
     for line in lab_lines(answer):
         say(args, line)
     return answer
@@ -106,10 +106,10 @@ def landscape(args: argparse.Namespace, home: Home) -> Answer:
         raise UserError("Name the lab whose networks to measure: --lab ID.")
     runs = labs.deepest_pair(home, labs.open_lab(home, args.lab))
     with ProgressBars() as bars:
-        found = [bars.follow(measure(home, run)) for run in runs]
-    for line in landscape_lines(found):
+        slices = [bars.follow(measure(home, run)) for run in runs]
+    for line in landscape_lines(slices):
         say(args, line)
-    return {"lab": args.lab, "landscapes": found}
+    return {"lab": args.lab, "landscapes": slices}
 
 
 EXPERIMENTS = {

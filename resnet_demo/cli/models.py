@@ -83,12 +83,12 @@ def inspect(args: argparse.Namespace) -> Answer:
     device.prepare()
     network = reference.load(args.model, Home.find(args.home))
     predict = Predictor(network).logits
-    found = measure(network, Decoders().decode(Path(args.image)), args.target, predict)
-    answer = {"model": args.model, "image": args.image, **found.record}
+    inspection = measure(network, Decoders().decode(Path(args.image)), args.target, predict)
+    answer = {"model": args.model, "image": args.image, **inspection.record}
     for line in block_lines(answer):
         say(args, line)
     if args.out:
-        write_inspection(Path(args.out), found, network, answer)
+        write_inspection(Path(args.out), inspection, network, answer)
         say(args, f"Maps, heat maps and numbers are in {args.out}.")
     return answer
 
@@ -170,9 +170,9 @@ def export(args: argparse.Namespace) -> Answer:
     from resnet_demo.runs.curves_export import CURVE_FORMATS, export_curves
 
     if args.format in CURVE_FORMATS:
-        told = export_curves(Home.find(args.home), args.model, args.format, Path(args.out))
-        say(args, f"{told['path']}: {len(told['names'])} curves of {told['steps']} steps.")
-        return told
+        answer = export_curves(Home.find(args.home), args.model, args.format, Path(args.out))
+        say(args, f"{answer['path']}: {len(answer['names'])} curves of {answer['steps']} steps.")
+        return answer
     device.prepare()
     network = reference.load(args.model, Home.find(args.home))
     done = write(network, args.model, args.format, Path(args.out))

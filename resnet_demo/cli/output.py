@@ -26,7 +26,7 @@ def run_sentence(answer: Answer) -> str:
 def picture_sentence(row: Answer) -> str:
     if "error" in row:
         return f"{row['path']}: {row['error']}"
-    best = ", ".join(f"{one['class']} {100 * one['probability']:.1f} %" for one in row["top"])
+    best = ", ".join(f"{guess['class']} {100 * guess['probability']:.1f} %" for guess in row["top"])
     unlike = " (unlike all it knows)" if row["unlike"] else ""
     return f"{row['path']}: {best}{unlike}, {row['ms']:.0f} ms"
 
@@ -94,12 +94,12 @@ def lesion_lines(answer: Answer) -> Iterator[str]:
 def probe_lines(answer: Answer) -> Iterator[str]:
     """Of `probes`: a line a block."""
     chance = 100 / len(answer["classes"])
-    for one in answer["networks"]:
+    for network in answer["networks"]:
         yield (
-            f"{one['model']}, linear probes fitted on {one['n_train']} pictures of "
-            f"{answer['data']}, tested on {one['n']} (guessing: {chance:.1f} %):"
+            f"{network['model']}, linear probes fitted on {network['n_train']} pictures of "
+            f"{answer['data']}, tested on {network['n']} (guessing: {chance:.1f} %):"
         )
-        for row in one["blocks"]:
+        for row in network["blocks"]:
             low, high = row["top1_ci95"]
             yield (
                 f"  {row['name']:10} {row['channels']:5} channels  {row['top1']:6.2f} % "
@@ -134,12 +134,12 @@ def error_in(cell: Answer | None) -> str:
     return f"{cell['mean']:.1f} +- {(cell['high'] - cell['low']) / 2:.1f} %"
 
 
-def landscape_lines(found: list[Answer]) -> Iterator[str]:
+def landscape_lines(slices: list[Answer]) -> Iterator[str]:
     """Of `lab landscape`: how high the slice rises above its middle."""
-    for one in found:
-        losses = [loss for row in one["losses"] for loss in row if loss is not None]
-        middle = one["losses"][one["side"] // 2][one["side"] // 2]
+    for plane in slices:
+        losses = [loss for row in plane["losses"] for loss in row if loss is not None]
+        middle = plane["losses"][plane["side"] // 2][plane["side"] // 2]
         yield (
-            f"{one['arch']}: loss {middle:.3f} at the network, median {median(losses):.3g} and at "
-            f"most {max(losses):.3g} within {one['reach']:g} filter norms (n = {one['n']})"
+            f"{plane['arch']}: loss {middle:.3f} at the network, median {median(losses):.3g} and "
+            f"at most {max(losses):.3g} within {plane['reach']:g} filter norms (n = {plane['n']})"
         )

@@ -110,11 +110,11 @@ def delete(args: argparse.Namespace) -> Answer:
 
 def set_(args: argparse.Namespace) -> Answer:
     """change the learning rate or the number of epochs of a run, also while it is on"""
-    asked = [f"{name}={getattr(args, name)}" for name in ("lr", "epochs") if getattr(args, name)]
-    if not asked:
+    changes = [f"{name}={getattr(args, name)}" for name in ("lr", "epochs") if getattr(args, name)]
+    if not changes:
         raise UserError("Nothing to set. Give --lr X or --epochs N.")
     home = Home.find(args.home)
-    answers = [control.send(home, args.run, "set", setting) for setting in asked]
+    answers = [control.send(home, args.run, "set", setting) for setting in changes]
     for text in answers:
         say(args, text)
     return {"run": args.run, "answer": " ".join(answers)}
@@ -149,8 +149,8 @@ def before_start(args: argparse.Namespace, measure: Callable) -> Answer:
 def summary(home: Home, run: str) -> Answer:
     """The JSON of train, resume and show."""
     folder = control.run_folder(home, run)
-    found = RunSnapshot.read(folder, lambda store: store.mean("images_per_s"))
-    row, report = found.row, read_json(folder.report) or {}
+    snapshot = RunSnapshot.read(folder, lambda store: store.mean("images_per_s"))
+    row, report = snapshot.row, read_json(folder.report) or {}
     return {
         "run": run,
         "state": row.state,
@@ -162,9 +162,9 @@ def summary(home: Home, run: str) -> Answer:
         "step": row.step,
         "top1": row.top1,
         "best_top1": row.best_top1,
-        **{name: found.epoch_metrics.get(name) for name in EPOCH_METRICS},
+        **{name: snapshot.epoch_metrics.get(name) for name in EPOCH_METRICS},
         "seconds": row.seconds,
-        "images_per_s": found.more,
+        "images_per_s": snapshot.more,
         "params": row.params,
         "weights_sha256": report.get("sha256"),
         "message": row.message,

@@ -77,7 +77,7 @@ def unpack(path: Path, into: Path) -> Generator[Progress, None, Unpacked]:
     """Write the archive's pictures and label files below `into`, under names of which nothing
     leads outside. Raises UserError for an archive that is broken, encrypted or unpacks to too
     much; a single entry that is broken is in what is returned."""
-    found = Unpacked()
+    unpacked = Unpacked()
     written, most = 0, MOST_RATIO * path.stat().st_size + FREE_BYTES
     with archive_errors(path):
         for number, entry in enumerate(entries(path, most), 1):
@@ -86,31 +86,31 @@ def unpack(path: Path, into: Path) -> Generator[Progress, None, Unpacked]:
                     f"{path.name} has more than {MOST_ENTRIES:,} entries. Unpack it yourself and "
                     f"give the folder."
                 )
-            written += put(entry, into, found)
+            written += put(entry, into, unpacked)
             if written > most:
                 raise too_much(path)
             if number % REPORT_EVERY == 0:
                 yield "Unpacking", number, 0
-    return found
+    return unpacked
 
 
-def put(entry: Entry, into: Path, found: Unpacked) -> int:
+def put(entry: Entry, into: Path, unpacked: Unpacked) -> int:
     """Write one entry if it is wanted; how many bytes."""
     parts = safe_parts(entry.name)
     if parts is None:
-        found.refused.append((printable_name(entry.name), "its name leads outside the archive"))
+        unpacked.refused.append((printable_name(entry.name), "its name leads outside the archive"))
         return 0
     suffix = Path(parts[-1]).suffix.lower() if parts else ""
     if not parts or any(map(is_junk, parts)):
         return 0
     if suffix not in SUFFIXES and suffix != LABEL_FILE:
-        found.left_out.suffixes[suffix or "no suffix"] += 1
+        unpacked.left_out.suffixes[suffix or "no suffix"] += 1
         return 0
     reason, data = content(entry)
     if not reason:
         reason = write_new(into.joinpath(*parts), data)
     if reason:
-        found.refused.append((printable_name(entry.name), reason))
+        unpacked.refused.append((printable_name(entry.name), reason))
     return len(data)
 
 

@@ -87,33 +87,33 @@ def listing(root: Path) -> Listing:
 
 def folder(root: Path) -> Pictures:
     """Raises UserError, before any picture is read, for a folder that cannot be trained on."""
-    found = listing(root)
-    check_two_classes(found.classes, found.train_dir)
-    if found.val_dir is None:
-        divide(found)
-    val_dir = found.val_dir or found.train_dir
-    for items, place in ((found.train, found.train_dir), (found.val, val_dir)):
-        check_no_class_is_empty(found.classes, items, place)
-    shown = tuple(IMAGENETTE_CLASSES.get(name, printable(name)) for name in found.classes)
-    unequal = unequal_sentence(shown, [label for _, label in found.train])
-    note = " ".join(filter(None, [*found.notes, unequal, found.left_out.sentence()]))
+    listed = listing(root)
+    check_two_classes(listed.classes, listed.train_dir)
+    if listed.val_dir is None:
+        divide(listed)
+    val_dir = listed.val_dir or listed.train_dir
+    for items, place in ((listed.train, listed.train_dir), (listed.val, val_dir)):
+        check_no_class_is_empty(listed.classes, items, place)
+    shown = tuple(IMAGENETTE_CLASSES.get(name, printable(name)) for name in listed.classes)
+    unequal = unequal_sentence(shown, [label for _, label in listed.train])
+    note = " ".join(filter(None, [*listed.notes, unequal, listed.left_out.sentence()]))
     return Pictures(
-        shown, file_split(found.train, found.train_dir), file_split(found.val, val_dir), note
+        shown, file_split(listed.train, listed.train_dir), file_split(listed.val, val_dir), note
     )
 
 
-def divide(found: Listing) -> None:
+def divide(listed: Listing) -> None:
     """Keep some of each class apart, and say so."""
-    items, labels = found.train, [label for _, label in found.train]
-    check_enough(found.classes, labels, found.train_dir)
-    places = [name_place(path.relative_to(found.train_dir)) for path, _ in items]
+    items, labels = listed.train, [label for _, label in listed.train]
+    check_enough(listed.classes, labels, listed.train_dir)
+    places = [name_place(path.relative_to(listed.train_dir)) for path, _ in items]
     apart = kept_apart(places, labels)
-    found.train = [item for item, kept in zip(items, apart) if not kept]
-    found.val = [item for item, kept in zip(items, apart) if kept]
-    found.notes.append(
-        f"{found.root.name} has no val folder, so one picture in five of each class is kept for "
-        f"validation, chosen by a hash of its name: {len(found.train)} to train, "
-        f"{len(found.val)} to validate."
+    listed.train = [item for item, kept in zip(items, apart) if not kept]
+    listed.val = [item for item, kept in zip(items, apart) if kept]
+    listed.notes.append(
+        f"{listed.root.name} has no val folder, so one picture in five of each class is kept for "
+        f"validation, chosen by a hash of its name: {len(listed.train)} to train, "
+        f"{len(listed.val)} to validate."
     )
 
 

@@ -57,13 +57,13 @@ def pinned(data: HubData, home: Home) -> HubData:
     if data.revision:
         return data
     try:
-        found = repository(data)
+        info = repository(data)
     except UserError:
         newest = newest_here(data, home)
         if newest is None:
             raise
         return HubData(data.repo, newest.name.rsplit("--", 1)[1], data.config)
-    return HubData(data.repo, found.sha, data.config)
+    return HubData(data.repo, info.sha, data.config)
 
 
 def newest_here(data: HubData, home: Home) -> Path | None:
@@ -102,13 +102,13 @@ def repository(data: HubData) -> Any:
 
 
 def fill(folder: Path, data: HubData) -> Generator[Progress, None, None]:
-    found = repository(data)
-    files = [file.rfilename for file in found.siblings or []]
+    info = repository(data)
+    files = [file.rfilename for file in info.siblings or []]
     splits = parquet_splits(files, data) or picture_splits(files, data)
     total, done = sum(map(len, splits.values())), 0
     for split, names in splits.items():
         for number, name in enumerate(names):
-            path = fetched(data, name, found.sha)
+            path = fetched(data, name, info.sha)
             write = write_rows if name.endswith(".parquet") else write_picture
             write(path, name, folder / split, number, data)
             done += 1
@@ -128,17 +128,17 @@ def fetched(data: HubData, name: str, revision: str) -> Path:
 
 def parquet_splits(files: list[str], data: HubData) -> Splits | None:
     """None where there is no parquet. Raises UserError where a configuration has to be chosen."""
-    found = [name for name in files if name.endswith(".parquet")]
-    if not found:
+    tables = [name for name in files if name.endswith(".parquet")]
+    if not tables:
         return None
-    firsts = {PurePosixPath(name).parts[0] for name in found if "/" in name}
+    firsts = {PurePosixPath(name).parts[0] for name in tables if "/" in name}
     configs = sorted(firsts - {"data", *TRAIN_NAMES, *VAL_NAMES})
     if data.config:
-        found = [name for name in found if PurePosixPath(name).parts[0] == data.config]
+        tables = [name for name in tables if PurePosixPath(name).parts[0] == data.config]
     elif len(configs) > 1:
         some = ", ".join(configs[:8])
         raise UserError(f"{data} has several configurations: {some}. Choose: {data}:{configs[0]}")
-    train, val = of_split(found, TRAIN_NAMES), of_split(found, VAL_NAMES)
+    train, val = of_split(tables, TRAIN_NAMES), of_split(tables, VAL_NAMES)
     if not train:
         raise UserError(f"{data} has no parquet of training pictures (train-*.parquet).")
     return {"train": train, "val": val} if val else {"": train}
@@ -160,12 +160,12 @@ def words_of(name: str) -> list[str]:
 
 def picture_splits(files: list[str], data: HubData) -> Splits:
     """Folders of pictures, [SPLIT/]CLASS/NAME: their own places, and `data.folder` reads them."""
-    found = [name for name in files if PurePosixPath(name).suffix.lower() in SUFFIXES]
+    pictures = [name for name in files if PurePosixPath(name).suffix.lower() in SUFFIXES]
     if data.config:
-        found = [name for name in found if PurePosixPath(name).parts[0] == data.config]
-    if not found:
+        pictures = [name for name in pictures if PurePosixPath(name).parts[0] == data.config]
+    if not pictures:
         raise UserError(f"{data} holds neither parquet files nor folders of pictures.")
-    return {"": sorted(found)}
+    return {"": sorted(pictures)}
 
 
 # --- writing them down ---------------------------------------------------------------------------
@@ -206,10 +206,10 @@ def rows_of(path: Path, data: HubData) -> Iterator[tuple[str, bytes]]:
         picture, label, names = columns(file.schema_arrow, data)
         for batch in file.iter_batches(BATCH, columns=[picture, label]):
             for row in batch.to_pylist():
-                content, told = row[picture], row[label]
+                content, class_cell = row[picture], row[label]
                 content = content.get("bytes") if isinstance(content, dict) else content
-                if content and told is not None:
-                    yield (names[told] if names else str(told)), content
+                if content and class_cell is not None:
+                    yield (names[class_cell] if names else str(class_cell)), content
     except (pa.ArrowException, IndexError, TypeError) as error:
         raise UserError(f"{path.name} of {data} cannot be read ({str(error)[:80]}).") from None
 
@@ -218,7 +218,11 @@ def columns(schema: Any, data: HubData) -> tuple[str, str, list[str]]:
     """Of the picture, of the label, and the classes' names where the label is a number."""
     about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
     features = about.get("info", {}).get("features", {})
-    kinds = {name: told.get("_type") for name, told in features.items() if isinstance(told, dict)}
+    kinds = {
+        name: feature.get("_type")
+        for name, feature in features.items()
+        if isinstance(feature, dict)
+    }
     pictures = [name for name in schema.names if kinds.get(name) == "Image"]
     pictures = pictures or [name for name in schema.names if name in ("image", "img")]
     labels = [name for name in schema.names if kinds.get(name) == "ClassLabel"]

@@ -45,8 +45,8 @@ def import_files(
         refused: list[tuple[str, str]] = []
         for number, (path, called) in enumerate(files):
             if is_archive(path):
-                found = yield from unpack(path, into / f"{number}")
-                refused += found.refused
+                unpacked = yield from unpack(path, into / f"{number}")
+                refused += unpacked.refused
             else:
                 place_below(into, path, called)
         return (yield from take_in(library, into, labels, "what you dropped", refused))
@@ -55,16 +55,18 @@ def import_files(
 def take_in(
     library: Library, root: Path, labels: str, source: str, refused: list[tuple[str, str]]
 ) -> Work:
-    found = labelled(root, labels)
-    found.refused = [*refused, *found.refused]
-    if not found.items:
-        raise UserError(nothing_in(source, found.refused, found.left_out.sentence()))
+    reading = labelled(root, labels)
+    reading.refused = [*refused, *reading.refused]
+    if not reading.items:
+        raise UserError(nothing_in(source, reading.refused, reading.left_out.sentence()))
     fresh = not library.index.exists()
-    done = yield from add(library.make(), found, source)
+    done = yield from add(library.make(), reading, source)
     if fresh and not done.added:
         library.delete()
-        raise UserError(nothing_in(source, done.refused, found.left_out.sentence()))
-    sentence = " ".join(filter(None, [*found.notes, found.left_out.sentence(), done.sentence()]))
+        raise UserError(nothing_in(source, done.refused, reading.left_out.sentence()))
+    sentence = " ".join(
+        filter(None, [*reading.notes, reading.left_out.sentence(), done.sentence()])
+    )
     return {**library.table(), "added": done.added, "sentence": sentence}
 
 

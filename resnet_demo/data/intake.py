@@ -58,10 +58,10 @@ class Import:
         return "; ".join(said) + "."
 
 
-def add(library: Library, found: Reading, source: str) -> Generator[Progress, None, Import]:
+def add(library: Library, reading: Reading, source: str) -> Generator[Progress, None, Import]:
     """Take in what was read. Stopped in the middle, it is marked unfinished until the same is
     added again, which passes over what is here."""
-    done, total = Import(refused=list(found.refused)), len(found.items)
+    done, total = Import(refused=list(reading.refused)), len(reading.items)
     with library.transaction() as database:
         database.execute("DELETE FROM unfinished")
         database.execute("INSERT INTO unfinished VALUES (?)", (source,))
@@ -70,7 +70,7 @@ def add(library: Library, found: Reading, source: str) -> Generator[Progress, No
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, total, CHUNK):
-                chunk = found.items[start : start + CHUNK]
+                chunk = reading.items[start : start + CHUNK]
                 rows = list(pool.map(partial(taken_in, library, decoders), chunk))
                 note_rows(library, rows, done)
                 yield "Reading pictures", min(start + CHUNK, total), total
@@ -79,7 +79,7 @@ def add(library: Library, found: Reading, source: str) -> Generator[Progress, No
     with library.transaction() as database:
         database.execute("DELETE FROM unfinished")
         database.execute("DELETE FROM note")
-        notes = [*found.notes, found.left_out.sentence()]
+        notes = [*reading.notes, reading.left_out.sentence()]
         database.executemany("INSERT INTO note VALUES (?)", [(n,) for n in notes if n])
         database.executemany("INSERT INTO refused VALUES (?, ?)", done.refused)
     return done

@@ -54,23 +54,23 @@ def labelled(root: Path, labels: str = FOLDERS) -> Reading:
 
 
 def by_folder(root: Path) -> Reading:
-    found = listing(root)
-    train = "train" if found.val_dir else ""
-    names = [IMAGENETTE_CLASSES.get(name, printable(name)) for name in found.classes]
-    items = [Labelled(path, names[label], train) for path, label in found.train]
-    items += [Labelled(path, names[label], "val") for path, label in found.val]
-    return Reading(found.root, items, found.left_out, found.notes)
+    listed = listing(root)
+    train = "train" if listed.val_dir else ""
+    names = [IMAGENETTE_CLASSES.get(name, printable(name)) for name in listed.classes]
+    items = [Labelled(path, names[label], train) for path, label in listed.train]
+    items += [Labelled(path, names[label], "val") for path, label in listed.val]
+    return Reading(listed.root, items, listed.left_out, listed.notes)
 
 
 def by_prefix(root: Path) -> Reading:
-    found = Reading(root, [])
-    for path in pictures(root, found.left_out):
+    reading = Reading(root, [])
+    for path in pictures(root, reading.left_out):
         label = NUMBER.sub("", path.stem)
         if label and label != path.stem:
-            found.items.append(Labelled(path, printable(label)))
+            reading.items.append(Labelled(path, printable(label)))
         else:
-            found.refused.append((printable(path.name), "no class and number, as in cat_001.jpg"))
-    return found
+            reading.refused.append((printable(path.name), "no class and number, as in cat_001.jpg"))
+    return reading
 
 
 def pictures(root: Path, left_out: LeftOut) -> Iterator[Path]:
@@ -99,21 +99,21 @@ def table_path(root: Path, labels: str) -> Path:
 
 
 def by_table(root: Path, table: Path) -> Reading:
-    found = Reading(root, [])
-    files = by_any_name(root, list(pictures(root, found.left_out)))
-    found.left_out.suffixes -= {".csv": 1}
+    reading = Reading(root, [])
+    files = by_any_name(root, list(pictures(root, reading.left_out)))
+    reading.left_out.suffixes -= {".csv": 1}
     for name, label, split in table_rows(table):
         path = files.get(name) or files.get(Path(name).name)
         if path is None:
-            found.refused.append((printable(name), "the table names it, and it is not there"))
+            reading.refused.append((printable(name), "the table names it, and it is not there"))
         elif label:
-            found.items.append(Labelled(path, printable(label), SPLITS.get(split.lower(), "")))
-    if not found.items:
+            reading.items.append(Labelled(path, printable(label), SPLITS.get(split.lower(), "")))
+    if not reading.items:
         raise UserError(
             f"{table.name} names none of the pictures. It needs two columns, as in "
             f"file,label and then pictures/1.jpg,cat."
         )
-    return found
+    return reading
 
 
 def by_any_name(root: Path, paths: list[Path]) -> dict[str, Path | None]:
@@ -142,8 +142,8 @@ def table_rows(table: Path) -> Iterator[tuple[str, str, str]]:
     for row in rows:
         cells = [cell.strip() for cell in row]
         if len(cells) > max(file, label):
-            told = cells[split] if split is not None and len(cells) > split else ""
-            yield cells[file].removeprefix("./"), cells[label], told
+            split_name = cells[split] if split is not None and len(cells) > split else ""
+            yield cells[file].removeprefix("./"), cells[label], split_name
 
 
 def table_text(table: Path) -> str:

@@ -17,24 +17,24 @@ def preview(
     from resnet_demo.data.augment import train_batch
 
     for label, name in list(enumerate(pictures.classes))[:most_classes]:
-        found = first_readable(pictures.train, label, per_class, round(px * CROP_MARGIN))
-        labels = np.full(len(found), label)
-        pixels = Pixels(np.stack(found), labels, ("",) * len(found), ())
-        images, _ = train_batch(pixels, np.arange(len(found)), px, min_crop, (0, 0, label))
+        tiles = first_readable(pictures.train, label, per_class, round(px * CROP_MARGIN))
+        labels = np.full(len(tiles), label)
+        pixels = Pixels(np.stack(tiles), labels, ("",) * len(tiles), ())
+        images, _ = train_batch(pixels, np.arange(len(tiles)), px, min_crop, (0, 0, label))
         yield name, [image.permute(1, 2, 0).numpy() for image in images]
 
 
 def first_readable(split: Split, label: int, count: int, px: int) -> list[np.ndarray]:
     """Raises UserError when a class has no readable picture among its first."""
-    found: list[np.ndarray] = []
+    readable: list[np.ndarray] = []
     reason = ""
     for index in [i for i, given in enumerate(split.labels) if given == label][: 5 * count]:
         try:
-            found.append(square(split.read(index), px))
+            readable.append(square(split.read(index), px))
         except UserError as error:
             reason = str(error)
-        if len(found) == count:
+        if len(readable) == count:
             break
-    if not found:
+    if not readable:
         raise UserError(f"No picture of class {label} can be read: {reason}")
-    return found
+    return readable

@@ -31,7 +31,7 @@ def compare(
         pictures = yield from sample(network, model, data, home, n)
         yield "Comparing blocks", len(grams), 2
         grams.append(centred_grams(network, pictures.images()))
-    rows, columns = (list(one) for one in grams)
+    rows, columns = (list(names) for names in grams)
     table = [[cka(grams[0][a], grams[1][b]) for b in columns] for a in rows]
     about = {"model": first[0], "other": second[0], "data": data, "n": len(pictures)}
     return {**about, "rows": rows, "columns": columns, "cka": table}

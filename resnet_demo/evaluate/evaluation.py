@@ -51,9 +51,9 @@ class Reader:
             for start in range(0, len(self.indices), BATCH):
                 part = self.indices[start : start + BATCH]
                 seen = [self.take(*pair) for pair in zip(part, pool.map(self.read, part))]
-                found = [one for one in seen if one is not None]
-                if found:
-                    yield np.stack(found)
+                readable = [picture for picture in seen if picture is not None]
+                if readable:
+                    yield np.stack(readable)
         if not self.kept:
             count = len(self.indices)
             raise UserError(f"None of the {count} pictures can be read: {self.broken[0]}")
@@ -119,13 +119,13 @@ def chosen(network: Network, pictures: Pictures, which: str) -> list[tuple[Split
         return [(pictures.val, list(range(len(pictures.val))))]
     trained_here = "data" in network.about
     splits = [pictures.val] if trained_here else [pictures.val, pictures.train]
-    found = [(split, clean) for split in splits if (clean := clean_pictures(split))]
-    if not found:
+    clean_splits = [(split, clean) for split in splits if (clean := clean_pictures(split))]
+    if not clean_splits:
         raise UserError(
             f"There are no clean pictures here: none is named {IMAGENET_VAL}*. "
             f"Use Imagenette with its own file names, or --split val."
         )
-    return found
+    return clean_splits
 
 
 def clean_pictures(split: Split) -> list[int]:
@@ -137,17 +137,17 @@ def run(
 ) -> Generator[Progress, None, tuple[Tensor, tuple[str, ...], Tensor, Json]]:
     """Return labels (N,), names, logits (N, classes), and what to tell of the reading."""
     started = time.perf_counter()
-    labels, names, broken, found = [], [], [], []
+    labels, names, broken, logits = [], [], [], []
     for split, indices in parts:
         reader = Reader(network, split, indices)
         work = all_logits(network.model, reader.batches(), len(indices), device.device())
-        found.append((yield from work))
+        logits.append((yield from work))
         labels += [split.labels[index] for index in reader.kept]
         names += [split.names[index] for index in reader.kept]
         broken += reader.broken
     rate = len(labels) / (time.perf_counter() - started)
     facts = {"images_per_s": rate, "broken": broken, "machine": device.describe_machine()}
-    return torch.tensor(labels), tuple(names), torch.cat(found), facts
+    return torch.tensor(labels), tuple(names), torch.cat(logits), facts
 
 
 def of_all_classes(logits: Tensor, labels: Tensor, among: Json) -> Json:

@@ -74,7 +74,7 @@ def planned(
 ) -> dict[str, Cut]:
     """Named cuts; a shortcut's name has a mark."""
     places = {part.name: place for place, part in enumerate(view.parts)}
-    places |= {one: places.get(one.partition(":")[0], 0) for one in off}  # the stem's: at once
+    places |= {cut: places.get(cut.partition(":")[0], 0) for cut in off}  # the stem's: at once
     nothing: frozenset[str] = frozenset()
     cuts: dict[str, Cut] = {WHOLE: (nothing, nothing, 0)}
     cuts |= {name: (frozenset([name]), nothing, places[name]) for name in off}

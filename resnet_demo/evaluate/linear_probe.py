@@ -41,11 +41,11 @@ def probes(
     rows = []
     for model, network in networks:
         kept = home.caches / f"probes-{key_of(network, splits, n)}.json"
-        found = read_json(kept)
-        if found is None:
-            found = yield from fitted(network, splits, n)
-            write_json(kept, found)
-        rows.append({"model": model, **found})
+        results = read_json(kept)
+        if results is None:
+            results = yield from fitted(network, splits, n)
+            write_json(kept, results)
+        rows.append({"model": model, **results})
     return {"data": data, "classes": list(pictures.classes), "networks": rows}
 
 

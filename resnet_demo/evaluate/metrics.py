@@ -23,15 +23,15 @@ def all_logits(
 ) -> Generator[Progress, None, Tensor]:
     """batches: normalised (B, 3, px, px), together `total` pictures. Return logits
     (total, classes) in float32 on the CPU."""
-    found: list[Tensor] = []
+    logits: list[Tensor] = []
     model = device.placed(model, on).eval()
     done = 0
     for images in batches:
         with torch.inference_mode(), device.autocast(on):
-            found.append(model(images.to(on)).float().cpu())
+            logits.append(model(images.to(on)).float().cpu())
         done += len(images)
         yield "Evaluating", done, total
-    return torch.cat(found)
+    return torch.cat(logits)
 
 
 def report(

@@ -64,8 +64,8 @@ def top_pictures(
     pictures = yield from open_data(data, home)
     kept = home.caches / f"top-{key_of(network, {'val': pictures.val}, n)}.npz"
     if not kept.is_file():
-        found = yield from searched(network, pictures.val, n)
-        write_whole(kept, lambda file: file.write(packed(found)))
+        strongest = yield from searched(network, pictures.val, n)
+        write_whole(kept, lambda file: file.write(packed(strongest)))
     values, which, places, width = read(kept, block, channel)
     rows = []
     for value, index, place in zip(values, which, places):
@@ -87,30 +87,30 @@ def searched(network: Network, split: Split, n: int) -> Generator[Progress, None
                 now = Best.of(step, pictures)
                 best[step.name] = best[step.name].joined(now) if step.name in best else now
         yield "Looking at pictures", len(reader.kept), len(reader.indices)
-    found: Found = {}
-    for name, one in best.items():
-        found |= {
-            f"{name} values": one.values.numpy(), f"{name} pictures": one.pictures.numpy(),
-            f"{name} places": one.places.numpy(), f"{name} width": np.array(one.width),
+    strongest: Found = {}
+    for name, top in best.items():
+        strongest |= {
+            f"{name} values": top.values.numpy(), f"{name} pictures": top.pictures.numpy(),
+            f"{name} places": top.places.numpy(), f"{name} width": np.array(top.width),
         }  # fmt: skip
-    return found
+    return strongest
 
 
-def packed(found: Found) -> bytes:
+def packed(strongest: Found) -> bytes:
     data = io.BytesIO()
-    np.savez_compressed(data, allow_pickle=False, **found)
+    np.savez_compressed(data, allow_pickle=False, **strongest)
     return data.getvalue()
 
 
 def read(path: Path, block: str, channel: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """The channel's values, pictures and places, and the width of the block's map."""
-    with np.load(path) as found:
-        if f"{block} width" not in found:
+    with np.load(path) as stored:
+        if f"{block} width" not in stored:
             raise UserError(f"There is no block '{block[:40]}' in this network.")
-        count = len(found[f"{block} values"])
+        count = len(stored[f"{block} values"])
         if not 0 <= channel < count:
             raise UserError(f"{block} has the channels 0 to {count - 1}. Got {channel}.")
         values, pictures, places = (
-            found[f"{block} {what}"][channel] for what in ("values", "pictures", "places")
+            stored[f"{block} {what}"][channel] for what in ("values", "pictures", "places")
         )
-        return values, pictures, places, int(found[f"{block} width"])
+        return values, pictures, places, int(stored[f"{block} width"])

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from resnet_demo.errors import UserError
-from resnet_demo.fetching import causes, from_the_hub, no_long_waits
+from resnet_demo.fetching import causes, from_the_hub, no_long_waits, status_of
 
 REFUSED = {  # by the Hub's status
     400: "The Hub refused the upload to {} (status 400): {}",
@@ -77,13 +77,12 @@ def why_not(
     from huggingface_hub.utils import httpx
 
     chain = list(causes(error))
-    statuses = [getattr(getattr(one, "response", None), "status_code", None) for one in chain]
-    status = next(filter(None, statuses), 0)
+    status = status_of(chain)
     if status in refused:
         return refused[status].format(repo, str(error).splitlines()[-1][:120])
     if status >= 500:
         return f"The Hub has trouble of its own (status {status}). Ask for {repo} again later."
-    if any(isinstance(one, OfflineModeIsEnabled | httpx.HTTPError | OSError) for one in chain):
+    if any(isinstance(each, OfflineModeIsEnabled | httpx.HTTPError | OSError) for each in chain):
         return unreached.format(repo)
     raise error
 

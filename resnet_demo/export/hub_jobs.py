@@ -42,18 +42,18 @@ def hardware() -> list[Hardware]:
     """The cheapest first. Raises UserError."""
     from huggingface_hub import HfApi
 
-    found = []
+    machines = []
     for each in asked("you", HfApi().list_jobs_hardware):
         parts = [each.pretty_name, f"{each.cpu} and {each.ram}"]
         if each.accelerator is not None:
             parts.append(f"{each.accelerator.quantity} x {each.accelerator.model}")
         hourly = each.unit_cost_usd * {"minute": 60, "hour": 1}[each.unit_label]
-        found.append(Hardware(each.name, ", ".join(parts), hourly))
-    return sorted(found, key=lambda one: one.dollars_an_hour)
+        machines.append(Hardware(each.name, ", ".join(parts), hourly))
+    return sorted(machines, key=lambda machine: machine.dollars_an_hour)
 
 
 def rent(
-    owner: str, flavor: str, hours: float, script: str, told: dict[str, str], name: str
+    owner: str, flavor: str, hours: float, script: str, environment: dict[str, str], name: str
 ) -> str:
     """Start `script` (bash) on a machine that `owner` pays; returns the job. told: environment.
     The script has this machine's token as HF_TOKEN. Raises UserError."""
@@ -65,8 +65,9 @@ def rent(
     job = asked(
         owner,
         lambda: HfApi().run_job(
-            image=IMAGE, command=["bash", "-c", script], env=told, secrets={"HF_TOKEN": token},
-            flavor=flavor, timeout=round(hours * 3600), namespace=owner, name=name,
+            image=IMAGE, command=["bash", "-c", script], env=environment,
+            secrets={"HF_TOKEN": token}, flavor=flavor, timeout=round(hours * 3600),
+            namespace=owner, name=name,
         ),
     )  # fmt: skip
     return str(job.id)

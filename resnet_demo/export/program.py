@@ -22,4 +22,4 @@ def requirements() -> str:
     if (PACKAGE.parent / "app.py").is_file():
         return (PACKAGE.parent / "requirements.txt").read_text()
     required = importlib.metadata.requires("resnet-demo") or []
-    return "\n".join(one for one in required if "extra ==" not in one) + "\n"
+    return "\n".join(line for line in required if "extra ==" not in line) + "\n"

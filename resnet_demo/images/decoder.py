@@ -105,12 +105,12 @@ class Decoder:
         if length > LONGEST_JSON:
             raise BrokenProtocol
         try:
-            told = json.loads(bytes(self.receive(length, deadline)))
+            message = json.loads(bytes(self.receive(length, deadline)))
         except ValueError:
             raise BrokenProtocol from None
-        if not isinstance(told, dict) or told.get("number") != self.number:
+        if not isinstance(message, dict) or message.get("number") != self.number:
             raise BrokenProtocol
-        return told
+        return message
 
     def receive_pixels(self, height: int, width: int, deadline: float) -> bytearray:
         """Frames of pixels until an empty one; fewer than promised when an error comes next."""

@@ -31,8 +31,8 @@ def measure_blocks(home: Home, lab: Lab) -> Generator[Progress, None, None]:
         device.prepare()
         network = reference.load(f"run:{run}@last", home)
         if images is None:  # the same for all: they differ in `arch` and `seed` only
-            found = yield from sample(network, f"run:{run}", lab.data, home, PICTURES)
-            images = found.images()
+            pictures = yield from sample(network, f"run:{run}", lab.data, home, PICTURES)
+            images = pictures.images()
         blocks = list(measures(network.model, images))
         measurements.write(home, run, measurements.BLOCKS, {"n": len(images), "blocks": blocks})
 

@@ -29,12 +29,12 @@ def curves(runs: Iterable[RunSnapshot[dict[str, Points]]]) -> dict[str, Line]:
     runs: each with `points_of`. A point is there once all seeds have it, so that lines only ever
     grow. low and high: one standard deviation of the seeds.
     """
-    found: dict[str, list[Points]] = {}
+    series: dict[str, list[Points]] = {}
     for run in runs:
         if run.row.state != "failed":
             for key, points in run.more.items():
-                found.setdefault(key, []).append(points)
-    lines = {key: over_seeds(points) for key, points in found.items()}
+                series.setdefault(key, []).append(points)
+    lines = {key: over_seeds(points) for key, points in series.items()}
     return {key: line for key, line in lines.items() if line["x"]}
 
 

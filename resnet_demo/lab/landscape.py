@@ -64,8 +64,8 @@ def landscape(home: Home, run: str) -> Generator[Progress, None, Json]:
 
 def pictures(config: TrainConfig, home: Home) -> Generator[Progress, None, tuple[Tensor, Tensor]]:
     """Training pictures of the run, the same ones for every network: (N, 3, px, px), (N,)."""
-    found = (yield from open_data(config.data, home)).used_by(config)
-    train, _ = yield from load_pixels(found, config, home)
+    used = (yield from open_data(config.data, home)).used_by(config)
+    train, _ = yield from load_pixels(used, config, home)
     chosen = np.sort(np.random.default_rng(SEED).permutation(len(train))[:PICTURES])
     images = torch.from_numpy(train.images[chosen]).permute(0, 3, 1, 2)
     return normalise(images), torch.from_numpy(train.labels[chosen])
@@ -92,12 +92,12 @@ def weights_of(model: nn.Module) -> list[nn.Parameter]:
 def direction(centre: list[Tensor], seed: int) -> list[Tensor]:
     """Gaussian, then every filter (first dimension) scaled to the norm of the network's filter."""
     random = torch.Generator().manual_seed(seed)
-    found = []
+    parts = []
     for weight in centre:
         noise = torch.randn(weight.shape, generator=random).to(weight.device)
         dims = tuple(range(1, weight.ndim))
-        found.append(noise * (norms(weight, dims) / norms(noise, dims)))
-    return found
+        parts.append(noise * (norms(weight, dims) / norms(noise, dims)))
+    return parts
 
 
 def norms(weight: Tensor, dims: tuple[int, ...]) -> Tensor:

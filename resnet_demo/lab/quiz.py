@@ -54,25 +54,25 @@ def compare(guess: Json, rows: list[Row], classes: list[str] | None = None) -> l
     depth, place = guess.get("depth"), guess.get("place")
     if depth not in BETWEEN or place not in PLACES:
         raise UserError(f"{NOT_A_DEPTH} Choose one of {', '.join(map(str, BETWEEN))} and a place.")
-    found, note = in_between(depth, rows, marks(classes)["plain"])
+    answer, note = in_between(depth, rows, marks(classes)["plain"])
     question = f"A plain network of {depth} layers ends"
     return [
         lower("plain", str(guess.get("plain")), rows),
         lower("residual", str(guess.get("residual")), rows),
-        Answer(question, place, found, None if found is None else found == place, note),
+        Answer(question, place, answer, None if answer is None else answer == place, note),
     ]
 
 
 def lower(kind: str, guessed: str, rows: list[Row]) -> Answer:
     question = f"Of the {kind} networks the lower training error has"
-    found = effect(rows, kind == "residual", 0.0)
-    if found is None:
+    difference = effect(rows, kind == "residual", 0.0)
+    if difference is None:
         return Answer(question, guessed, None, None)
-    shallow, deep = found.depths
-    best = f"{shallow if found.points > 0 else deep} layers"
-    if abs(found.points) <= WITHIN:
+    shallow, deep = difference.depths
+    best = f"{shallow if difference.points > 0 else deep} layers"
+    if abs(difference.points) <= WITHIN:
         best = EQUAL
-    return Answer(question, guessed, best, guessed == best, f"{found.points:+.1f} points")
+    return Answer(question, guessed, best, guessed == best, f"{difference.points:+.1f} points")
 
 
 def in_between(depth: int, rows: list[Row], paper: dict[int, float]) -> tuple[str | None, str]:
@@ -85,8 +85,8 @@ def in_between(depth: int, rows: list[Row], paper: dict[int, float]) -> tuple[st
     if depth in errors and ends[0] < depth < ends[1]:
         return place_of(errors[depth], errors[ends[0]], errors[ends[1]]), "in this lab"
     if depth in paper:
-        found = place_of(paper[depth], paper[20], paper[56])
-        return found, f"this lab has no such network; test error {PLAIN_SOURCE}"
+        place = place_of(paper[depth], paper[20], paper[56])
+        return place, f"this lab has no such network; test error {PLAIN_SOURCE}"
     return None, f"nothing here has {depth} layers; start a lab with 20, {depth}, 56"
 
 

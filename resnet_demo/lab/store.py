@@ -81,11 +81,11 @@ def lab_names(home: Home) -> list[str]:
 
 def snapshots(home: Home, lab: Lab, more: Callable[[Store], T] = nothing) -> list[RunSnapshot[T]]:
     """Of the runs that were not deleted and can be read; `more` as in `RunSnapshot.read`."""
-    found = []
+    read = []
     for run in here(home, lab):
         with suppress(UserError, sqlite3.Error):  # the Train tab lists it with its reason
-            found.append(RunSnapshot.read(home.run(run), more))
-    return found
+            read.append(RunSnapshot.read(home.run(run), more))
+    return read
 
 
 def runs_of(home: Home, lab: Lab) -> list[Run]:
@@ -140,9 +140,9 @@ def steer(home: Home, name: str, command: str) -> str:
         raise UserError(f"A lab can {', '.join(STEERING)}. Got '{command}'.")
     if command == "delete":
         return delete(home, lab)
-    told = tell_all(home, lab, command)
-    if told:
-        return f"{len(told)} runs: {told[0]}"
+    answers = tell_all(home, lab, command)
+    if answers:
+        return f"{len(answers)} runs: {answers[0]}"
     if command != "resume":
         raise UserError(f"No run of lab {name} is at work: there is nothing to {command}.")
     check_at_rest(home, lab)
@@ -183,10 +183,10 @@ def delete(home: Home, lab: Lab) -> str:
 def deepest_pair(home: Home, lab: Lab) -> list[str]:
     """The finished runs with the most layers, of the first seed: plain, then residual."""
     runs = [run for run in runs_of(home, lab) if run.state == "finished"]
-    found = []
+    pair = []
     for kind in ("plain", "resnet"):
         mine = [run for run in runs if run.arch.startswith(kind)]
-        found += sorted(mine, key=lambda run: (-depth_of(run.arch), run.seed))[:1]
-    if not found:
+        pair += sorted(mine, key=lambda run: (-depth_of(run.arch), run.seed))[:1]
+    if not pair:
         raise UserError(f"No run of lab {lab.lab} has finished yet. Wait for it, or resume it.")
-    return [run.run for run in found]
+    return [run.run for run in pair]

@@ -18,32 +18,32 @@ def rows_of(runs: Iterable[RunSnapshot[Any]]) -> list[Row]:
     return [row_of(run) for run in runs]
 
 
-def row_of(found: RunSnapshot[Any]) -> Row:
-    run = found.row
+def row_of(snapshot: RunSnapshot[Any]) -> Row:
+    run = snapshot.row
     return {
         "run": run.run,
         "arch": run.arch,
-        "depth": found.config.depth,
-        "residual": found.config.residual,
+        "depth": snapshot.config.depth,
+        "residual": snapshot.config.residual,
         "seed": run.seed,
         "state": run.state,
         "epoch": run.epoch,
-        "train_error": found.epoch_metrics.get("train_error"),
+        "train_error": snapshot.epoch_metrics.get("train_error"),
         "val_error": None if run.top1 is None else 100 - run.top1,
         "params": run.params,
-        "num_train": found.facts.get("num_train"),
+        "num_train": snapshot.facts.get("num_train"),
         "num_val": run.num_val,
     }
 
 
 def select(rows: Iterable[Row], residual: bool, depth: int | None = None) -> list[Row]:
     """Of one kind, with a training error, by seed."""
-    found = [
+    selected = [
         row
         for row in rows
         if row["residual"] is residual and depth in (None, row["depth"]) and has_error(row)
     ]
-    return sorted(found, key=lambda row: row["seed"])
+    return sorted(selected, key=lambda row: row["seed"])
 
 
 def has_error(row: Row) -> bool:
@@ -68,7 +68,7 @@ def gap(plain: list[Row], residual: list[Row]) -> Row | None:
     pairs = [(row, others[row["seed"]]) for row in plain if row["seed"] in others]
     if not pairs:
         return None
-    points = [one["train_error"] - other["train_error"] for one, other in pairs]
+    points = [row["train_error"] - other["train_error"] for row, other in pairs]
     if len(points) > 1:
         low, high = interval(points)
     else:

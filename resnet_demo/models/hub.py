@@ -66,10 +66,19 @@ def load_folder(folder: Path) -> Network:
 
 def load_file(path: Path) -> Network:
     """Weights in this program's layout or torchvision's. Raises UserError."""
-    model, told = read_ours(path)
-    crop = partial(square, px=told.px, crop_pct=told.crop_pct)
-    classes = told.classes or named(model.fc.out_features)
-    return Network(model, told.arch, classes, told.px, told.mean, told.std, told.about, crop)
+    model, metadata = read_ours(path)
+    crop = partial(square, px=metadata.px, crop_pct=metadata.crop_pct)
+    classes = metadata.classes or named(model.fc.out_features)
+    return Network(
+        model,
+        metadata.arch,
+        classes,
+        metadata.px,
+        metadata.mean,
+        metadata.std,
+        metadata.about,
+        crop,
+    )
 
 
 def save_folder(network: Network, folder: Path) -> None:
@@ -97,14 +106,17 @@ def from_config(config: Path, weights: Path, reference: str) -> Network:
     from safetensors.torch import load_file as load_tensors
 
     given = read_config(config, reference)
-    told = given.get("pretrained_cfg") or given
-    arch, count = given.get("architecture"), given.get("num_classes", told.get("num_classes", 0))
+    pretrained = given.get("pretrained_cfg") or given
+    arch, count = (
+        given.get("architecture"),
+        given.get("num_classes", pretrained.get("num_classes", 0)),
+    )
     if arch not in timm.list_models(module="resnet") or not is_count(count):
         raise UserError(f"{reference} is not a ResNet of timm (architecture {str(arch)[:40]!r}).")
     build = partial(
         timm.create_model, arch,
-        **arguments(given.get("model_args") or {}, told, reference), num_classes=count,
-        pretrained_cfg_overlay=preprocessing(told, reference),
+        **arguments(given.get("model_args") or {}, pretrained, reference), num_classes=count,
+        pretrained_cfg_overlay=preprocessing(pretrained, reference),
     )  # fmt: skip
     _, header = read_header(weights)
     try:
@@ -119,7 +131,7 @@ def from_config(config: Path, weights: Path, reference: str) -> Network:
     counted = {key: model.state_dict()[key] for key in set(wanted) - set(tensors)}
     kept = {key: value.to(wanted[key].dtype) for key, value in tensors.items()}
     model.load_state_dict(kept | counted)
-    return described_by_timm(model, f"timm:{arch}", labels(given, told, count, reference))
+    return described_by_timm(model, f"timm:{arch}", labels(given, pretrained, count, reference))
 
 
 # --- timm -----------------------------------------------------------------------------------------
@@ -138,7 +150,7 @@ def create_timm(name: str) -> nn.Module:
     known = timm.list_models(module="resnet")
     if timm.models.get_arch_name(name) not in known:
         near = difflib.get_close_matches(name, known, 3) or ["resnet18", "resnet50"]
-        hint = ", ".join(f"timm:{one}" for one in near)
+        hint = ", ".join(f"timm:{near_name}" for near_name in near)
         raise UserError(f"timm has no ResNet '{name[:60]}'. Near names: {hint}.")
     try:
         return from_the_hub(f"timm:{name}", partial(timm.create_model, name, pretrained=True))

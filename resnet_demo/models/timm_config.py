@@ -76,17 +76,19 @@ IGNORED = {"pool_size"}
 ABSENT_MEANS_NONE = {"test_input_size", "test_crop_pct"}
 
 
-def preprocessing(told: dict[str, Any], reference: str) -> dict[str, Any]:
+def preprocessing(pretrained: dict[str, Any], reference: str) -> dict[str, Any]:
     """What timm uses of `pretrained_cfg` to prepare pictures. An absent test side stays absent: the
     architecture's own default is not the author's."""
-    found: dict[str, Any] = dict.fromkeys(ABSENT_MEANS_NONE)
+    settings: dict[str, Any] = dict.fromkeys(ABSENT_MEANS_NONE)
     for key, sound in PREPROCESSING.items():
-        if told.get(key) is None:
+        if pretrained.get(key) is None:
             continue
-        if not sound(told[key]):
-            raise UserError(f"{reference}: {key} in {CONFIG} makes no sense: {told[key]!r:.60}.")
-        found[key] = told[key]
-    return {key: value for key, value in found.items() if key not in IGNORED}
+        if not sound(pretrained[key]):
+            raise UserError(
+                f"{reference}: {key} in {CONFIG} makes no sense: {pretrained[key]!r:.60}."
+            )
+        settings[key] = pretrained[key]
+    return {key: value for key, value in settings.items() if key not in IGNORED}
 
 
 POOLS = one_of("avg", "max", "avgmax", "catavgmax", "fast", "fastavg", "fastmax", "fastavgmax")
@@ -115,14 +117,14 @@ def whole(most: int) -> Callable[[object], bool]:
     return lambda value: type(value) is int and 1 <= value <= most
 
 
-def arguments(given: object, told: dict[str, Any], reference: str) -> dict[str, Any]:
+def arguments(given: object, pretrained: dict[str, Any], reference: str) -> dict[str, Any]:
     """timm's own arguments of the network: those of `model_args`, else the pooling that
     `pretrained_cfg` names. One that this program does not know would be another network."""
     if not isinstance(given, dict):
         raise UserError(f"{reference}: model_args in {CONFIG} makes no sense: {given!r:.60}.")
     wanted = {key: value for key, value in given.items() if key != "num_classes"}
-    if told.get("global_pool") is not None:
-        wanted.setdefault("global_pool", told["global_pool"])
+    if pretrained.get("global_pool") is not None:
+        wanted.setdefault("global_pool", pretrained["global_pool"])
     for key, value in wanted.items():
         if key not in ARGUMENTS or not ARGUMENTS[key](value):
             raise UserError(
@@ -133,21 +135,21 @@ def arguments(given: object, told: dict[str, Any], reference: str) -> dict[str, 
 
 
 def labels(
-    given: dict[str, Any], told: dict[str, Any], count: int, reference: str
+    given: dict[str, Any], pretrained: dict[str, Any], count: int, reference: str
 ) -> tuple[str, ...] | None:
     """The author's names in the order of the logits, described where he describes them; None
     when there are none."""
-    names = given.get("label_names") or told.get("label_names")
+    names = given.get("label_names") or pretrained.get("label_names")
     if not names:
         return None
     if isinstance(names, dict) and set(names) == set(map(str, range(count))):
         names = [names[str(index)] for index in range(count)]
     if not isinstance(names, list) or len(names) != count:
-        found = len(names) if isinstance(names, list | dict) else "none"
+        number = len(names) if isinstance(names, list | dict) else "none"
         raise UserError(
-            f"{reference} has {count} classes and names {found} of them in {CONFIG}: which is "
+            f"{reference} has {count} classes and names {number} of them in {CONFIG}: which is "
             f"which cannot be known."
         )
-    described = given.get("label_descriptions") or told.get("label_descriptions")
+    described = given.get("label_descriptions") or pretrained.get("label_descriptions")
     described = described if isinstance(described, dict) else {}
     return tuple(str(described.get(str(name), name)).split(",")[0][:200] for name in names)

@@ -133,7 +133,7 @@ def check_file(path: Path) -> None:
 
 def describe(about: dict[str, str], name: str) -> Description:
     try:
-        found = Description(
+        description = Description(
             arch=about["arch"],
             classes=tuple(json.loads(about["classes"])),
             px=int(about["px"]),
@@ -142,21 +142,21 @@ def describe(about: dict[str, str], name: str) -> Description:
             about=about,
         )
         sound = (
-            found.arch in ARCHS
-            and 1 <= len(found.classes) <= MOST_CLASSES
-            and all(isinstance(text, str) for text in found.classes)
-            and 8 <= found.px <= 2 * LARGEST_PX
-            and len(found.mean) == len(found.std) == 3
-            and all(map(math.isfinite, found.mean + found.std))
-            and min(found.std) > 0
+            description.arch in ARCHS
+            and 1 <= len(description.classes) <= MOST_CLASSES
+            and all(isinstance(text, str) for text in description.classes)
+            and 8 <= description.px <= 2 * LARGEST_PX
+            and len(description.mean) == len(description.std) == 3
+            and all(map(math.isfinite, description.mean + description.std))
+            and min(description.std) > 0
             and 0 < float(about.get("temperature", 1)) < math.inf
-            and 0.05 <= found.crop_pct <= 1
+            and 0.05 <= description.crop_pct <= 1
         )
     except (KeyError, TypeError, ValueError, RecursionError):
         sound = False
     if not sound:
         raise UserError(f"{name} does not describe a network of this program.")
-    return found
+    return description
 
 
 def check_fit(given: dict[str, tuple[int, ...]], wanted: dict[str, Tensor], name: str) -> None:

@@ -74,7 +74,9 @@ class Anatomy:
     @property
     def first(self) -> nn.Conv2d:
         """The convolution that sees the picture itself."""
-        return next(one for one in self.stem_modules[0].modules() if isinstance(one, nn.Conv2d))
+        return next(
+            module for module in self.stem_modules[0].modules() if isinstance(module, nn.Conv2d)
+        )
 
     @property
     def residual(self) -> bool:
@@ -122,7 +124,7 @@ def timm_stem(model: Any) -> Function:
 
 def our_part(name: str, block: Block) -> BlockView:
     names = OURS_BASIC if isinstance(block, BasicBlock) else OURS_BOTTLENECK
-    branch = tuple((one, F.relu if one == "relu" else getattr(block, one)) for one in names)
+    branch = tuple((layer, F.relu if layer == "relu" else getattr(block, layer)) for layer in names)
     strided = any(getattr(m, "stride", (1, 1)) == (2, 2) for m in block.modules())
     return BlockView(
         name=name,
@@ -136,10 +138,10 @@ def our_part(name: str, block: Block) -> BlockView:
 
 def timm_part(name: str, block: Any) -> BlockView:
     names = TIMM_BOTTLENECK if hasattr(block, "conv3") else TIMM_BASIC
-    missing = [one for one in (*names, "downsample") if not hasattr(block, one)]
+    missing = [layer for layer in (*names, "downsample") if not hasattr(block, layer)]
     if missing:
         raise UserError(f"{name} ({type(block).__name__}) is not a residual block known here.")
-    branch = tuple((one, f) for one in names if (f := getattr(block, one)) is not None)
+    branch = tuple((layer, f) for layer in names if (f := getattr(block, layer)) is not None)
     return BlockView(
         name=name,
         module=block,
@@ -197,7 +199,7 @@ def cut(
 
 def silenced(x: Tensor, name: str, off: Set[str]) -> Tensor:
     """Raises UserError for a channel that `name` does not have."""
-    channels = [int(one.partition(":")[2]) for one in off if one.startswith(f"{name}:")]
+    channels = [int(cut.partition(":")[2]) for cut in off if cut.startswith(f"{name}:")]
     if not channels:
         return x
     if max(channels) >= x.shape[1]:
@@ -228,10 +230,10 @@ def dimmed(view: Anatomy, x: Tensor, a: float, b: float, only: str = "") -> Tens
 def check_cuts(view: Anatomy, off: Iterable[str], unplugged: Iterable[str] = ()) -> None:
     """Raises UserError for cuts that leave no way through, or blocks that there are not."""
     off, unplugged = set(off), set(unplugged)
-    channels = {one for one in off if one.partition(":")[2].isdecimal()}
+    channels = {cut for cut in off if cut.partition(":")[2].isdecimal()}
     off -= channels
     names = [part.name for part in view.parts]
-    owners = {one.partition(":")[0] for one in channels} - {"stem"}
+    owners = {cut.partition(":")[0] for cut in channels} - {"stem"}
     for name in sorted((off | unplugged | owners) - set(names)):
         near = difflib.get_close_matches(name[:40], names, 3) or [names[0], names[-1]]
         raise UserError(f"There is no block '{name[:40]}'. Near names: {', '.join(near)}.")

@@ -36,11 +36,11 @@ def cams(maps: list[Tensor], logit: Tensor) -> list[np.ndarray]:
     """Each block's maps (1, C, h, w) weighted by the mean gradient of the class's logit, negative
     sums at zero, over the largest: (h, w) in 0..1. The graph is kept."""
     gradients = torch.autograd.grad(logit, maps, retain_graph=True)
-    found = []
-    for one, gradient in zip(maps, gradients):
-        cam = (gradient.mean((2, 3), keepdim=True) * one.detach()).sum(1)[0].relu()
-        found.append((cam / cam.max().clamp(min=1e-12)).cpu().numpy())
-    return found
+    computed = []
+    for activation, gradient in zip(maps, gradients):
+        cam = (gradient.mean((2, 3), keepdim=True) * activation.detach()).sum(1)[0].relu()
+        computed.append((cam / cam.max().clamp(min=1e-12)).cpu().numpy())
+    return computed
 
 
 def enlarged(cam: np.ndarray, side: tuple[int, int]) -> np.ndarray:
@@ -70,21 +70,21 @@ def deletion(
     After Petsiuk et al. 2018 (arXiv 1806.07421), section 4.1, at one point of their curve.
     A map that is zero everywhere has none.
     """
-    sizes = sorted({one.shape for one in maps})
+    sizes = sorted({heat.shape for heat in maps})
     random = np.random.default_rng(0)
     noise = [random.random((RANDOM_MAPS, *size), np.float32) for size in sizes]
     pictures = [
-        blur_most_salient(seen, one) for one in [*maps, *(n for some in noise for n in some)]
+        blur_most_salient(seen, heat) for heat in [*maps, *(n for some in noise for n in some)]
     ]
     kept = probabilities(network, np.stack([seen, *pictures]), target)
     kept = kept[1:] / max(float(kept[0]), 1e-12)
     by_size = dict(zip(sizes, kept[len(maps) :].reshape(len(sizes), RANDOM_MAPS).mean(1)))
     return [
         {
-            "deletion": float(kept[index]) if one.max() > 0 else None,
-            "deletion_random": float(by_size[one.shape]),
+            "deletion": float(kept[index]) if heat.max() > 0 else None,
+            "deletion_random": float(by_size[heat.shape]),
         }
-        for index, one in enumerate(maps)
+        for index, heat in enumerate(maps)
     ]
 
 
@@ -101,9 +101,9 @@ def blur_most_salient(seen: np.ndarray, cam: np.ndarray) -> np.ndarray:
 
 def probabilities(network: Network, seen: np.ndarray, target: int) -> np.ndarray:
     """seen: uint8 (B, px, px, 3). Of the class `target`: (B,)."""
-    found = []
+    parts = []
     with torch.no_grad():
         for start in range(0, len(seen), BATCH):
             logits = network.model(network.normalise(seen[start : start + BATCH]))
-            found.append(logits.softmax(1)[:, target].numpy())
-    return np.concatenate(found)
+            parts.append(logits.softmax(1)[:, target].numpy())
+    return np.concatenate(parts)

@@ -25,10 +25,12 @@ def gif(
     pictures, norms = [], []
     for done, epoch in enumerate(epochs):
         yield "Looking through the epochs", done, len(epochs)
-        found = inspect_forward(load(epoch), pixels, target)
-        pictures.append(top(epoch, found))
-        norms.append([row["relative_grad_norm"] for row in found.record["blocks"]])
-    frames = [frame(one, heights) for one, heights in zip(pictures, scaled(np.array(norms)))]
+        inspection = inspect_forward(load(epoch), pixels, target)
+        pictures.append(top(epoch, inspection))
+        norms.append([row["relative_grad_norm"] for row in inspection.record["blocks"]])
+    frames = [
+        frame(picture, heights) for picture, heights in zip(pictures, scaled(np.array(norms)))
+    ]
     data = io.BytesIO()
     frames[0].save(data, "GIF", save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0)
     return data.getvalue()
@@ -41,15 +43,19 @@ def scaled(norms: np.ndarray) -> np.ndarray:
     return (logs - low) / max(high - low, 1e-12)
 
 
-def top(epoch: int, found: Inspection) -> Image.Image:
+def top(epoch: int, inspection: Inspection) -> Image.Image:
     """The picture with its heat map, and the text."""
     page = Image.new("RGB", (SIDE, SIDE + TEXT + BARS), "white")
-    last = list(found.cams.values())[-1]
-    heat = Image.fromarray(overlay(found.seen, last)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    last = list(inspection.cams.values())[-1]
+    heat = Image.fromarray(overlay(inspection.seen, last)).resize(
+        (SIDE, SIDE), Image.Resampling.BICUBIC
+    )
     page.paste(heat, (0, 0))
     draw = ImageDraw.Draw(page)
-    probability = 100 * found.record["probability"]
-    draw.text((4, SIDE + 4), f"epoch {epoch}: {found.record['class']} {probability:.1f} %", "black")
+    probability = 100 * inspection.record["probability"]
+    draw.text(
+        (4, SIDE + 4), f"epoch {epoch}: {inspection.record['class']} {probability:.1f} %", "black"
+    )
     draw.text((4, SIDE + 24), "gradient over weight norm, stem to last block (log)", "black")
     return page
 

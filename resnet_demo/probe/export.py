@@ -15,14 +15,14 @@ from resnet_demo.probe.feature_maps import columns_for, filters, grey, sheet
 from resnet_demo.probe.inspection import Inspection
 
 
-def write_inspection(folder: Path, found: Inspection, network: Network, record: Json) -> None:
+def write_inspection(folder: Path, inspection: Inspection, network: Network, record: Json) -> None:
     """inspect.json, maps.npz (block name -> float32 (C, h, w)), and a PNG a block of its maps
     (each channel on its own scale) and of its Grad-CAM. Raises UserError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "inspect.json").write_text(json.dumps(record))
-        np.savez_compressed(folder / "maps.npz", allow_pickle=False, **found.maps)
-        for name, picture in pictures(found, network).items():
+        np.savez_compressed(folder / "maps.npz", allow_pickle=False, **inspection.maps)
+        for name, picture in pictures(inspection, network).items():
             Image.fromarray(picture).save(folder / f"{name}.png")
     except OSError as error:
         raise UserError(
@@ -30,10 +30,10 @@ def write_inspection(folder: Path, found: Inspection, network: Network, record: 
         ) from None
 
 
-def pictures(found: Inspection, network: Network) -> dict[str, np.ndarray]:
+def pictures(inspection: Inspection, network: Network) -> dict[str, np.ndarray]:
     first = filters(anatomy(network.model).first)
-    made = {"seen": found.seen, "filters": sheet(first, columns_for(len(first)))}
-    for name, maps in found.maps.items():
+    made = {"seen": inspection.seen, "filters": sheet(first, columns_for(len(first)))}
+    for name, maps in inspection.maps.items():
         made[f"{name}-maps"] = sheet(grey(maps, shared=False), columns_for(len(maps)))
-        made[f"{name}-cam"] = overlay(found.seen, found.cams[name])
+        made[f"{name}-cam"] = overlay(inspection.seen, inspection.cams[name])
     return made

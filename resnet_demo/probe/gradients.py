@@ -11,7 +11,7 @@ ERF_SHARE = 1 - 0.9545  # of the largest gradient: Luo et al. 2016 (arXiv 1701.0
 
 def norm(tensors: list[Tensor]) -> float:
     """Euclidean, over all values."""
-    return torch.stack([one.double().norm() for one in tensors]).norm().item()
+    return torch.stack([tensor.double().norm() for tensor in tensors]).norm().item()
 
 
 def gradient_norms(
@@ -26,10 +26,10 @@ def gradient_norms(
     owned = view.parameters()
     flat = [parameter for some in owned for parameter in some]
     outs = [step.out for step in steps]
-    found = torch.autograd.grad(loss, [*outs, *flat], retain_graph=True)
-    gradients = iter(found[len(outs) :])
+    all_gradients = torch.autograd.grad(loss, [*outs, *flat], retain_graph=True)
+    gradients = iter(all_gradients[len(outs) :])
     rows = []
-    for out, parameters in zip(found, owned):
+    for out, parameters in zip(all_gradients, owned):
         own = [next(gradients) for _ in parameters]
         grad, weight = norm(own), norm([p.detach() for p in parameters])
         rows.append(
@@ -46,13 +46,13 @@ def gradient_norms(
 def input_gradients(images: Tensor, steps: list[Step]) -> list[Tensor]:
     """For each step |d(its central unit, summed over channels)/d(picture)|, summed over the
     colours: (H, W). images: (1, 3, H, W), which must ask for gradients."""
-    found = []
+    gradients = []
     for step in steps:
         _, _, height, width = step.out.shape
         unit = step.out[0, :, height // 2, width // 2].sum()
         (gradient,) = torch.autograd.grad(unit, images, retain_graph=True)
-        found.append(gradient[0].abs().sum(0))
-    return found
+        gradients.append(gradient[0].abs().sum(0))
+    return gradients
 
 
 def receptive_field(gradient: Tensor) -> float:

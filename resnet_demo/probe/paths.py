@@ -57,8 +57,8 @@ def pulled_few(function: Function, x: Tensor, gradients: Tensor) -> Tensor:
     repeated = x.detach().expand(len(gradients), *x.shape[1:]).clone().requires_grad_()
     with torch.enable_grad():
         out = function(repeated)
-    (found,) = torch.autograd.grad(out, repeated, gradients.to(out.dtype))
-    return found
+    (pulled,) = torch.autograd.grad(out, repeated, gradients.to(out.dtype))
+    return pulled
 
 
 def path_lengths(gradients: Tensor) -> Json:

@@ -108,8 +108,8 @@ def move_data(home: Home, run: str, data: str) -> None:
     with Store(run_folder(home, run)) as store:
         config = checked(replace(store.config, data=data), home)
         pictures = open_here(config.data, home)
-        found = pictures and pictures.used_by(config)
-        prints = found and [found.train.fingerprint, found.val.fingerprint]
+        used = pictures and pictures.used_by(config)
+        prints = used and [used.train.fingerprint, used.val.fingerprint]
         if store.fact("prints", prints) != prints:
             raise UserError(
                 f"{data} does not hold the pictures that run {run} began with (names, sizes or "

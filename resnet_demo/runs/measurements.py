@@ -13,12 +13,14 @@ LANDSCAPE = "landscape.json"  # {run, arch, n, side, reach, losses[row][column]}
 def read(home: Home, run: str, name: str) -> Json | None:
     """None before anything was measured, or when the run was trained further since."""
     path = control.run_folder(home, run).path / name
-    found = json.loads(path.read_text()) if path.is_file() else {}
-    return found if found.get("sha256") == weights_of(home, run) else None
+    values = json.loads(path.read_text()) if path.is_file() else {}
+    return values if values.get("sha256") == weights_of(home, run) else None
 
 
-def write(home: Home, run: str, name: str, found: Json) -> None:
-    write_json(control.run_folder(home, run).path / name, found | {"sha256": weights_of(home, run)})
+def write(home: Home, run: str, name: str, values: Json) -> None:
+    write_json(
+        control.run_folder(home, run).path / name, values | {"sha256": weights_of(home, run)}
+    )
 
 
 def weights_of(home: Home, run: str) -> str:

@@ -28,11 +28,11 @@ def push(
 
 def run_behind(home: Home, model: str) -> RunFolder | None:
     """The finished run of whose last weights this network is."""
-    found = ModelRef.parse(model)
+    reference = ModelRef.parse(model)
     if model.strip() == "bundled":
         return shipped_run()
-    folder = control.run_folder(home, found.name) if found.kind == "run" else None
-    return folder if folder and folder.report.is_file() and not found.which else None
+    folder = control.run_folder(home, reference.name) if reference.kind == "run" else None
+    return folder if folder and folder.report.is_file() and not reference.which else None
 
 
 def story_of(folder: RunFolder) -> Story:

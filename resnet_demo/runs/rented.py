@@ -46,7 +46,7 @@ exec python -m resnet_demo resume "$RUN" --mirror "hub:$REPO" --home ../home
 
 def offer(flavor: str) -> Hardware:
     """Raises UserError that lists what may be rented."""
-    offers = {one.flavor: one for one in hub_jobs.hardware()}
+    offers = {machine.flavor: machine for machine in hub_jobs.hardware()}
     require_one_of("flavor", flavor, tuple(offers))
     return offers[flavor]
 
@@ -110,8 +110,8 @@ def rent(home: Home, run: str, repo: str, machine: Hardware, hours: float) -> No
     with Store(folder) as store:
         config, name = store.config, name_of(run, store.fact("created"))
         store.set(state="queued", job=None)
-        asked = f"Asked for a rented machine, {machine.flavor}: {machine.price(hours)}."
-        store.add_event(store.fact("step", 0), "rented", asked)
+        sentence = f"Asked for a rented machine, {machine.flavor}: {machine.price(hours)}."
+        store.add_event(store.fact("step", 0), "rented", sentence)
         own_data = name_of_data(home, config.data)
         store.set(own_data=own_data)
         snapshot = folder.path / ".snapshot"
@@ -121,11 +121,12 @@ def rent(home: Home, run: str, repo: str, machine: Hardware, hours: float) -> No
     shutil.rmtree(snapshot)
     with program(config) as place:
         hub_folder.upload(place, repo, True, f"The program, for run {run}", within=PROGRAM)
-    told = {"REPO": repo, "NAME": name, "RUN": run}
+    environment = {"REPO": repo, "NAME": name, "RUN": run}
     label = f"resnet-demo-{run}"
+    job_id = hub_jobs.rent(owner, machine.flavor, hours, SCRIPT, environment, label)
     job = Job(
-        id=hub_jobs.rent(owner, machine.flavor, hours, SCRIPT, told, label), owner=owner, repo=repo,
-        flavor=machine.flavor, price=machine.price(hours), away=True,
+        id=job_id, owner=owner, repo=repo, flavor=machine.flavor, price=machine.price(hours),
+        away=True,
     )  # fmt: skip
     try:
         with Store(folder) as store:
@@ -212,15 +213,15 @@ def watch(home: Home) -> None:
     """Look after rented machines while this process lives."""
 
     def work() -> None:
-        told = ""
+        said = ""
         while True:
             for run in away(home):
                 try:
                     refresh(home, run)
                 except (UserError, OSError, sqlite3.Error) as error:
-                    if told != str(error):  # once, not every time
+                    if said != str(error):  # once, not every time
                         log.warning("Run %s: %s", run, error)
-                    told = str(error)
+                    said = str(error)
             time.sleep(LOOK_EVERY)
 
     threading.Thread(target=work, daemon=True, name="rented").start()

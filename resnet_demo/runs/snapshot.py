@@ -85,8 +85,8 @@ class RunSnapshot(Generic[T]):
 
 def of_facts(facts: Facts) -> Json:
     """What a row takes over as it stands; nothing of it is there before a run has begun."""
-    found = {"epoch": 0, "step": 0, "steps": 0, "seconds": 0.0, "num_val": None, "params": None}
-    return {name: facts.get(name, unset) for name, unset in found.items()} | {
+    known = {"epoch": 0, "step": 0, "steps": 0, "seconds": 0.0, "num_val": None, "params": None}
+    return {name: facts.get(name, unset) for name, unset in known.items()} | {
         "created": facts["created"]
     }
 

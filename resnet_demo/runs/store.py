@@ -186,12 +186,12 @@ class Store:
 
     def metrics(self, names: Iterable[str], since: int = -1) -> dict[str, list[tuple[int, float]]]:
         """{name: [(step, value), ...]} of the rows after step `since`, by step."""
-        found: dict[str, list[tuple[int, float]]] = {name: [] for name in names}
-        marks = ",".join("?" * len(found))
+        series: dict[str, list[tuple[int, float]]] = {name: [] for name in names}
+        marks = ",".join("?" * len(series))
         query = f"SELECT name, step, value FROM metrics WHERE step > ? AND name IN ({marks})"
-        for name, step, value in self.db.execute(f"{query} ORDER BY step", (since, *found)):
-            found[name].append((step, value))
-        return found
+        for name, step, value in self.db.execute(f"{query} ORDER BY step", (since, *series)):
+            series[name].append((step, value))
+        return series
 
     def binned(self, name: str, width: int, since: int = -1) -> list[tuple[int, float]]:
         """[(last step, mean)] of every `width` steps after step `since` that have all values."""

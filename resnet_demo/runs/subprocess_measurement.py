@@ -109,12 +109,12 @@ def child(
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Generator[Progress, None, Json]:
     """The JSON of a command, computed in a process of its own that ends when this is closed."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         with subprocess.Popen(
             command_line(home, command, *words),
             stdin=subprocess.PIPE,  # closed by the system when we are killed
             stdout=out,
-            stderr=told,
+            stderr=errors,
             env={**child_environment(), FOR_A_PARENT: "1", **environment},
         ) as process:
             try:
@@ -123,7 +123,7 @@ def child(
                     time.sleep(POLL_SECONDS)
             finally:
                 process.terminate()
-        refuse_failure(process.returncode, text_of(told))
+        refuse_failure(process.returncode, text_of(errors))
         answer: Json = json.loads(text_of(out).splitlines()[-1])
         return answer
 

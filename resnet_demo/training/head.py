@@ -96,9 +96,9 @@ def kept_features(
         return torch.from_numpy(np.load(path))
     except (OSError, ValueError):
         pass
-    found = yield from features(model, pixels, mirror)
-    write_whole(path, lambda file: np.save(file, found.numpy()))
-    return found
+    computed = yield from features(model, pixels, mirror)
+    write_whole(path, lambda file: np.save(file, computed.numpy()))
+    return computed
 
 
 def features(model: nn.Module, pixels: Pixels, mirror: bool) -> Generator[Progress, None, Tensor]:

@@ -50,18 +50,18 @@ def build_runs(home: Home) -> None:
         """Steer a run. command: pause, resume, stop, cancel, delete, twin, or set with a value as
         "lr=0.01" or "epochs=8"; token: the owner's on a public page, else "". Returns {answer},
         what was done, and {run} for a twin."""
-        asked = {"run": run, "command": command, "value": value, "token": token}
-        return live.steer(parsed(TrainRequest, asked), request)
+        values = {"run": run, "command": command, "value": value, "token": token}
+        return live.steer(parsed(TrainRequest, values), request)
 
     def runs() -> dict:
         """All runs, newest first: {runs: [{run, state, arch, data, epoch, epochs, step, steps,
         seed, px, top1, best_top1, num_val, seconds, created, params, message}]}, accuracies in
         percent."""
-        found = [asdict(run) for run in control.list_runs(home)]
-        for row in found:
+        rows = [asdict(run) for run in control.list_runs(home)]
+        for row in rows:
             row["message"] = redact_paths(row["message"], row["data"])
             row["data"] = shown_data(row["data"])
-        return {"runs": found}
+        return {"runs": rows}
 
     @friendly
     def history(run: str, since: int) -> dict:
@@ -133,8 +133,8 @@ def build_classify(home: Home, classifier: Classifier) -> None:
         the owner's on a public page, else "". Returns the file, and {model, format, name, bytes,
         n, max_difference, snippet}: how it compares with the network here, and Python to open
         it."""
-        path, told = exported(home, model, format, request, token)
-        return gr.FileData(path=str(path), orig_name=path.name), told
+        path, answer = exported(home, model, format, request, token)
+        return gr.FileData(path=str(path), orig_name=path.name), answer
 
     for name, function in (("classify", classify), ("classify_batch", classify_batch)):
         gr.api(function, api_name=name)
@@ -184,8 +184,8 @@ def build_inspect(inspector: Inspector) -> None:
         """Accuracy on n pictures with every block switched off alone; or with these blocks, or the
         shortcuts of those in `unplug`. Returns {baseline_top1, blocks: [{name, top1, top1_ci95,
         drop, kept}]}, in percent and points."""
-        asked = {"model": model, "data": data, "n": n, "off": blocks, "unplugged": unplug}
-        request = parsed(InspectRequest, asked)
+        values = {"model": model, "data": data, "n": n, "off": blocks, "unplugged": unplug}
+        request = parsed(InspectRequest, values)
         return inspector.jobs.finish(lambda: long_work.lesion(inspector, request))
 
     @friendly
@@ -193,8 +193,8 @@ def build_inspect(inspector: Inspector) -> None:
         """What a linear classifier reads from each block of a network (and of `other`, "": none),
         fitted on 2 n training pictures and tested on n others. Returns {networks: [{model, n,
         blocks: [{name, channels, top1, top1_ci95}]}]}, in percent."""
-        asked = {"model": model, "data": data, "n": n, "other": other}
-        request = parsed(InspectRequest, asked)
+        values = {"model": model, "data": data, "n": n, "other": other}
+        request = parsed(InspectRequest, values)
         return inspector.jobs.finish(lambda: long_work.probes(inspector, request))
 
     for name, function in (("inspect", inspect), ("lesion", lesion), ("probes", probes)):

@@ -19,8 +19,8 @@ PHOTOGRAPHS = "Imagenette's validation photographs, new to the network. What wil
 
 def examples(home: Home) -> tuple[str, tuple[Path, ...]]:
     """What they are, and their files."""
-    found = photographs(home)
-    return (PHOTOGRAPHS, found) if found else (DRAWN, example_files())
+    files = photographs(home)
+    return (PHOTOGRAPHS, files) if files else (DRAWN, example_files())
 
 
 def photographs(home: Home) -> tuple[Path, ...]:

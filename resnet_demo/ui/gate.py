@@ -92,7 +92,7 @@ def is_own(origin: str, headers: Headers) -> bool:
 def with_headers(send: Send) -> Send:
     """Who may frame the page, and what a browser may guess and tell of it."""
     frames = f"'self' {HUB_PAGES}" if os.environ.get("SPACE_ID") else "'self'"
-    told = {
+    headers = {
         "Content-Security-Policy": f"frame-ancestors {frames}",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
@@ -100,7 +100,7 @@ def with_headers(send: Send) -> Send:
 
     async def send_with(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(told)
+            MutableHeaders(scope=message).update(headers)
         await send(message)
 
     return send_with

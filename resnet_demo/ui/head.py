@@ -25,5 +25,5 @@ def blocks_of_shipped() -> list[Json]:
     """[{block, shortcut, branch, out}]: norms, in the mean over validation pictures; [] where no
     run ships."""
     shipped = shipped_run()
-    found = shipped and read_json(shipped.path / "blocks.json")
-    return found["blocks"] if found else []
+    measured = shipped and read_json(shipped.path / "blocks.json")
+    return measured["blocks"] if measured else []

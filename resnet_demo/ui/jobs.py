@@ -24,10 +24,10 @@ class Job:
     """What became of one piece of work so far."""
 
     visitor: str = ""
-    told: Json = field(default_factory=lambda: {"what": "Waiting its turn"})
+    progress: Json = field(default_factory=lambda: {"what": "Waiting its turn"})
     stopping: threading.Event = field(default_factory=threading.Event)
     over: bool = False
-    asked: float = field(default_factory=time.monotonic)
+    asked_at: float = field(default_factory=time.monotonic)
 
 
 class Jobs:
@@ -42,7 +42,7 @@ class Jobs:
             self.check_place(visitor)
             name = secrets.token_hex(8)  # nobody stops or reads another's
             job = self.jobs[name] = Job(visitor)
-            for old in [one for one, job in self.jobs.items() if job.over][:-KEPT]:
+            for old in [ended for ended, job in self.jobs.items() if job.over][:-KEPT]:
                 del self.jobs[old]
         threading.Thread(target=self.run, args=(job, work), daemon=True).start()
         return name
@@ -58,11 +58,11 @@ class Jobs:
     def run(self, job: Job, work: Work) -> None:
         with self.turns[job.visitor == OWNER]:
             try:
-                job.told = follow(job, work())
+                job.progress = follow(job, work())
             except UserError as error:
-                job.told = {"error": str(error)}
+                job.progress = {"error": str(error)}
             except Exception:
-                job.told = {"error": "This measurement failed; the server's log says more."}
+                job.progress = {"error": "This measurement failed; the server's log says more."}
                 raise
             finally:
                 job.over = True
@@ -72,8 +72,8 @@ class Jobs:
         job = self.jobs.get(name)
         if job is None:
             return {"error": "This measurement is not known any more. Ask again."}
-        job.asked = time.monotonic()
-        return job.told
+        job.asked_at = time.monotonic()
+        return job.progress
 
     def finish(self, work: Work) -> Json:
         """For programs that wait. Raises UserError as the work does."""
@@ -81,10 +81,10 @@ class Jobs:
         while not self.jobs[name].over:
             self.progress(name)
             time.sleep(ASK_SECONDS)
-        told = self.progress(name)
-        if "error" in told:
-            raise UserError(told["error"])
-        return told["answer"]
+        progress = self.progress(name)
+        if "error" in progress:
+            raise UserError(progress["error"])
+        return progress["answer"]
 
     def stop(self, name: str) -> None:
         if name in self.jobs:
@@ -92,11 +92,11 @@ class Jobs:
 
 
 def follow(job: Job, steps: Generator[Progress, None, Json]) -> Json:
-    while not job.stopping.is_set() and time.monotonic() - job.asked < FORGOTTEN_SECONDS:
+    while not job.stopping.is_set() and time.monotonic() - job.asked_at < FORGOTTEN_SECONDS:
         try:
             what, done, total = next(steps)
         except StopIteration as end:
             return {"answer": end.value}
-        job.told = {"what": what, "done": done, "total": total}
+        job.progress = {"what": what, "done": done, "total": total}
     steps.close()
     return {"error": "Stopped."}

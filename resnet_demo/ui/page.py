@@ -70,11 +70,11 @@ def build(home: Home) -> gr.Blocks:
 
 def reopen(request: gr.Request) -> list:
     """The view that a link names: ?tab=inspect&model=run:0001&beside=bundled:plain56."""
-    asked = request.query_params
-    tab, model = asked.get("tab"), asked.get("model")
+    query = request.query_params
+    tab, model = query.get("tab"), query.get("model")
     chosen = chosen_network(model)
     view = gr.Tabs(selected=tab) if tab in TABS else gr.skip()
-    return [view, chosen, chosen, chosen_network(asked.get("beside"))]
+    return [view, chosen, chosen, chosen_network(query.get("beside"))]
 
 
 def chosen_network(model: str | None) -> Any:

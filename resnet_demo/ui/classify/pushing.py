@@ -73,12 +73,17 @@ def build(home: Home, model: gr.Dropdown, token: Component) -> None:
     ) -> str:
         if not under:
             raise UserError("Choose a licence: it says what others may do with the weights.")
-        reference = (chosen or "").strip()
-        to = (where or "").strip()
-        told = pushed(home, reference, to, under, hidden, shown, request, secret)
-        says = f"[{told['repo']}]({told['url']}) has it now. `hub:{told['repo']}` loads it."
-        return says + (f" [Its Space]({told['space']}) starts in minutes." if told["space"] else "")
+        reference, to = (chosen or "").strip(), (where or "").strip()
+        return sentence(pushed(home, reference, to, under, hidden, shown, request, secret))
 
-    asked = [model, repo, license, private, space, token]
-    send.click(push, asked, said, concurrency_limit=1, api_visibility="private")
+    inputs = [model, repo, license, private, space, token]
+    send.click(push, inputs, said, concurrency_limit=1, api_visibility="private")
     model.change(lambda: "", None, said, api_visibility="private")
+
+
+def sentence(answer: Json) -> str:
+    """Of what `pushed` did."""
+    says = f"[{answer['repo']}]({answer['url']}) has it now. `hub:{answer['repo']}` loads it."
+    if answer["space"]:
+        says += f" [Its Space]({answer['space']}) starts in minutes."
+    return says

@@ -183,14 +183,14 @@ def classifying_all(
     ) -> tuple[str, Any]:
         if not paths:
             raise UserError("There are no pictures. Drop some, or browse for them.")
-        session, asked = request.session_hash or "", threading.Event()
-        stopping[session] = asked
+        session, cancelled = request.session_hash or "", threading.Event()
+        stopping[session] = cancelled
         rows = []
         try:
             for row in classifier.answers([Path(path) for path in paths], reference or "", TOP):
                 rows.append(row)
                 progress((len(rows), len(paths)), desc="Classifying", unit="pictures")
-                if asked.is_set():
+                if cancelled.is_set():
                     break
         finally:
             stopping.pop(session, None)
@@ -237,8 +237,8 @@ def cells(row: dict[str, Any]) -> Iterator[Any]:
     top = row.get("top", [])
     yield escape_formula(row["path"])
     for place in range(TOP):
-        one = top[place] if place < len(top) else {"class": "", "probability": ""}
-        yield from (escape_formula(one["class"]), one["probability"])
+        guess = top[place] if place < len(top) else {"class": "", "probability": ""}
+        yield from (escape_formula(guess["class"]), guess["probability"])
     yield from (row.get("unlike"), row.get("ms"), row.get("error"))
 
 

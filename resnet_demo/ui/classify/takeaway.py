@@ -41,11 +41,11 @@ def exported(
     folder = Path(tempfile.mkdtemp(dir=upload_folder()))  # swept with the uploads
     name = re.sub("[^A-Za-z0-9.@]+", "-", model.rsplit("/")[-1]).strip("-")[-60:]
     out = folder / (name if format == "timm" else f"{name}.{format}")
-    told = subprocess_measurement.export(home, model, format, out)
+    answer = subprocess_measurement.export(home, model, format, out)
     if format == "timm":
         out = Path(shutil.make_archive(str(out), "zip", folder, out.name))
-    del told["path"]  # gradio_client would take it for a file to fetch
-    return out, told | {"name": out.name}
+    del answer["path"]  # gradio_client would take it for a file to fetch
+    return out, answer | {"name": out.name}
 
 
 def build(home: Home, model: gr.Dropdown, token: Component) -> None:
@@ -61,11 +61,11 @@ def build(home: Home, model: gr.Dropdown, token: Component) -> None:
 
     @friendly
     def write(chosen: str, kind: str, secret: str, request: gr.Request) -> tuple[Any, ...]:
-        path, told = exported(home, (chosen or "").strip(), kind, request, secret)
+        path, answer = exported(home, (chosen or "").strip(), kind, request, secret)
         return (
-            sentence(told),
+            sentence(answer),
             gr.DownloadButton(f"Download {path.name}", value=str(path), visible=True),
-            gr.Code(told["snippet"], visible=True),
+            gr.Code(answer["snippet"], visible=True),
         )
 
     forget: Callable[[], tuple[Any, ...]] = lambda: (  # noqa: E731 - a file is of one network
@@ -78,10 +78,10 @@ def build(home: Home, model: gr.Dropdown, token: Component) -> None:
     )
 
 
-def sentence(told: Json) -> str:
-    off = told["max_difference"]
+def sentence(answer: Json) -> str:
+    off = answer["max_difference"]
     same = f"logits differ by at most {off:.1g}" if off else "logits are the same bit for bit"
     return (
-        f"{told['name']}, {told['bytes'] / 1e6:.1f} MB. Opened again and compared on {told['n']} "
-        f"pictures: {same}."
+        f"{answer['name']}, {answer['bytes'] / 1e6:.1f} MB. Opened again and compared on "
+        f"{answer['n']} pictures: {same}."
     )

@@ -35,15 +35,15 @@ def dim(inspector: Inspector, request: InspectRequest) -> Json:
     from resnet_demo.probe.anatomy import anatomy, check_cuts, dimmed
     from resnet_demo.probe.inspection import prediction
 
-    network, found = inspector.network(request.model), inspector.looked(request)
+    network, inspection = inspector.network(request.model), inspector.looked(request)
     view = anatomy(network.model)
     check_cuts(view, [request.block] if request.block else [])
     if not view.residual:
         raise UserError("A plain network has no shortcuts: there is nothing to dim.")
     with torch.no_grad():
-        x = view.stem(network.normalise(found.seen[None]))
+        x = view.stem(network.normalise(inspection.seen[None]))
         logits = dimmed(view, x, request.a, request.b, request.block)[0]
-    return prediction(network, logits, found.record["target"])
+    return prediction(network, logits, inspection.record["target"])
 
 
 def paths(inspector: Inspector, request: InspectRequest) -> Json:
@@ -52,22 +52,22 @@ def paths(inspector: Inspector, request: InspectRequest) -> Json:
     from resnet_demo.probe.anatomy import anatomy
     from resnet_demo.probe.paths import path_gradients, path_lengths
 
-    network, found = inspector.network(request.model), inspector.looked(request)
-    view, images = anatomy(network.model), network.normalise(found.seen[None])
+    network, inspection = inspector.network(request.model), inspector.looked(request)
+    view, images = anatomy(network.model), network.normalise(inspection.seen[None])
     if is_public() and len(view.parts) ** 2 * network.px**2 > MOST_PUBLIC_WORK:
         raise UserError(
             f"On a public page paths are split in networks up to ResNet-50's size; this one has "
             f"{len(view.parts)} blocks and sees {network.px} px. Choose a smaller one."
         )
     with inspector.at_once:
-        gradients = path_gradients(view, images, found.record["target"])
-    told = path_lengths(gradients)
+        gradients = path_gradients(view, images, inspection.record["target"])
+    lengths = path_lengths(gradients)
     kept = gradients.cumsum(0).abs().amax(1).numpy()  # (n + 1, H, W)
     most = float(kept[-1].max())
     return {
-        "shares": told["shares"],
-        "mean": told["mean"],
-        "pictures": [data_url(grey(one, most), "JPEG") for one in kept],
+        "shares": lengths["shares"],
+        "mean": lengths["mean"],
+        "pictures": [data_url(grey(gradient, most), "JPEG") for gradient in kept],
     }
 
 
@@ -78,8 +78,8 @@ def field(inspector: Inspector, request: InspectRequest) -> Json:
     from resnet_demo.probe.cam import overlay
     from resnet_demo.probe.gradients import input_gradients, receptive_field
 
-    network, found = inspector.network(request.model), inspector.looked(request)
-    images = network.normalise(found.seen[None]).requires_grad_()
+    network, inspection = inspector.network(request.model), inspector.looked(request)
+    images = network.normalise(inspection.seen[None]).requires_grad_()
     with inspector.at_once:
         steps = walk(anatomy(network.model), images)
         step = next((step for step in steps if step.name == request.block), None)
@@ -87,7 +87,7 @@ def field(inspector: Inspector, request: InspectRequest) -> Json:
             raise UserError(f"There is no block '{request.block[:40]}' in this network.")
         (gradient,) = input_gradients(images, [step])
     share = grey(gradient.cpu().numpy(), float(gradient.max())) / np.float32(255)
-    over = data_url(overlay(found.seen, share), "JPEG")
+    over = data_url(overlay(inspection.seen, share), "JPEG")
     return {"over": over, "px": receptive_field(gradient)}
 
 
@@ -104,12 +104,12 @@ def early(inspector: Inspector, request: InspectRequest) -> Json:
 
     from resnet_demo.probe.anatomy import anatomy, early_logits
 
-    network, found = inspector.network(request.model), inspector.looked(request)
-    view, target = anatomy(network.model), found.record["target"]
+    network, inspection = inspector.network(request.model), inspector.looked(request)
+    view, target = anatomy(network.model), inspection.record["target"]
     if not view.residual:
         raise UserError("A plain network has no shortcuts: its rest cannot be left out.")
     with inspector.at_once, torch.no_grad():
-        x = view.stem(network.normalise(found.seen[None]))
+        x = view.stem(network.normalise(inspection.seen[None]))
         known = {name: logits[0].softmax(0) for name, logits in early_logits(view, x)}
     rows = [
         {
@@ -130,13 +130,13 @@ def code(inspector: Inspector, request: InspectRequest) -> Json:
     from resnet_demo.models.resnet import Block
     from resnet_demo.probe.anatomy import anatomy, run_block
 
-    network, found = inspector.network(request.model), inspector.looked(request)
+    network, inspection = inspector.network(request.model), inspector.looked(request)
     view = anatomy(network.model)
     part = next((part for part in view.parts if part.name == request.block), None)
     if part is None:
         raise UserError(f"There is no block '{request.block[:40]}' in this network.")
     with torch.no_grad():
-        x = view.stem(network.normalise(found.seen[None]))
+        x = view.stem(network.normalise(inspection.seen[None]))
         for before in view.parts[: view.parts.index(part)]:
             x = before.out(x)
         step = run_block(part, x)

@@ -55,11 +55,11 @@ def top(inspector: Inspector, request: InspectRequest) -> Work:
 
     network, n = inspector.network(request.model), request.pictures(500)
     data = measurable(request.data, inspector.home)
-    found = yield from top_pictures(
+    strongest = yield from top_pictures(
         network, data, inspector.home, n, request.block, request.channel
     )
-    rows = [row | {"seen": data_url(row["seen"], "JPEG")} for row in found["rows"]]
-    return {"model": request.model, **found, "rows": rows}
+    rows = [row | {"seen": data_url(row["seen"], "JPEG")} for row in strongest["rows"]]
+    return {"model": request.model, **strongest, "rows": rows}
 
 
 def initialisation(inspector: Inspector, request: InspectRequest) -> Work:
@@ -99,8 +99,8 @@ KINDS: dict[str, Callable[[Inspector, InspectRequest], Work]] = {
 def work(inspector: Inspector, request: InspectRequest) -> Json:
     """Start one of KINDS; ask `progress` for it."""
     require_one_of("measurement", request.kind, tuple(KINDS))
-    asked = partial(KINDS[request.kind], inspector, request)
-    return {"job": inspector.jobs.start(asked, request.visitor)}
+    task = partial(KINDS[request.kind], inspector, request)
+    return {"job": inspector.jobs.start(task, request.visitor)}
 
 
 def progress(inspector: Inspector, request: InspectRequest) -> Json:

@@ -151,19 +151,26 @@ function fillEpochs(side) {
 function drawProfile() {
   const { title, of, log } = measure();
   if (!window.Bokeh?.Plotting || !sides().length) return;
+  const lines = sides().map((side) => profileOf(side, of, log)), place = find(".profile");
+  const wanted = JSON.stringify([title, lines]);
+  if (place.dataset.drawn === wanted) return; // another block was chosen: the same profile
+  place.dataset.drawn = wanted;
   const axes = { y_axis_type: log ? "log" : "linear", x_axis_label: "block, from the stem" };
   const figure = plot(`${title}, block by block`, title, axes);
-  const words = sides().map((side) => {
-    const known = side.record.blocks.map((row, index) => [index, of(row)]);
-    const points = known.filter(([, y]) => y !== null && y !== undefined && (!log || y > 0));
-    const [x, y] = [0, 1].map((column) => points.map((point) => point[column]));
-    if (!x.length) return `${side.record.model} has none`;
-    figure.line(x, y, { color: colour(side), line_width: 2 });
-    figure.scatter(x, y, { color: colour(side), size: 6 });
-    const named = `${isPlain(side) ? "orange" : "blue"}${isPale(side) ? ", pale" : ""}`;
-    return `${side.record.model} (${named}): first block ${scientific(y[0])}, last ${scientific(last(y))}`;
-  });
-  put(find(".profile"), figure, `${words.join("; ")}.`);
+  for (const { x, y, color } of lines.filter(({ x }) => x.length)) {
+    figure.line(x, y, { color, line_width: 2 });
+    figure.scatter(x, y, { color, size: 6 });
+  }
+  put(place, figure, `${lines.map(({ words }) => words).join("; ")}.`);
+}
+
+function profileOf(side, of, log) {
+  const known = side.record.blocks.map((row, index) => [index, of(row)]);
+  const points = known.filter(([, y]) => y !== null && y !== undefined && (!log || y > 0));
+  const [x, y] = [0, 1].map((column) => points.map((point) => point[column])), { model } = side.record;
+  const named = `${isPlain(side) ? "orange" : "blue"}${isPale(side) ? ", pale" : ""}`;
+  const range = `first block ${scientific(y[0])}, last ${scientific(last(y))}`;
+  return { x, y, color: colour(side), words: x.length ? `${model} (${named}): ${range}` : `${model} has none` };
 }
 
 // Feature maps and Grad-CAM at every block.

@@ -84,9 +84,9 @@ class Inspector:
     def deeper_anew(self, key: LookKey) -> list[dict[str, float | None]]:
         from resnet_demo.probe.inspection import inspect_backward
 
-        found = self.looks(key)
+        inspection = self.looks(key)
         with self.at_once:
-            return inspect_backward(self.network(key.model), found)
+            return inspect_backward(self.network(key.model), inspection)
 
     def looked(self, request: InspectRequest) -> "Inspection":
         return self.looks(self.key(request))
@@ -109,15 +109,15 @@ class Inspector:
         from resnet_demo.probe.feature_maps import grey, sheet
 
         key = self.key(request)
-        model, found, network = key.model, self.looked(request), self.network(key.model)
+        model, inspection, network = key.model, self.looked(request), self.network(key.model)
         strips, heat = {}, {}
-        for row in found.record["blocks"]:
+        for row in inspection.record["blocks"]:
             name = row["name"]
-            tiles = grey(found.maps[name][row["strongest"]], request.shared)
+            tiles = grey(inspection.maps[name][row["strongest"]], request.shared)
             strips[name] = data_url(sheet(tiles, len(tiles)))
-            heat[name] = data_url(overlay(found.seen, found.cams[name]), "JPEG")
+            heat[name] = data_url(overlay(inspection.seen, inspection.cams[name]), "JPEG")
         return {
-            "record": {"model": model, **found.record},
+            "record": {"model": model, **inspection.record},
             "version": str(key.version),  # too large for JavaScript's numbers
             "arch": network.arch,
             "classes": list(network.classes),
@@ -125,7 +125,7 @@ class Inspector:
             "px": network.px,
             "epochs": self.epochs(model),
             "data": self.data_of(model),
-            "seen": data_url(found.seen),
+            "seen": data_url(inspection.seen),
             "strips": strips,
             "cams": heat,
         }
@@ -159,8 +159,8 @@ class Inspector:
         maps, index = self.maps_of(request), request.channel
         if not 0 <= index < len(maps):
             raise UserError(f"{request.block} has the channels 0 to {len(maps) - 1}.")
-        one = np.clip(maps[index], 0, None)
-        over = overlay(self.looked(request).seen, one / max(float(one.max()), 1e-12))
+        positive = np.clip(maps[index], 0, None)
+        over = overlay(self.looked(request).seen, positive / max(float(positive.max()), 1e-12))
         return {"over": data_url(over)}
 
     def maps_of(self, request: InspectRequest) -> np.ndarray:
@@ -176,14 +176,14 @@ class Inspector:
         from resnet_demo.probe.anatomy import anatomy, check_cuts, cut
         from resnet_demo.probe.inspection import prediction
 
-        network, found = self.network(request.model), self.looked(request)
+        network, inspection = self.network(request.model), self.looked(request)
         view = anatomy(network.model)
         off, unplugged = tuple(request.off), tuple(request.unplugged)
         check_cuts(view, off, unplugged)
         with torch.no_grad():
-            x = view.stem(network.normalise(found.seen[None]))
+            x = view.stem(network.normalise(inspection.seen[None]))
             logits = cut(view, x, set(off), set(unplugged))[0]
-        return prediction(network, logits, found.record["target"])
+        return prediction(network, logits, inspection.record["target"])
 
     def files(self, request: InspectRequest) -> Json:
         """Lossless: the block's maps as npz, or as one PNG."""
@@ -220,5 +220,5 @@ class Inspector:
             return "shapes"
 
 
-def size_of(found: "Inspection") -> int:
-    return sum(maps.nbytes for maps in found.maps.values())
+def size_of(inspection: "Inspection") -> int:
+    return sum(maps.nbytes for maps in inspection.maps.values())

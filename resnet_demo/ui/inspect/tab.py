@@ -55,15 +55,15 @@ def build(home: Home, classifier: Classifier, tab: gr.Tab) -> Widgets:
                 [[str(path)] for path in files], [picture], label=called,
                 api_visibility="private",
             )  # fmt: skip
-            asked = gr.Textbox(visible=False)
+            question_box = gr.Textbox(visible=False)
         with gr.Column(scale=4, min_width=300):
             panel(inspector)
     ask = partial(question, inspector)
     # nothing is loaded before the tab is opened
     changed = [tab.select, picture.input, picture.change, model.input, model.change, other.input]
     gr.on(
-        changed, ask, [picture, model, other], asked, trigger_mode="always_last", **QUIET
-    ).success(None, asked, None, js=SHOW_JS, api_visibility="private")
+        changed, ask, [picture, model, other], question_box, trigger_mode="always_last", **QUIET
+    ).success(None, question_box, None, js=SHOW_JS, api_visibility="private")
     return Widgets(model, other, picture, inspector)
 
 
@@ -78,12 +78,12 @@ def network(classifier: Classifier, value: str | None, label: str, name: str) ->
 
 def question(inspector: Inspector, path: Path | None, model: str | None, other: str | None) -> str:
     """What the panel is to show, as JSON: the picture's key and the two networks."""
-    asked: Json = {"picture": None, "model": model or "", "other": other or None}
+    wanted: Json = {"picture": None, "model": model or "", "other": other or None}
     try:
-        asked["picture"] = inspector.put(path) if path else None
+        wanted["picture"] = inspector.put(path) if path else None
     except UserError as error:
-        asked["told"] = str(error)
-    return json.dumps(asked)
+        wanted["told"] = str(error)
+    return json.dumps(wanted)
 
 
 def panel(inspector: Inspector) -> gr.HTML:

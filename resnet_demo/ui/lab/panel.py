@@ -77,20 +77,20 @@ class LabPanel:
         return answer
 
     def list_labs(self) -> list[dict[str, str]]:
-        found = [labs.open_lab(self.home, name) for name in labs.lab_names(self.home)[:LISTED]]
+        opened = [labs.open_lab(self.home, name) for name in labs.lab_names(self.home)[:LISTED]]
         return [
             {"lab": lab.lab, "protocol": lab.protocol, "data": shown_data(lab.data)}
-            for lab in found
+            for lab in opened
         ]
 
     def read(self, name: str, have: dict[str, int]) -> Json:
         home, lab = readable_lab(self.home, name)
         snapshots = labs.snapshots(home, lab, partial(curves.points_of, have=have))
         runs = [run.row for run in snapshots]
-        found = degradation.summary(lab, snapshots)
+        results = degradation.summary(lab, snapshots)
         return {
-            **found,
-            "asks": quiz.questions(found["rows"]),
+            **results,
+            "asks": quiz.questions(results["rows"]),
             "eta": self.eta(snapshots),
             "unmeasured": any(labs.not_measured(home, run) for run in runs),
             "created": lab.created,
@@ -100,7 +100,7 @@ class LabPanel:
                 (redact_paths(run.message, run.data) for run in runs if run.message), ""
             ),
             "lines": curves.curves(snapshots),
-            "why": progress_of_why(home, found["rows"]),
+            "why": progress_of_why(home, results["rows"]),
         }
 
     def eta(self, runs: list[RunSnapshot]) -> int | None:
@@ -122,17 +122,17 @@ class LabPanel:
         home, lab = self.lab_of(request)
 
         def draw() -> Json:
-            found = parts[part](home, lab, dark)
-            return {"drawings": [figures.for_page(drawing) for drawing in found]}
+            drawings = parts[part](home, lab, dark)
+            return {"drawings": [figures.for_page(drawing) for drawing in drawings]}
 
         return self.polling.cached((part, home, lab, dark), draw)
 
     def guess(self, request: LabRequest) -> Json:
         """See `lab.quiz`."""
         home, lab = self.lab_of(request)
-        found = degradation.summary(lab, labs.snapshots(home, lab))
-        finished = [row for row in found["rows"] if row["state"] == "finished"]
-        answers = quiz.compare(request.guess, finished, found["classes"])
+        results = degradation.summary(lab, labs.snapshots(home, lab))
+        finished = [row for row in results["rows"] if row["state"] == "finished"]
+        answers = quiz.compare(request.guess, finished, results["classes"])
         return {"answers": [asdict(answer) for answer in answers]}
 
     def files(self, request: LabRequest) -> Json:
@@ -171,9 +171,9 @@ class LabPanel:
         return subprocess_measurement.followed(self.home, done, *words)
 
     def points_done(self, runs: list[str]) -> tuple[str, int, int]:
-        found = [measurements.read(self.home, run, measurements.LANDSCAPE) for run in runs]
-        rows = sum(len(one["losses"]) for one in found if one)
-        total = len(runs) * next((one["side"] for one in found if one), 0)
+        slices = [measurements.read(self.home, run, measurements.LANDSCAPE) for run in runs]
+        rows = sum(len(plane["losses"]) for plane in slices if plane)
+        total = len(runs) * next((plane["side"] for plane in slices if plane), 0)
         return "Loss around the networks, rows done", rows, total
 
     def initialisation(self, request: LabRequest) -> Work:

@@ -47,8 +47,8 @@ class Form:
     def configs(self, values: Values, home: Home) -> list[TrainConfig]:
         """Raises UserError for depths that cannot be built."""
         depths = protocols.depths_in(values[self.depths] or "")
-        asked = (values[self.protocol], values[self.data], home, depths, values[self.seeds] or 0)
-        return protocols.configs(*asked)
+        wanted = (values[self.protocol], values[self.data], home, depths, values[self.seeds] or 0)
+        return protocols.configs(*wanted)
 
     def fill_in(self, protocol: str) -> tuple[str, int]:
         chosen = protocols.PROTOCOLS[protocol]
@@ -86,8 +86,8 @@ def wire(
         form.configs(values, home)  # refused here, not in a process
         words = [f"--protocol={values[form.protocol]}", f"--data={values[form.data]}"]
         words += [f"--depths={values[form.depths]}", f"--seeds={values[form.seeds] or 0}"]
-        found = estimates.ask("lab", "degradation", "--estimate", *words)
-        return found["sentence"]
+        estimate = estimates.ask("lab", "degradation", "--estimate", *words)
+        return estimate["sentence"]
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     inputs = {*form.inputs, token}

@@ -30,16 +30,16 @@ BATCH = 32  # drawn pictures behind the gradients
 def degradation(guess: str, bundled: Callable[[], Network]) -> Json:
     """The lab that ships with the page."""
     shipped = shipped_run()
-    found = shipped and read_json(shipped.path / "lab.json")
-    if found and not guess:
+    results = shipped and read_json(shipped.path / "lab.json")
+    if results and not guess:
         return {"sentence": "Guess first."}
-    if not found:
+    if not results:
         return {"sentence": "No lab ships with this copy: train one in the Lab, in some minutes."}
-    errors = {row["arch"]: row["train_error"] for row in found["rows"]}
+    errors = {row["arch"]: row["train_error"] for row in results["rows"]}
     lower = min(("20", "56"), key=lambda depth: errors[f"plain{depth}"])
     return {
         "sentence": f"Your guess is {'right' if guess == lower else 'wrong'}. Training error at "
-        f"the end, {found['about']}",
+        f"the end, {results['about']}",
         "bars": [
             {"name": arch, "value": errors[arch], "unit": "%", "plain": arch.startswith("plain")}
             for arch in ("plain20", "plain56", "resnet20", "resnet56")
@@ -58,13 +58,13 @@ def gradients(depth: str, bundled: Callable[[], Network]) -> Json:
     pixels = np.stack([square(split.read(index), 32) for index in range(BATCH)])
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
     labels = torch.tensor(split.labels[:BATCH]) % 10
-    lines, told = [], []
+    lines, sentences = [], []
     for kind, word in (("plain", "plain"), ("resnet", "residual")):
         ratio, blocks = gradient_ratio(f"{kind}{depth}", 0, images, labels)
-        told.append(f"{word} {ratio:,.1f} times")
+        sentences.append(f"{word} {ratio:,.1f} times")
         lines.append({"name": word, "plain": kind == "plain", "y": list(blocks.values())})
     return {
-        "sentence": f"First block's gradient over the last's, untrained: {', '.join(told)}.",
+        "sentence": f"First block's gradient over the last's, untrained: {', '.join(sentences)}.",
         "lines": lines,
         "x": "block, from the picture",
         "y": "gradient norm over weight norm",
@@ -183,12 +183,12 @@ def preprocessing(number: str, bundled: Callable[[], Network]) -> Json:
 def listing(fault: str, bundled: Callable[[], Network]) -> Json:
     from resnet_demo.ui.read.faults import FAULTS
 
-    found = FAULTS[fault]
+    listed = FAULTS[fault]
     rows = [
-        ["as printed", found.printed, said(found.run)],
-        ["mended", found.mended, said(found.mend)],
+        ["as printed", listed.printed, said(listed.run)],
+        ["mended", listed.mended, said(listed.mend)],
     ]
-    return {"sentence": found.why, "table": {"head": ["", "line", "gives"], "rows": rows}}
+    return {"sentence": listed.why, "table": {"head": ["", "line", "gives"], "rows": rows}}
 
 
 def said(code: Callable[[], object]) -> str:
@@ -212,7 +212,7 @@ def evaluation(counted: str, bundled: Callable[[], Network]) -> Json:
         training = copy.deepcopy(network.model).train()(images)
     rows = []
     for index, path in enumerate(example_files()):
-        sure = [100 * one[index].softmax(0).max().item() for one in (logits, training)]
+        sure = [100 * scores[index].softmax(0).max().item() for scores in (logits, training)]
         best = network.classes[int(logits[index].argmax())]
         rows.append([path.stem, best, f"{logits[index].sum():.2f}", *(f"{s:.1f} %" for s in sure)])
     low, high = wilson(round(0.9 * n), n)
@@ -228,7 +228,7 @@ def evaluation(counted: str, bundled: Callable[[], Network]) -> Json:
 
 
 def after(choice: str, bundled: Callable[[], Network]) -> Json:
-    told = {
+    sentences = {
         "train": "Train: choose how much time you have and press Start. Curves, gradients and a "
         "report come by themselves.",
         "own": "Train, My pictures: drop a ZIP with a folder for each class. The classifier alone "
@@ -237,7 +237,7 @@ def after(choice: str, bundled: Callable[[], Network]) -> Json:
         "shortcut, and watch the prediction.",
         "lab": "Lab: quick takes a coffee. Guess first.",
     }
-    return {"sentence": told[choice]}
+    return {"sentence": sentences[choice]}
 
 
 FIGURES: dict[str, Callable[[str, Callable[[], Network]], Json]] = {

@@ -63,7 +63,7 @@ def pictures_of(
     ]
 
 
-def build(home: Home, name: Component, found: Component, token: Component) -> None:
+def build(home: Home, name: Component, table: Component, token: Component) -> None:
     """Lay it out below the table `found` of the data set `name`, and wire it."""
     old = gr.Textbox("", label="Correct a class", placeholder="ct")
     new = gr.Textbox("", label="Its right name", placeholder="empty: remove it")
@@ -83,12 +83,12 @@ def build(home: Home, name: Component, found: Component, token: Component) -> No
         remove = gr.Button("Remove the picture", size="sm")
     decode = Decoders().decode  # other people's pictures: never in the page's own process
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    mend.click(amended(home), [name, old, new, token], found, api_visibility="private")
+    mend.click(amended(home), [name, old, new, token], table, api_visibility="private")
     look.click(looked(home, decode), [name, old, token], [gallery, shown, chosen, single], **quiet)
     gallery.select(pressed, shown, [chosen, label], **quiet)
-    asked, seen = [name, old, chosen, label, token], [found, gallery, shown, chosen, label]
-    move.click(putting(home, decode, named), asked, seen, **quiet)
-    remove.click(putting(home, decode, nowhere), asked, seen, **quiet)
+    inputs, seen = [name, old, chosen, label, token], [table, gallery, shown, chosen, label]
+    move.click(putting(home, decode, named), inputs, seen, **quiet)
+    remove.click(putting(home, decode, nowhere), inputs, seen, **quiet)
 
 
 def seen_now(home: Home, decode: Decode, name: str, label: str) -> list[Any]:

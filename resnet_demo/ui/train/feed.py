@@ -77,7 +77,7 @@ class Feed(Polling):
             answer["runs"] = rows
         if main:
             answer["head"] = self.head(main, shown[main])
-        answer["series"] = {run: series_of(found) for run, found in shown.items()}
+        answer["series"] = {run: series_of(snapshot) for run, snapshot in shown.items()}
         return answer
 
     def shown(self, wanted: dict[str, Cursor], names: list[str]) -> dict[str, Shown]:
@@ -100,17 +100,17 @@ class Feed(Polling):
         return self.cached(("run", run, cursor), snapshot)
 
     def list_rows(self, names: list[str], shown: dict[str, Shown]) -> tuple[list[Json], str]:
-        read = {run: found.row for run, found in shown.items() if isinstance(found, RunSnapshot)}
-        found = [read.get(name) or row_of(place_of(self.home, name)) for name in names[:LISTED]]
-        rows = [row_for_page(row) for row in found]
+        read = {run: listed.row for run, listed in shown.items() if isinstance(listed, RunSnapshot)}
+        listed = [read.get(name) or row_of(place_of(self.home, name)) for name in names[:LISTED]]
+        rows = [row_for_page(row) for row in listed]
         return rows, hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
 
-    def head(self, run: str, found: Shown) -> Json:
+    def head(self, run: str, snapshot: Shown) -> Json:
         """The line above the charts."""
-        if isinstance(found, str):
-            return {"run": run, "state": "failed", "message": found}
-        others = [self.other(name) for name in found.facts.get("together", []) if name != run]
-        return head_of(found) | {"eta": seconds_left(found, others)}
+        if isinstance(snapshot, str):
+            return {"run": run, "state": "failed", "message": snapshot}
+        others = [self.other(name) for name in snapshot.facts.get("together", []) if name != run]
+        return head_of(snapshot) | {"eta": seconds_left(snapshot, others)}
 
     def other(self, run: str) -> RunSnapshot[None] | None:
         """A run that is trained in turns with the one that is shown."""
@@ -121,8 +121,8 @@ class Feed(Polling):
         return series_of(self.read(run, cursor))
 
 
-def series_of(found: Shown) -> Json:
-    return {"error": found} if isinstance(found, str) else found.more.series
+def series_of(snapshot: Shown) -> Json:
+    return {"error": snapshot} if isinstance(snapshot, str) else snapshot.more.series
 
 
 def snapshot_of(home: Home, run: str) -> RunSnapshot[None] | None:
@@ -157,8 +157,8 @@ def interval(top1: float | None, n: int | None) -> list[float] | None:
     return [round(bound, 2) for bound in wilson(round(top1 / 100 * n), n)]
 
 
-def head_of(found: RunSnapshot[News]) -> Json:
-    row, rate = found.row, found.images_per_s
+def head_of(snapshot: RunSnapshot[News]) -> Json:
+    row, rate = snapshot.row, snapshot.images_per_s
     return {
         "run": row.run,
         "state": row.state,
@@ -174,10 +174,10 @@ def head_of(found: RunSnapshot[News]) -> Json:
         "best_top1": row.best_top1,
         "ci95": interval(row.best_top1, row.num_val),
         "n": row.num_val,
-        "machine": found.facts.get("machine"),
+        "machine": snapshot.facts.get("machine"),
         "message": redact_paths(row.message, row.data),
-        "diagnosis": diagnose(found.more.signs),
-        "estimate": found.facts.get("estimate", "") if row.epoch == 0 else "",
+        "diagnosis": diagnose(snapshot.more.signs),
+        "estimate": snapshot.facts.get("estimate", "") if row.epoch == 0 else "",
     }
 
 

@@ -78,8 +78,8 @@ class Live:
 
     def twin_of(self, run: str) -> TrainConfig:
         """The same run without shortcuts, or with them: same pictures, rate and epochs."""
-        found: RunSnapshot[None] = RunSnapshot.read(readable_folder(self.home, run))
-        config, px = with_changes(found.config, found.changes), found.row.px
+        snapshot: RunSnapshot[None] = RunSnapshot.read(readable_folder(self.home, run))
+        config, px = with_changes(snapshot.config, snapshot.changes), snapshot.row.px
         start_px = min(config.start_px, px)
         return replace(config.twin(), px=px, start_px=start_px, budget_seconds=0)
 

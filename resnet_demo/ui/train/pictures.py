@@ -69,8 +69,8 @@ def build(home: Home, form: Form, token: Component) -> None:
         label = gr.Textbox("", label="Class of loose pictures", placeholder="cat")
         labels = gr.Radio(LABELS, value=FOLDERS, label="The classes are")
         take = gr.Button("Take them in", elem_id="take-in")
-        found = gr.HTML("", elem_id="my-table")
-        correcting.build(home, name, found, token)
+        table = gr.HTML("", elem_id="my-table")
+        correcting.build(home, name, table, token)
 
     @friendly
     def begin(
@@ -83,7 +83,7 @@ def build(home: Home, form: Form, token: Component) -> None:
         return [correcting.table(answer), None, data]
 
     taken = take.click(
-        begin, [name, files, label, labels, token], [found, files, form.widgets["data"]],
+        begin, [name, files, label, labels, token], [table, files, form.widgets["data"]],
         concurrency_limit=1, api_visibility="private",
     )  # fmt: skip
     gr.on(

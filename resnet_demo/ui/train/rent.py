@@ -60,6 +60,9 @@ def build(home: Home, form: Form, token: Component, started: Component) -> Depen
 def offers(secret: str, request: gr.Request) -> gr.Dropdown:
     """What may be rented, asked for when somebody looks."""
     require_steering(request, secret)
-    found = hub_jobs.hardware()
-    choices = [(f"{one.says}: ${one.dollars_an_hour:.2f} an hour", one.flavor) for one in found]
-    return gr.Dropdown(choices, value=found[0].flavor)
+    machines = hub_jobs.hardware()
+    choices = [
+        (f"{machine.says}: ${machine.dollars_an_hour:.2f} an hour", machine.flavor)
+        for machine in machines
+    ]
+    return gr.Dropdown(choices, value=machines[0].flavor)

@@ -21,40 +21,40 @@ def numbers(home: Home, run: str) -> Json:
     """report.json; raises UserError before the run has finished. On a public page a folder's files
     have no names."""
     folder = readable_folder(home, run)
-    found = read(folder.report)
+    report = read(folder.report)
     with Store(folder) as store:
         private = hides_names(store.config.data)
     if private:
-        found["worst"] = [row | {"name": ""} for row in found.get("worst", [])]
-    return found
+        report["worst"] = [row | {"name": ""} for row in report.get("worst", [])]
+    return report
 
 
 def read(path: Path) -> dict:
     if not path.is_file():
         raise UserError("The final report comes when the run has finished.")
     try:
-        found = json.loads(path.read_text())
+        report = json.loads(path.read_text())
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        report = None
+    if not isinstance(report, dict):
         raise UserError(f"{path.name} of this run is damaged. Measure again with `evaluate`.")
-    return found
+    return report
 
 
 def confused(home: Home, run: str, label: int, called: int) -> Json:
     """Validation pictures of class `label` that were given the name `called`, surest first."""
     predictions = read(readable_folder(home, run).predictions)
     pairs = zip(predictions["labels"], predictions["called"])
-    found = [index for index, pair in enumerate(pairs) if pair == (label, called)]
-    found.sort(key=lambda index: -predictions["probability"][index])
-    return shown(home, run, predictions, found)
+    indices = [index for index, pair in enumerate(pairs) if pair == (label, called)]
+    indices.sort(key=lambda index: -predictions["probability"][index])
+    return shown(home, run, predictions, indices)
 
 
 def worst(home: Home, run: str) -> Json:
     """The most confident mistakes."""
     predictions = read(readable_folder(home, run).predictions)
-    found = [one["picture"] for one in numbers(home, run).get("worst", [])]
-    return shown(home, run, predictions, found)
+    indices = [row["picture"] for row in numbers(home, run).get("worst", [])]
+    return shown(home, run, predictions, indices)
 
 
 def shown(home: Home, run: str, predictions: dict, indices: list[int]) -> Json:

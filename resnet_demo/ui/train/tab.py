@@ -155,8 +155,8 @@ def wire_estimate(
     @friendly
     def find(values: Values, request: gr.Request) -> tuple[float, str]:
         require_steering(request, values[token])
-        found = estimates.ask("find-lr", *form.config(values).options())
-        return found["lr"], found["sentence"]
+        suggestion = estimates.ask("find-lr", *form.config(values).options())
+        return suggestion["lr"], suggestion["sentence"]
 
     inputs = {*form.inputs, token}
     shared: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private"}
