@@ -18,7 +18,7 @@ ARGUMENTS = (
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     path = (
         shutil.which("chromium")
@@ -28,6 +28,7 @@ def browser() -> Iterator[object]:
     if path is None:
         assert not os.environ.get("CI"), "no Chromium; install it, e.g. apt-get install chromium"
         pytest.skip("no Chromium on this machine")
+    expect.set_options(timeout=30_000)  # ms: a busy machine is no failure
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield opened

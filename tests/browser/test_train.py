@@ -29,7 +29,7 @@ def state(page):
 def wait_for_state(page, words: str) -> None:
     from playwright.sync_api import expect
 
-    expect(state(page)).to_have_text(re.compile(words), timeout=60_000)
+    expect(state(page)).to_have_text(re.compile(words), timeout=180_000)
 
 
 def points(page, run: str, key: str) -> int:
