@@ -8,7 +8,7 @@ from resnet_demo.cli.progress import ProgressBars
 from resnet_demo.cli.runs import add_train_options, config_from
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
-from resnet_demo.runs import sweeps
+from resnet_demo.runs import groups, sweeps
 
 
 def sweep(args: argparse.Namespace) -> Answer:
@@ -40,7 +40,7 @@ def begin(args: argparse.Namespace, home: Home) -> sweeps.Sweep:
 def train(args: argparse.Namespace, home: Home, sweep: sweeps.Sweep) -> None:
     """A run that fails leaves the others at work, and one that is stopped ends the sweep. Raises
     KeyboardInterrupt when a signal asked to end."""
-    runs = sweeps.unfinished(home, sweep)
+    runs = groups.unfinished(home, sweep.runs)
     for group in [runs] if args.together and runs else [[run] for run in runs]:
         try:
             states = train_group(home, group)

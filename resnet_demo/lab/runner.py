@@ -8,8 +8,9 @@ from resnet_demo.config import Home
 from resnet_demo.files import write_json
 from resnet_demo.lab.block_statistics import measure_blocks
 from resnet_demo.lab.degradation import record
-from resnet_demo.lab.store import Lab, unfinished
+from resnet_demo.lab.store import Lab
 from resnet_demo.progress import ReportProgress, finish
+from resnet_demo.runs import groups
 from resnet_demo.runs.scheduler import Scheduler
 from resnet_demo.runs.worker import log_to
 
@@ -26,7 +27,7 @@ def race(home: Home, lab: Lab, report: ReportProgress, write_page: Callable[[], 
         write_json(home.labs / lab.lab / "report.json", record(home, lab))
         write_page()
 
-    runs = unfinished(home, lab)
+    runs = groups.unfinished(home, lab.runs)
     if not runs:
         return measure_and_report()
     handler = log_to(home.labs / lab.lab / "log.txt")

@@ -1,28 +1,24 @@
-"""Labs on disk: `labs/<id>/lab.json` names the runs; everything else is read from these.
+"""Labs on disk, and steering them. Imports no torch: the page starts and lists labs here."""
 
-Imports no torch: the page starts and lists labs here.
-"""
-
-import re
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from resnet_demo.config import Home, TrainConfig, depth_of
 from resnet_demo.data.sources import checked
 from resnet_demo.errors import UserError
-from resnet_demo.files import numbered_folder, read_json, write_json
-from resnet_demo.runs import control, measurements
+from resnet_demo.files import Json
+from resnet_demo.runs import control, groups, measurements
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.snapshot import UNDER_WAY, Run, RunSnapshot, nothing
 from resnet_demo.runs.store import Store
 
 T = TypeVar("T")
+WORD = "lab"
 STEERING = ("pause", "resume", "stop", "delete")
 
 
@@ -38,54 +34,33 @@ class Lab:
 
 
 def create(home: Home, protocol: str, configs: list[TrainConfig]) -> Lab:
-    """A lab with all its runs queued, or nothing. Raises UserError when the home cannot be
-    written to, or the pictures cannot be trained on."""
+    """Raises UserError as `groups.create`."""
     data = checked(configs[0], home).data
-    configs = [replace(config, data=data) for config in configs]
-    home.make()
-    folder, runs = numbered_folder(home.labs), []
-    try:
-        for config in configs:
-            runs.append(control.new_run(home, config))
-        lab = Lab(folder.name, protocol, configs[0].data, time.time(), tuple(runs))
-        write_json(folder / "lab.json", asdict(lab))
-    except (OSError, UserError) as error:
-        for run in runs:
-            control.delete(home, run)
-        shutil.rmtree(folder, ignore_errors=True)
-        raise UserError(f"Cannot write a lab to {home.path} ({error}). Make room there.") from None
-    return lab
+    return groups.create(
+        home, home.labs, WORD, [replace(config, data=data) for config in configs],
+        lambda name, runs: Lab(name, protocol, data, time.time(), runs),
+    )  # fmt: skip
 
 
 def open_lab(home: Home, name: str) -> Lab:
-    """Raises UserError for a name that is none."""
-    path = home.labs / name / "lab.json"
-    if not re.fullmatch(r"\d{4,9}", name) or not path.is_file():
-        known = ", ".join(lab_names(home)[:5]) or "none yet"
-        raise UserError(f"There is no lab '{name}' here. Labs: {known}.")
-    values = read_json(path) or {}
-    try:
-        lab = Lab(**values | {"lab": name, "runs": tuple(map(str, values["runs"]))})
-        sound = (type(lab.protocol), type(lab.data), type(lab.created)) == (str, str, float)
-    except (KeyError, TypeError):
-        sound = False
-    if not sound:
-        raise UserError(f"The file of lab {name} is damaged: put its lab.json back, or remove it.")
+    """Raises UserError as `groups.read`."""
+    return groups.read(home.labs, WORD, name, partial(parsed, name))
+
+
+def parsed(name: str, values: Json) -> Lab:
+    lab = Lab(**values | {"lab": name, "runs": tuple(map(str, values["runs"]))})
+    if (type(lab.protocol), type(lab.data), type(lab.created)) != (str, str, float):
+        raise TypeError("not what a lab is made of")
     return lab
 
 
 def lab_names(home: Home) -> list[str]:
-    """Newest first."""
-    return sorted((path.parent.name for path in home.labs.glob("*/lab.json")), reverse=True)
+    return groups.names(home.labs, WORD)
 
 
 def snapshots(home: Home, lab: Lab, more: Callable[[Store], T] = nothing) -> list[RunSnapshot[T]]:
     """Of the runs that were not deleted and can be read; `more` as in `RunSnapshot.read`."""
-    read = []
-    for run in here(home, lab):
-        with suppress(UserError, sqlite3.Error):  # the Train tab lists it with its reason
-            read.append(RunSnapshot.read(home.run(run), more))
-    return read
+    return [run for run in groups.snapshots(home, lab.runs, more) if run]
 
 
 def runs_of(home: Home, lab: Lab) -> list[Run]:
@@ -96,10 +71,6 @@ def runs_of(home: Home, lab: Lab) -> list[Run]:
 def here(home: Home, lab: Lab) -> list[str]:
     names = set(control.run_names(home))
     return [run for run in lab.runs if run in names]
-
-
-def unfinished(home: Home, lab: Lab) -> list[str]:
-    return [run.run for run in runs_of(home, lab) if run.state != "finished"]
 
 
 def unmeasured(home: Home, lab: Lab) -> list[str]:
@@ -146,7 +117,7 @@ def steer(home: Home, name: str, command: str) -> str:
     if command != "resume":
         raise UserError(f"No run of lab {name} is at work: there is nothing to {command}.")
     check_at_rest(home, lab)
-    waiting = unfinished(home, lab)
+    waiting = groups.unfinished(home, lab.runs)
     if not waiting and not unmeasured(home, lab):
         raise UserError(f"All runs of lab {name} have finished; there is nothing to resume.")
     for run in waiting:

@@ -1,18 +1,13 @@
 """Sweeps: the same training over a grid of settings and a list of seeds, and which differences are
-larger than the noise. `sweeps/<id>/sweep.json` names the runs; everything else is read from these.
-
-Imports no torch: the page starts and lists sweeps here.
+larger than the noise. Imports no torch: the page starts and lists sweeps here.
 """
 
 import itertools
 import math
-import re
-import shutil
-import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from statistics import mean
 from typing import Any, TypeVar
 
@@ -20,11 +15,12 @@ from resnet_demo.config import PLAIN, Home, TrainConfig
 from resnet_demo.data.sources import checked
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.evaluate.statistics import interval
-from resnet_demo.files import Json, numbered_folder, read_json, write_json
-from resnet_demo.runs import control
+from resnet_demo.files import Json
+from resnet_demo.runs import control, groups
 from resnet_demo.runs.snapshot import Run, RunSnapshot, nothing
 from resnet_demo.runs.store import Store
 
+WORD = "sweep"
 MOST_RUNS = 100
 FIELDS: dict[str, type[Any]] = {name: type(value) for name, value in PLAIN.items()}
 Grid = dict[str, tuple[Any, ...]]
@@ -105,45 +101,27 @@ def configs(base: TrainConfig, grid: Grid, seeds: int) -> list[TrainConfig]:
 
 
 def create(home: Home, base: TrainConfig, grid: Grid, seeds: int) -> Sweep:
-    """A sweep with all its runs queued, or nothing. Raises UserError when the home cannot be
-    written to, or the pictures cannot be trained on."""
+    """Raises UserError as `groups.create`."""
     wanted = configs(checked(base, home), grid, seeds)
-    home.make()
-    folder, runs = numbered_folder(home.sweeps), []
-    try:
-        for config in wanted:
-            runs.append(control.new_run(home, config))
-        sweep = Sweep(folder.name, grid, seeds, time.time(), tuple(runs))
-        write_json(folder / "sweep.json", asdict(sweep))
-    except (OSError, UserError) as error:
-        for run in runs:
-            control.delete(home, run)
-        shutil.rmtree(folder, ignore_errors=True)
-        raise UserError(f"Cannot write a sweep to {home.path} ({error}). Make room.") from None
-    return sweep
+    return groups.create(
+        home, home.sweeps, WORD, wanted,
+        lambda name, runs: Sweep(name, grid, seeds, time.time(), runs),
+    )  # fmt: skip
 
 
 def sweep_names(home: Home) -> list[str]:
-    """Newest first."""
-    return sorted((path.parent.name for path in home.sweeps.glob("*/sweep.json")), reverse=True)
+    return groups.names(home.sweeps, WORD)
 
 
 def open_sweep(home: Home, name: str) -> Sweep:
-    """Raises UserError for a name that is none, and for a damaged file."""
-    path = home.sweeps / name / "sweep.json"
-    if not re.fullmatch(r"\d{4,9}", name) or not path.is_file():
-        known = ", ".join(sweep_names(home)[:5]) or "none yet"
-        raise UserError(f"There is no sweep '{name}' here. Sweeps: {known}.")
-    values = read_json(path) or {}
-    try:
-        grid = {str(key): tuple(of_key) for key, of_key in values["grid"].items()}
-        return Sweep(
-            name, grid, int(values["seeds"]), float(values["created"]), tuple(values["runs"])
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise UserError(
-            f"The file of sweep {name} is damaged: put its sweep.json back, or remove it."
-        ) from None
+    """Raises UserError as `groups.read`."""
+    return groups.read(home.sweeps, WORD, name, partial(parsed, name))
+
+
+def parsed(name: str, values: Json) -> Sweep:
+    grid = {str(key): tuple(of_key) for key, of_key in values["grid"].items()}
+    seeds, created = int(values["seeds"]), float(values["created"])
+    return Sweep(name, grid, seeds, created, tuple(values["runs"]))
 
 
 def spawn_worker(home: Home, sweep: Sweep, together: bool) -> None:
@@ -154,18 +132,8 @@ def spawn_worker(home: Home, sweep: Sweep, together: bool) -> None:
 def snapshots(
     home: Home, sweep: Sweep, more: Callable[[Store], T] = nothing
 ) -> list[RunSnapshot[T] | None]:
-    """In the order of `sweep.runs`; None for one that was deleted or cannot be read."""
-    runs: list[RunSnapshot[T] | None] = []
-    for run in sweep.runs:
-        runs.append(None)
-        with suppress(UserError, sqlite3.Error):
-            runs[-1] = RunSnapshot.read(control.run_folder(home, run), more)
-    return runs
-
-
-def unfinished(home: Home, sweep: Sweep) -> list[str]:
-    runs: list[RunSnapshot[Any] | None] = snapshots(home, sweep)
-    return [each.row.run for each in runs if each and each.row.state != "finished"]
+    """In the order of `sweep.runs`, see `groups.snapshots`."""
+    return groups.snapshots(home, sweep.runs, more)
 
 
 # --- what it shows -------------------------------------------------------------------------------

@@ -39,23 +39,6 @@ def test_nothing_to_pause_or_stop_is_said(home: Home, lab: Lab) -> None:
         labs.steer(home, lab.lab, "cancel")
 
 
-def test_a_lab_is_made_whole_or_not_at_all(home: Home, lab: Lab, monkeypatch) -> None:
-    made = []
-
-    def third_fails(home: Home, config: object) -> str:
-        if len(made) == 2:
-            raise UserError("disk full")
-        made.append(new_run(home, config))
-        return made[-1]
-
-    new_run = control.new_run
-    monkeypatch.setattr(labs.control, "new_run", third_fails)
-    with pytest.raises(UserError, match="Cannot write a lab .*disk full"):
-        labs.create(home, "quick", [Store(home.run(lab.runs[0])).config] * 3)
-    assert set(control.run_names(home)) == set(lab.runs)
-    assert [path.name for path in home.labs.iterdir()] == [lab.lab]
-
-
 def test_a_run_of_another_version_leaves_the_lab_usable(home: Home, lab: Lab) -> None:
     with Store(home.run(lab.runs[0])) as store:
         store.set(config=store.fact("config") | {"of": "tomorrow"})

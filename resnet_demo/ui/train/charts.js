@@ -95,7 +95,7 @@ function slotOf(figure) {
 export function build() {
   if (!window.Bokeh || !state.main) return;
   const view = drawn?.range && zoomed() ? [drawn.range.start, drawn.range.end] : null;
-  for (const one of drawn?.views || []) one.remove?.();
+  drawn?.views?.clear();
   const range = view
     ? new Bokeh.Range1d({ start: view[0], end: view[1] })
     : new Bokeh.DataRange1d({ range_padding: 0 });
@@ -104,14 +104,18 @@ export function build() {
   const mine = { figures, glyphs, range, view, ...drawStrip(figures[4]), slots: figures.map(slotOf), views: null };
   drawn = mine;
   fill();
-  // One document for all, or they could not share a range; then each view moves to its place.
-  const holder = make("div");
-  find(".charts").append(holder);
-  Promise.resolve(Bokeh.Plotting.show(figures, holder)).then((views) => {
-    mine.views = [].concat(views);
-    const made = [...holder.querySelectorAll(":scope > .bk-Figure")];
-    made.forEach((one, index) => mine.slots[index]?.box.append(one));
-  });
+  show(mine);
+}
+
+// One document for all, or they could not share a range; figure after figure, so that the page answers between.
+async function show(mine) {
+  const all = new Bokeh.Document(), boxes = mine.slots.map(({ box }) => box);
+  mine.views = await Bokeh.embed.add_document_standalone(all, boxes[0], boxes);
+  for (const figure of mine.figures) {
+    await new Promise((go) => setTimeout(go));
+    if (drawn !== mine) return mine.views.clear();
+    all.add_root(figure);
+  }
 }
 
 export const rebuild = () => drawn && build();
