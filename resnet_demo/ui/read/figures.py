@@ -14,6 +14,7 @@ from resnet_demo.files import Json, read_json
 from resnet_demo.models.network import Network
 from resnet_demo.runs.shipped import shipped_run
 from resnet_demo.ui.examples import example_files
+from resnet_demo.ui.read.steps import LOOP
 from resnet_demo.ui.serving import data_url
 
 PAPER_MULTIPLY_ADDS = {  # He et al. 2015, Table 1, which calls them FLOPs
@@ -183,12 +184,32 @@ def preprocessing(number: str, bundled: Callable[[], Network]) -> Json:
 def listing(fault: str, bundled: Callable[[], Network]) -> Json:
     from resnet_demo.ui.read.faults import FAULTS
 
+    if fault == LOOP:
+        return loops()
     listed = FAULTS[fault]
     rows = [
         ["as printed", listed.printed, said(listed.run)],
         ["mended", listed.mended, said(listed.mend)],
     ]
     return {"sentence": listed.why, "table": {"head": ["", "line", "gives"], "rows": rows}}
+
+
+def loops() -> Json:
+    """What ships of `bench peers`: top-1 of the mended loop and of ours, after equal epochs."""
+    shipped = shipped_run()
+    measured = shipped and read_json(shipped.path / "loops.json")
+    if not measured:
+        return {
+            "sentence": "No measurement ships with this copy: `python -m bench peers` makes it."
+        }
+    names = {"article": "the article's loop", "ours": "the loop of this program"}
+    return {
+        "sentence": f"Right on the validation pictures, {measured['about']}",
+        "bars": [
+            {"name": names[loop], "value": top1, "unit": "%", "plain": loop == "article"}
+            for loop, top1 in measured["top1"].items()
+        ],
+    }
 
 
 def said(code: Callable[[], object]) -> str:

@@ -26,6 +26,7 @@ class Step:
     correction: str = ""  # what is so instead, with its source
 
 
+LOOP = "loop"  # among the faults of the article's listing: what is left when all are mended
 DEEP = tuple((str(depth), f"{depth} layers") for depth in CIFAR_DEPTHS if depth >= 20)
 NAMED = tuple((f"resnet{depth}", f"ResNet-{depth}") for depth in IMAGENET_DEPTHS)
 
@@ -149,6 +150,7 @@ STEPS = (
             ("nothing", "a block that returns nothing"),
             ("printing", "a loss printed every 2,000 steps"),
             ("stem", "a stem for small pictures at 224 px"),
+            (LOOP, "none: the mended loop beside ours"),
         ),
         link="?tab=train",
         link_text="A loop that runs, resumes and validates: Train",

@@ -4,13 +4,14 @@ import pytest
 
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
+from resnet_demo.files import read_json
 from resnet_demo.models import reference
 from resnet_demo.models.network import Network
 from resnet_demo.templates import render
 from resnet_demo.ui.page import TABS
 from resnet_demo.ui.read import tab
 from resnet_demo.ui.read.figures import FIGURES
-from resnet_demo.ui.read.steps import STEPS
+from resnet_demo.ui.read.steps import LOOP, STEPS
 from resnet_demo.ui.read.tab import Reader, options_of
 from resnet_demo.ui.requests import ReadRequest
 from resnet_demo.ui.serving import Classifier
@@ -48,6 +49,14 @@ def test_the_articles_faults_fail_as_printed_and_run_when_mended(bundled) -> Non
     for fault, error in errors.items():
         printed, mended = FIGURES["listing"](fault, lambda: bundled)["table"]["rows"]
         assert error in printed[2] and "Error" not in mended[2]
+
+
+def test_the_mended_loop_stands_beside_ours_as_measured(bundled) -> None:
+    measured = read_json(ROOT / "bench" / "results" / "peers.json")
+    figure = FIGURES["listing"](LOOP, lambda: bundled)
+    shown = [bar["value"] for bar in figure["bars"]]
+    assert shown == [round(measured["top1"][loop], 1) for loop in ("article", "ours")]
+    assert f"{measured['epochs']} epochs" in figure["sentence"]
 
 
 def test_timms_network_is_ours(bundled) -> None:
