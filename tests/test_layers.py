@@ -1,12 +1,14 @@
 """The architecture is a test: who may import whom."""
 
 import ast
+import os
 import subprocess
 import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "resnet_demo"
@@ -129,18 +131,25 @@ def test_the_page_is_built_without_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_network_of_ours_is_trained_without_timm(tmp_path: Path) -> None:
-    """Nor torch's compiler: each takes as long to import as the first steps of a training."""
+TRAIN = "train --data shapes --arch resnet8 --px 32 --start-px 32 --num-train 64 --num-val 20"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [f"{TRAIN} --epochs 1", "classify bundled a.png", "inspect bundled a.png --out looked"],
+)
+def test_our_networks_need_neither_timm_nor_torchs_compiler(command: str, tmp_path: Path) -> None:
+    """Each takes as long to import as a training's first steps, or as many classifications."""
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "a.png")
     program = (
         "import sys; from resnet_demo.cli.main import main; assert main() == 0;"
-        "needless = {'timm', 'torchvision', 'torch._dynamo', 'gradio'} & set(sys.modules);"
-        "assert not needless, needless"
+        "heavy = {'timm', 'torchvision', 'torch._dynamo', 'sympy', 'gradio'} & set(sys.modules);"
+        "assert not heavy, heavy"
     )
-    tiny = "--data shapes --arch resnet8 --px 32 --start-px 32 --num-train 64 --num-val 20"
-    words = ["train", *tiny.split(), "--epochs=1", "--home", str(tmp_path)]
     done = subprocess.run(
-        [sys.executable, "-c", program, *words], cwd=ROOT, capture_output=True, text=True
-    )
+        [sys.executable, "-c", program, *command.split(), "--home", str(tmp_path / "home")],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
 

@@ -68,7 +68,7 @@ def fused_graph(model: nn.Module, images: Tensor) -> nn.Module | None:
         warnings.simplefilter("ignore")  # TorchScript is old, and still the fastest on a CPU
         try:
             torch.jit.enable_onednn_fusion(True)
-            graph = torch.jit.freeze(torch.jit.trace(model, images))
+            graph = torch.jit.freeze(torch.jit.trace(model, images, check_trace=False))
             with torch.no_grad():
                 graph(images)
             return graph

@@ -66,19 +66,10 @@ def load_folder(folder: Path) -> Network:
 
 def load_file(path: Path) -> Network:
     """Weights in this program's layout or torchvision's. Raises UserError."""
-    model, metadata = read_ours(path)
-    crop = partial(square, px=metadata.px, crop_pct=metadata.crop_pct)
-    classes = metadata.classes or named(model.fc.out_features)
-    return Network(
-        model,
-        metadata.arch,
-        classes,
-        metadata.px,
-        metadata.mean,
-        metadata.std,
-        metadata.about,
-        crop,
-    )
+    model, ours = read_ours(path)
+    crop = partial(square, px=ours.px, crop_pct=ours.crop_pct)
+    classes = ours.classes or named(model.fc.out_features)
+    return Network(model, ours.arch, classes, ours.px, ours.mean, ours.std, ours.about, crop)
 
 
 def save_folder(network: Network, folder: Path) -> None:
@@ -107,10 +98,8 @@ def from_config(config: Path, weights: Path, reference: str) -> Network:
 
     given = read_config(config, reference)
     pretrained = given.get("pretrained_cfg") or given
-    arch, count = (
-        given.get("architecture"),
-        given.get("num_classes", pretrained.get("num_classes", 0)),
-    )
+    arch = given.get("architecture")
+    count = given.get("num_classes", pretrained.get("num_classes", 0))
     if arch not in timm.list_models(module="resnet") or not is_count(count):
         raise UserError(f"{reference} is not a ResNet of timm (architecture {str(arch)[:40]!r}).")
     build = partial(
@@ -150,7 +139,7 @@ def create_timm(name: str) -> nn.Module:
     known = timm.list_models(module="resnet")
     if timm.models.get_arch_name(name) not in known:
         near = difflib.get_close_matches(name, known, 3) or ["resnet18", "resnet50"]
-        hint = ", ".join(f"timm:{near_name}" for near_name in near)
+        hint = ", ".join(f"timm:{each}" for each in near)
         raise UserError(f"timm has no ResNet '{name[:60]}'. Near names: {hint}.")
     try:
         return from_the_hub(f"timm:{name}", partial(timm.create_model, name, pretrained=True))

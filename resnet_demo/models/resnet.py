@@ -266,6 +266,8 @@ def make_stage(
 
 def initialise(model: nn.Module) -> None:
     """He et al. 2015b (arXiv 1502.01852), fan-out, for convolutions; norms start at identity."""
+    if next(model.parameters()).is_meta:  # shapes alone; to draw them torch imports its compiler
+        return
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,6 +1,7 @@
 """Click a block, switch it off, move through the epochs: as a person does it."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -169,3 +170,23 @@ def test_wrong_models_and_wrong_pictures_leave_the_page_alive(
     page.wait_for_selector("#inspect [data-block='layer4.1']", timeout=60_000)
     page.get_by_role("button", name="Before any training").click()
     expect(page.locator("#inspect .result")).to_contain_text("plain110", timeout=120_000)
+
+
+def test_the_profile_is_drawn_for_a_measure_and_a_theme_not_for_a_block(serve, page) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{serve().url}?tab=inspect&model=bundled:resnet56&beside=bundled:plain56")
+    panel = page.locator(PANEL)
+    expect(panel).to_have_attribute("data-drawn", re.compile(r" bundled:plain56\+$"))
+    figure = panel.locator(".profile .bk-Figure")
+    expect(figure).to_have_count(1)
+    figure.evaluate("figure => figure.classList.add('seen')")
+    block = panel.locator(".side").first.locator("[data-block='layer1.2']")
+    block.click()
+    expect(block).to_have_attribute("aria-pressed", "true")
+    expect(figure).to_have_class(re.compile("seen"))
+    page.evaluate("document.body.classList.toggle('dark')")
+    expect(figure).not_to_have_class(re.compile("seen"))
+    figure.evaluate("figure => figure.classList.add('seen')")
+    panel.locator(".measure").select_option(index=1)
+    expect(figure).not_to_have_class(re.compile("seen"))

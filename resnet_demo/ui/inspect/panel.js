@@ -2,7 +2,7 @@
 // show by the event "resnet-inspect".
 
 import { bokeh, plot, put } from "../static/charts.js";
-import { LATE, addressOf, inAddress, make, onThemeChange } from "../static/dom.js";
+import { LATE, addressOf, dark, inAddress, make, onThemeChange } from "../static/dom.js";
 import { last, scientific } from "../static/format.js";
 import { fillMeasures, measure } from "./measures.js";
 import { drawSide } from "./network.js";
@@ -152,7 +152,7 @@ function drawProfile() {
   const { title, of, log } = measure();
   if (!window.Bokeh?.Plotting || !sides().length) return;
   const lines = sides().map((side) => profileOf(side, of, log)), place = find(".profile");
-  const wanted = JSON.stringify([title, lines]);
+  const wanted = JSON.stringify([title, lines, dark()]);
   if (place.dataset.drawn === wanted) return; // another block was chosen: the same profile
   place.dataset.drawn = wanted;
   const axes = { y_axis_type: log ? "log" : "linear", x_axis_label: "block, from the stem" };
