@@ -10,7 +10,7 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.files import Json
 from resnet_demo.lab.protocols import PROTOCOLS
 from resnet_demo.lab.store import Lab, snapshots, state_of
-from resnet_demo.lab.summary import rows_of, table
+from resnet_demo.lab.summary import finished, row_of, table
 from resnet_demo.lab.verdict import verdict
 from resnet_demo.progress import Progress
 from resnet_demo.refs import shown_data
@@ -21,9 +21,8 @@ VERSIONS = ("torch", "torchvision", "timm", "gradio")
 
 def summary(lab: Lab, runs: list[RunSnapshot[Any]]) -> Json:
     """The JSON of `lab degradation`. The verdict speaks of runs that have finished."""
-    rows = rows_of(runs)
-    finished = [row for row in rows if row["state"] == "finished"]
-    findings = verdict(finished, PROTOCOLS[lab.protocol].one_seed)
+    rows = [row_of(run) for run in runs]
+    findings = verdict(finished(rows), PROTOCOLS[lab.protocol].one_seed)
     return {
         "lab": lab.lab,
         "protocol": lab.protocol,
@@ -31,8 +30,8 @@ def summary(lab: Lab, runs: list[RunSnapshot[Any]]) -> Json:
         "state": state_of([run.row for run in runs]),
         "seconds": sum(run.row.seconds for run in runs),
         "classes": classes_of(runs),
-        "rows": rows,
-        "table": table(rows),
+        "rows": [asdict(row) for row in rows],
+        "table": [asdict(line) for line in table(rows)],
         "verdict": [asdict(finding) for finding in findings],
     }
 

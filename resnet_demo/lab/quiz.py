@@ -6,7 +6,7 @@ from statistics import mean
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.lab.paper import PLAIN_SOURCE, marks
-from resnet_demo.lab.summary import Row, select
+from resnet_demo.lab.summary import Row, depths_of, train_errors
 from resnet_demo.lab.verdict import WITHIN, effect
 
 BETWEEN = (32, 38, 44)  # depths of section 4.2 between 20 and 56
@@ -32,7 +32,7 @@ class Answer:
 def questions(rows: list[Row]) -> Json:
     """What is asked of a lab: {plain, residual, place: the answers to choose from, depths: [{depth,
     why_not}], chosen, note}."""
-    depths = sorted({row["depth"] for row in rows})
+    depths = depths_of(rows)
     ends = [f"{depth} layers" for depth in (depths[:1] + depths[-1:] if len(depths) > 1 else [])]
     return {
         "plain": [*ends, EQUAL],
@@ -78,8 +78,7 @@ def lower(kind: str, guessed: str, rows: list[Row]) -> Answer:
 def in_between(depth: int, rows: list[Row], paper: dict[int, float]) -> tuple[str | None, str]:
     """Where this lab puts the depth, or else the paper's figure."""
     errors = {
-        known: mean(row["train_error"] for row in select(rows, False, known))
-        for known in {row["depth"] for row in select(rows, False)}
+        known: mean(train_errors(rows, False, known).values()) for known in depths_of(rows, False)
     }
     ends = (min(errors), max(errors)) if errors else (0, 0)
     if depth in errors and ends[0] < depth < ends[1]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from resnet_demo.evaluate.statistics import interval
-from resnet_demo.lab.summary import Row, select
+from resnet_demo.lab.summary import Row, depths_of, train_errors
 
 SHOWN, NOT_SHOWN, OPPOSITE = "shown", "not shown at this budget", "the opposite"
 WITHIN = 1.0  # points of training error that count as "depth does not hurt"
@@ -83,19 +83,16 @@ def verdict(rows: list[Row], one_seed: float) -> list[Finding]:
 
 def effect(rows: list[Row], residual: bool, one_seed: float) -> Effect | None:
     """None without two depths that share a seed."""
-    depths = sorted({row["depth"] for row in select(rows, residual)})
+    depths = depths_of(rows, residual)
     if len(depths) < 2:
         return None
-    ends = [
-        {row["seed"]: row["train_error"] for row in select(rows, residual, depth)}
-        for depth in (depths[0], depths[-1])
-    ]
+    ends = [train_errors(rows, residual, depth) for depth in (depths[0], depths[-1])]
     common = sorted(ends[0].keys() & ends[1].keys())
     if not common:
         return None
-    errors = tuple(mean(end[seed] for seed in common) for end in ends)
+    shallow, deep = (mean(end[seed] for seed in common) for end in ends)
     by_seed = {seed: ends[1][seed] - ends[0][seed] for seed in common}
-    return Effect((depths[0], depths[-1]), errors, by_seed, one_seed)
+    return Effect((depths[0], depths[-1]), (shallow, deep), by_seed, one_seed)
 
 
 MISSING = "Two depths of this kind must be trained to their end with the same seed."

@@ -1,6 +1,7 @@
 """The verdict follows from the numbers alone."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -12,11 +13,11 @@ from resnet_demo.lab.verdict import NOT_SHOWN, OPPOSITE, SHOWN, Finding
 def rows(plain: dict[int, list[float]], residual: dict[int, list[float]]) -> list[Row]:
     """{depth: [training error of seed 0, 1, ...]} -> rows."""
     return [
-        {
-            "arch": f"{'resnet' if kind else 'plain'}{depth}", "depth": depth, "residual": kind,
-            "seed": seed, "train_error": error, "val_error": error, "params": 1000 * depth,
-            "num_train": 10_000, "num_val": 2_000,
-        }
+        Row(
+            run="", arch=f"{'resnet' if kind else 'plain'}{depth}", depth=depth, residual=kind,
+            seed=seed, state="finished", epoch=1, train_error=error, val_error=error,
+            params=1000 * depth, num_train=10_000, num_val=2_000,
+        )
         for kind, errors in ((False, plain), (True, residual))
         for depth, found in errors.items()
         for seed, error in enumerate(found)
@@ -104,18 +105,18 @@ def test_seeds_are_compared_with_themselves() -> None:
 
 def test_the_table_has_a_line_a_depth_with_its_gap() -> None:
     lines = table(rows({20: [54], 56: [76]}, {20: [44], 56: [57]}))
-    assert [(line["depth"], line["gap"]["mean"]) for line in lines] == [(20, 10), (56, 19)]
-    assert lines[0]["gap"]["low"] < 10 < lines[0]["gap"]["high"]
-    cell = lines[0]["plain"]["train"]
-    assert cell["low"] < cell["mean"] == 54 < cell["high"] and cell["seeds"] == 1
+    assert [(line.depth, line.gap.mean) for line in lines] == [(20, 10), (56, 19)]
+    assert lines[0].gap.low < 10 < lines[0].gap.high
+    cell = lines[0].plain.train
+    assert cell.low < cell.mean == 54 < cell.high and cell.seeds == 1
 
 
 def test_a_missing_network_leaves_a_hole() -> None:
     given = rows({20: [54]}, {20: [44], 56: [57]})
-    given[0]["train_error"] = given[0]["val_error"] = None  # not trained yet
+    given[0] = replace(given[0], train_error=None, val_error=None)  # not trained yet
     lines = table(given)
-    assert lines[0]["plain"]["train"] is None and lines[0]["gap"] is None
-    assert lines[1]["residual"]["train"]["mean"] == 57
+    assert lines[0].plain.train is None and lines[0].gap is None
+    assert lines[1].residual.train.mean == 57
 
 
 def test_one_seed_of_the_papers_length_can_show_both_halves() -> None:
@@ -127,8 +128,8 @@ def test_one_seed_of_the_papers_length_can_show_both_halves() -> None:
 
 def test_the_gap_is_taken_seed_by_seed() -> None:
     (line,) = table(rows({20: [50, 60, 70]}, {20: [40, 51, 60.5]}))
-    assert line["gap"]["mean"] == pytest.approx(9.5) and line["gap"]["seeds"] == 3
-    assert line["gap"]["high"] - line["gap"]["low"] < 3  # though the errors differ by twenty
+    assert line.gap.mean == pytest.approx(9.5) and line.gap.seeds == 3
+    assert line.gap.high - line.gap.low < 3  # though the errors differ by twenty
 
 
 def test_the_interval_is_students() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 import gradio as gr
 
@@ -15,11 +16,12 @@ from resnet_demo.lab import curves, degradation, quiz
 from resnet_demo.lab import store as labs
 from resnet_demo.lab.shipped import SHIPPED, readable_lab, shipped_home
 from resnet_demo.lab.store import Lab
+from resnet_demo.lab.summary import finished, row_of
 from resnet_demo.progress import Progress
 from resnet_demo.refs import shown_data
 from resnet_demo.runs import measurements, subprocess_measurement
 from resnet_demo.runs.eta import seconds_left
-from resnet_demo.runs.snapshot import RunSnapshot
+from resnet_demo.runs.snapshot import Run, RunSnapshot
 from resnet_demo.ui import assets
 from resnet_demo.ui.access import may_steer, redact_paths, require_steering
 from resnet_demo.ui.errors import answering, answering_sender, visitor_of
@@ -87,10 +89,9 @@ class LabPanel:
         home, lab = readable_lab(self.home, name)
         snapshots = labs.snapshots(home, lab, partial(curves.points_of, have=have))
         runs = [run.row for run in snapshots]
-        results = degradation.summary(lab, snapshots)
         return {
-            **results,
-            "asks": quiz.questions(results["rows"]),
+            **degradation.summary(lab, snapshots),
+            "asks": quiz.questions([row_of(run) for run in snapshots]),
             "eta": self.eta(snapshots),
             "unmeasured": any(labs.not_measured(home, run) for run in runs),
             "created": lab.created,
@@ -100,7 +101,7 @@ class LabPanel:
                 (redact_paths(run.message, run.data) for run in runs if run.message), ""
             ),
             "lines": curves.curves(snapshots),
-            "why": progress_of_why(home, results["rows"]),
+            "why": progress_of_why(home, runs),
         }
 
     def eta(self, runs: list[RunSnapshot]) -> int | None:
@@ -130,9 +131,9 @@ class LabPanel:
     def guess(self, request: LabRequest) -> Json:
         """See `lab.quiz`."""
         home, lab = self.lab_of(request)
-        results = degradation.summary(lab, labs.snapshots(home, lab))
-        finished = [row for row in results["rows"] if row["state"] == "finished"]
-        answers = quiz.compare(request.guess, finished, results["classes"])
+        runs: list[RunSnapshot[Any]] = labs.snapshots(home, lab)
+        rows = finished([row_of(run) for run in runs])
+        answers = quiz.compare(request.guess, rows, degradation.classes_of(runs))
         return {"answers": [asdict(answer) for answer in answers]}
 
     def files(self, request: LabRequest) -> Json:
@@ -191,10 +192,10 @@ class LabPanel:
         return {}
 
 
-def progress_of_why(home: Home, rows: list[dict]) -> str:
+def progress_of_why(home: Home, runs: list[Run]) -> str:
     """Changes whenever there is more to draw."""
-    epochs = min((row["epoch"] for row in rows), default=0)
-    done = [measurements.read(home, row["run"], measurements.BLOCKS) is not None for row in rows]
+    epochs = min((run.epoch for run in runs), default=0)
+    done = [measurements.read(home, run.run, measurements.BLOCKS) is not None for run in runs]
     return f"{epochs} {sum(done)}"
 
 
