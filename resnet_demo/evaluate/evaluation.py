@@ -7,6 +7,7 @@ see there.
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from resnet_demo.data import open_data
 from resnet_demo.data.dataset import Pictures, Split
 from resnet_demo.data.imagenette import IMAGENETTE_INDEXES
 from resnet_demo.errors import UserError, require_one_of
-from resnet_demo.evaluate.metrics import all_logits, report
+from resnet_demo.evaluate.metrics import Scores, all_logits, score
 from resnet_demo.files import Json
 from resnet_demo.models import reference
 from resnet_demo.models.network import Network
@@ -86,9 +87,10 @@ def evaluate(
     known = columns(network, pictures, model, data)
     labels, names, logits, facts = yield from run(network, chosen(network, pictures, split))
     among = logits[:, known]
-    numbers = report(among, labels, pictures.classes, names)
+    scores = score(among, labels, pictures.classes, names)
+    numbers = asdict(scores)
     if len(known) < logits.shape[1]:
-        numbers |= of_all_classes(logits, torch.tensor(known)[labels], numbers)
+        numbers |= of_all_classes(logits, torch.tensor(known)[labels], scores)
     if network.unlike_below is not None:
         numbers["unlike_share"] = share_below(logits, network.unlike_below)
     leak = LEAK if network.pretrained and split == "val" and is_imagenette(pictures) else ""
@@ -150,11 +152,11 @@ def run(
     return torch.tensor(labels), tuple(names), torch.cat(logits), facts
 
 
-def of_all_classes(logits: Tensor, labels: Tensor, among: Json) -> Json:
+def of_all_classes(logits: Tensor, labels: Tensor, among: Scores) -> Json:
     """Scores over all outputs take the names; those among the data's classes stand beside."""
-    wide = report(logits, labels, ())
-    kept = {name: wide[name] for name in ("top1", "top1_ci95", "top5", "val_loss", "ece")}
-    return kept | {f"{name}_among": among[name] for name in kept}
+    wide, narrow = asdict(score(logits, labels, ())), asdict(among)
+    kept = ("top1", "top1_ci95", "top5", "val_loss", "ece")
+    return {name: wide[name] for name in kept} | {f"{name}_among": narrow[name] for name in kept}
 
 
 def share_below(logits: Tensor, threshold: float) -> float:

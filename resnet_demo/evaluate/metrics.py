@@ -1,6 +1,7 @@
 """Accuracy with its interval, per class, what is mistaken for what, and calibration."""
 
 from collections.abc import Generator, Iterable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +9,6 @@ from torch import Tensor, nn
 
 from resnet_demo import device
 from resnet_demo.evaluate.statistics import wilson
-from resnet_demo.files import Json
 from resnet_demo.progress import Progress
 from resnet_demo.training.temperature import fit_temperature
 
@@ -34,27 +34,73 @@ def all_logits(
     return torch.cat(logits)
 
 
-def report(
-    logits: Tensor, labels: Tensor, classes: tuple[str, ...], names: tuple[str, ...] = ()
-) -> Json:
-    """logits (N, classes), labels (N,), names of the N pictures (for the mistakes).
+@dataclass(frozen=True)
+class ClassScore:
+    n: int
+    top1: float | None
 
-    Accuracies in percent, with 95 % Wilson intervals.
-    """
+
+@dataclass(frozen=True)
+class Bin:
+    """Of the reliability diagram; means in percent."""
+
+    confidence: float
+    top1: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """`picture` is its number among those measured; label and called are classes' numbers."""
+
+    picture: int
+    name: str
+    label: int
+    called: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """On n pictures; accuracies and calibration errors in percent, with 95 % Wilson intervals."""
+
+    n: int
+    top1: float | None
+    top1_ci95: tuple[float, float]
+    top5: float | None
+    balanced_top1: float
+    val_loss: float
+    ece: float
+    ece_scaled: float
+    temperature: float
+    reliability: list[Bin]
+    per_class: dict[str, ClassScore]
+    confusion: list[list[int]] | None
+    worst: list[Mistake]
+
+
+def score(
+    logits: Tensor, labels: Tensor, classes: tuple[str, ...], names: tuple[str, ...] = ()
+) -> Scores:
+    """logits (N, classes), labels (N,), names of the N pictures (for the mistakes)."""
     right = logits.argmax(1) == labels
     top5 = (logits.topk(min(5, logits.shape[1])).indices == labels[:, None]).any(1)
-    return {
-        "n": len(labels),
-        "top1": percent(right),
-        "top1_ci95": wilson(int(right.sum()), len(labels)),
-        "top5": percent(top5),
-        "balanced_top1": balanced(right, labels),
-        "val_loss": F.cross_entropy(logits, labels).item(),
-        **calibration(logits, labels),
-        "per_class": per_class(right, labels, classes),
-        "confusion": confusion(logits, labels),
-        "worst": worst(logits, labels, names),
-    }
+    scaled, temperature = rescaled(logits, labels)
+    return Scores(
+        n=len(labels),
+        top1=percent(right),
+        top1_ci95=wilson(int(right.sum()), len(labels)),
+        top5=percent(top5),
+        balanced_top1=balanced(right, labels),
+        val_loss=F.cross_entropy(logits, labels).item(),
+        ece=expected_calibration_error(logits, right),
+        ece_scaled=expected_calibration_error(scaled, right),
+        temperature=temperature,
+        reliability=reliability(logits, right),
+        per_class=per_class(right, labels, classes),
+        confusion=confusion(logits, labels),
+        worst=worst(logits, labels, names),
+    )
 
 
 def percent(right: Tensor) -> float | None:
@@ -67,9 +113,9 @@ def balanced(right: Tensor, labels: Tensor) -> float:
     return 100 * torch.stack(some).mean().item()
 
 
-def per_class(right: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Json:
+def per_class(right: Tensor, labels: Tensor, classes: tuple[str, ...]) -> dict[str, ClassScore]:
     of = {name: right[labels == index] for index, name in enumerate(classes)}
-    return {name: {"n": len(some), "top1": percent(some)} for name, some in of.items()}
+    return {name: ClassScore(len(some), percent(some)) for name, some in of.items()}
 
 
 def confusion(logits: Tensor, labels: Tensor) -> list[list[int]] | None:
@@ -81,19 +127,19 @@ def confusion(logits: Tensor, labels: Tensor) -> list[list[int]] | None:
     return cells.view(count, count).tolist()
 
 
-def worst(logits: Tensor, labels: Tensor, names: tuple[str, ...]) -> list[Json]:
+def worst(logits: Tensor, labels: Tensor, names: tuple[str, ...]) -> list[Mistake]:
     """The most confident mistakes first."""
     confidence, called = logits.softmax(1).max(1)
     confidence[called == labels] = -1
     order = confidence.argsort(descending=True)[:WORST].tolist()
     return [
-        {
-            "picture": index,
-            "name": names[index] if names else "",
-            "label": int(labels[index]),
-            "called": int(called[index]),
-            "probability": float(confidence[index]),
-        }
+        Mistake(
+            picture=index,
+            name=names[index] if names else "",
+            label=int(labels[index]),
+            called=int(called[index]),
+            probability=float(confidence[index]),
+        )
         for index in order
         if confidence[index] >= 0
     ]
@@ -102,27 +148,18 @@ def worst(logits: Tensor, labels: Tensor, names: tuple[str, ...]) -> list[Json]:
 # --- calibration -------------------------------------------------------------------------------
 
 
-def calibration(logits: Tensor, labels: Tensor) -> Json:
-    """ECE in percent as it is and with temperature scaling, and the reliability diagram's bins.
-
-    Guo et al. 2017, sections 2 and 4.2. The temperature is fitted on one half of the pictures and
-    its error measured on the other, then the other way round.
-    """
-    right = logits.argmax(1) == labels
+def rescaled(logits: Tensor, labels: Tensor) -> tuple[Tensor, float]:
+    """Logits by temperature scaling (Guo et al. 2017, section 4.2), and the temperature: fitted on
+    one half of the pictures for the other, then the other way round."""
     halves = torch.arange(len(labels)) % 2 == 0
     scaled, temperatures = logits.clone(), []
     for fit in (halves, ~halves):
         temperatures.append(fit_temperature(logits[fit], labels[fit]))
         scaled[~fit] = logits[~fit] / temperatures[-1]
-    return {
-        "ece": expected_calibration_error(logits, right),
-        "ece_scaled": expected_calibration_error(scaled, right),
-        "temperature": sum(temperatures) / 2,
-        "reliability": reliability(logits, right),
-    }
+    return scaled, sum(temperatures) / 2
 
 
-def reliability(logits: Tensor, right: Tensor) -> list[dict[str, float | None]]:
+def reliability(logits: Tensor, right: Tensor) -> list[Bin]:
     """Mean confidence and accuracy, in percent, in equal-width bins of confidence."""
     confidence, bins = confidence_bins(logits)
     rows = []
@@ -130,7 +167,7 @@ def reliability(logits: Tensor, right: Tensor) -> list[dict[str, float | None]]:
         inside = bins == index
         if inside.any():
             accuracy, mean = percent(right[inside]), 100 * confidence[inside].mean().item()
-            rows.append({"confidence": mean, "top1": accuracy, "n": int(inside.sum())})
+            rows.append(Bin(mean, accuracy, int(inside.sum())))
     return rows
 
 

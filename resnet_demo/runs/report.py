@@ -2,6 +2,7 @@
 single pictures."""
 
 from collections.abc import Generator, Iterator
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from resnet_demo.data.augment import normalise, whole_batch
 from resnet_demo.data.pixel_cache import Pixels
 from resnet_demo.evaluate.learning_curve import learning_curve
-from resnet_demo.evaluate.metrics import BATCH, all_logits, report
+from resnet_demo.evaluate.metrics import BATCH, all_logits, score
 from resnet_demo.files import Json, write_json
 from resnet_demo.runs.context import RunContext
 from resnet_demo.training import checkpoint
@@ -25,7 +26,7 @@ def final_report(context: RunContext, training: Training) -> Generator[None, Non
     labels = torch.from_numpy(val.labels)
     work = all_logits(training.best_model, batches(val), len(val), training.device)
     logits = yield from context.follow(work)
-    numbers = report(logits, labels, classes, val.names) | {"classes": classes}
+    numbers = asdict(score(logits, labels, classes, val.names)) | {"classes": classes}
     numbers |= {name: store.last(name) for name in ("train_loss", "train_error")}
     numbers |= {
         "seconds": training.seconds,

@@ -7,7 +7,7 @@ import torch
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.evaluate.evaluation import evaluate
-from resnet_demo.evaluate.metrics import report
+from resnet_demo.evaluate.metrics import ClassScore, score
 from resnet_demo.evaluate.statistics import wilson
 from tests.data.test_pixel_cache import drained
 
@@ -24,18 +24,18 @@ def test_wilson_against_the_formula_by_hand() -> None:
 
 def test_the_report_counts_what_is_there() -> None:
     logits = torch.tensor([[3.0, 1, 0], [0, 2, 1], [2, 1, 0], [0, 0, 5]])
-    numbers = report(logits, torch.tensor([0, 1, 1, 2]), ("a", "b", "c"))
-    assert numbers["n"] == 4 and numbers["top1"] == 75 and numbers["top5"] == 100
-    assert numbers["per_class"] == {
-        "a": {"n": 1, "top1": 100.0}, "b": {"n": 2, "top1": 50.0}, "c": {"n": 1, "top1": 100.0},
+    scores = score(logits, torch.tensor([0, 1, 1, 2]), ("a", "b", "c"))
+    assert scores.n == 4 and scores.top1 == 75 and scores.top5 == 100
+    assert scores.per_class == {
+        "a": ClassScore(1, 100.0), "b": ClassScore(2, 50.0), "c": ClassScore(1, 100.0),
     }  # fmt: skip
 
 
 def test_classes_count_alike_in_the_balanced_accuracy() -> None:
     labels = torch.tensor([0] * 8 + [1] * 2)
     always_the_first = torch.tensor([[1.0, 0, 0]] * 10)
-    numbers = report(always_the_first, labels, ("many", "few", "none"))
-    assert (numbers["top1"], numbers["balanced_top1"]) == (80, 50)
+    scores = score(always_the_first, labels, ("many", "few", "none"))
+    assert (scores.top1, scores.balanced_top1) == (80, 50)
 
 
 def test_calibration_error_against_numpy() -> None:
@@ -50,7 +50,7 @@ def test_calibration_error_against_numpy() -> None:
         inside = (confidence >= low) & (confidence < low + 1 / 15)
         if inside.any():
             expected += abs(confidence[inside].mean() - right[inside].mean()) * inside.mean()
-    measured = report(logits, labels, tuple("abcdefghij"))["ece"]
+    measured = score(logits, labels, tuple("abcdefghij")).ece
     assert math.isclose(measured, 100 * expected, rel_tol=1e-4)
 
 
@@ -63,15 +63,15 @@ def test_temperature_scaling_mends_overconfidence() -> None:
     generator = torch.Generator().manual_seed(0)
     honest = torch.randn(4000, 5, generator=generator) * 2
     labels = torch.multinomial(honest.softmax(1), 1, generator=generator)[:, 0]
-    numbers = report(3 * honest, labels, tuple("abcde"))
-    assert numbers["temperature"] == pytest.approx(3, rel=0.1)
-    assert numbers["ece_scaled"] < 3 < numbers["ece"]
-    assert sum(row["n"] for row in numbers["reliability"]) == 4000
+    scores = score(3 * honest, labels, tuple("abcde"))
+    assert scores.temperature == pytest.approx(3, rel=0.1)
+    assert scores.ece_scaled < 3 < scores.ece
+    assert sum(row.n for row in scores.reliability) == 4000
 
 
 def test_what_is_taken_for_what() -> None:
     logits = torch.tensor([[3.0, 0], [0, 1], [0, 4], [2, 0]])
-    numbers = report(logits, torch.tensor([0, 0, 0, 1]), ("a", "b"), ("p", "q", "r", "s"))
-    assert numbers["confusion"] == [[1, 2], [1, 0]]
-    assert [row["name"] for row in numbers["worst"]] == ["r", "s", "q"]
-    assert numbers["worst"][0]["label"] == 0 and numbers["worst"][0]["called"] == 1
+    scores = score(logits, torch.tensor([0, 0, 0, 1]), ("a", "b"), ("p", "q", "r", "s"))
+    assert scores.confusion == [[1, 2], [1, 0]]
+    assert [row.name for row in scores.worst] == ["r", "s", "q"]
+    assert scores.worst[0].label == 0 and scores.worst[0].called == 1
