@@ -22,7 +22,7 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import is_held
-from resnet_demo.runs.scheduler import train_here
+from resnet_demo.runs.scheduler import Scheduler
 from resnet_demo.runs.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -194,7 +194,8 @@ def wait_for_progress(
 
 
 def races(home: Home, config: TrainConfig) -> dict[str, object]:
-    """Forks that all want to train one run at the same moment: exactly one may."""
+    """Forks that all want to train one run at the same moment: exactly one may. Another that gets
+    the run once it is trained has come too late, and is no winner."""
     import torch  # noqa: F401  once here, not in every fork
 
     winners = []
@@ -214,7 +215,9 @@ def raced(home: Home, run: str) -> int:
         torch.set_num_threads(1)
         code = 1
         with suppress(UserError):
-            code = 0 if train_here(home, run) == "finished" else 1
+            scheduler = Scheduler(home, [run])
+            untrained = reached(home, run) == 0
+            code = 0 if scheduler.work()[run] == "finished" and untrained else 1
         os._exit(code)
     return child
 

@@ -31,7 +31,7 @@ def measure(data: str, place: Path) -> dict[str, object]:
     views = {model: seconds_of_views(home, place, model) for model in MODELS}
     device.prepare()  # as the command line: all cores
     started = time.perf_counter()
-    network = reference.load(LESION_MODEL, home)
+    network = reference.ready(LESION_MODEL, home)
     cut = finish(lesion(network, LESION_MODEL, data, home, LESION_PICTURES))
     middle = time.perf_counter()
     finish(initialisation.run(data, home))

@@ -15,7 +15,7 @@ from statistics import median
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.files import Json
 from resnet_demo.runs import control, mirror
-from resnet_demo.runs.mirror_places import FolderMirror
+from resnet_demo.runs.mirror_places import FolderMirror, name_of
 from resnet_demo.runs.store import Store
 from resnet_demo.runs.worker import Worker
 
@@ -100,7 +100,7 @@ def killed(home: Home, place: Path) -> Json:
     snapshot = place / "snapshot"
     shutil.copytree(home.run(run).path, snapshot)
     bucket = FolderMirror(place / "bucket")
-    name, wanted = mirror.name_of(run, 1.0), contents(snapshot)
+    name, wanted = name_of(run, 1.0), contents(snapshot)
     script = (
         "import sys; from pathlib import Path\n"
         "from resnet_demo.runs.mirror_places import FolderMirror\n"

@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -62,17 +63,16 @@ def slowing(home: Home, url: str, data: str) -> dict[str, object]:
         pairs = []
         for _ in range(PAIRS):
             alone = window(store)
-            done = threading.Event()
-            watchers = [
-                threading.Thread(target=watch, args=(url, component, run, done, number / VIEWERS))
-                for number in range(VIEWERS)
-            ]
+            with ThreadPoolExecutor(VIEWERS) as pool:
+                done = threading.Event()
+                watchers = [
+                    pool.submit(watch, url, component, run, done, number / VIEWERS)
+                    for number in range(VIEWERS)
+                ]
+                watched = window(store)
+                done.set()
             for watcher in watchers:
-                watcher.start()
-            watched = window(store)
-            done.set()
-            for watcher in watchers:
-                watcher.join()
+                watcher.result()  # who got no answer has watched nothing
             pairs.append((round(watched, 1), round(alone, 1)))
     control.cancel(home, run)
     return {"ratio": round(median(a / b for a, b in pairs), 3), "pairs_images_per_s": pairs}
@@ -99,7 +99,7 @@ def watch(url: str, component: int, run: str, done: threading.Event, offset: flo
     cursor, digest, pace = {}, "", 1.0
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
     while not done.wait(pace):
-        asked = {"main": run, "digest": digest, "runs": {run: cursor}, "viewer": offset}
+        asked = {"main": run, "digest": digest, "runs": {run: cursor}, "viewer": str(offset)}
         answer = ask(connection, component, asked)
         news, digest, pace = answer["series"][run], answer["digest"], answer["pace"]
         steps = [points[0][-1] for points in news["lines"].values()]

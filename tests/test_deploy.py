@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from PIL import Image
 
 from tests.conftest import ROOT, free_port
@@ -55,10 +57,37 @@ def test_the_file_set_serves_a_page_as_a_public_space(tmp_path: Path) -> None:
 
 
 SPACES = """
+import multiprocessing, pickle
+from functools import partial
+from pathlib import Path
+
+import gradio as gr
 import torch
 
-def GPU(function):
-    return function
+def GPU(duration):
+    return partial(lent, duration)
+
+def lent(duration, task):
+    def handler(*args):  # as its package does: in a fork, and all that passes is pickled
+        seconds = duration(*args)
+        if seconds > 21:
+            raise gr.Error("You have exceeded your ZeroGPU quota")
+        messages = multiprocessing.get_context("fork").Queue()
+        child = multiprocessing.get_context("fork").Process(
+            target=run, args=(task, pickle.dumps(args), messages), daemon=True
+        )
+        child.start()
+        while (message := messages.get(timeout=60)) is not None:
+            yield message
+        Path(__file__).with_name("lent").write_text(f"for {seconds} s")
+        child.join()
+    return handler
+
+def run(task, args, messages):
+    torch.cuda.is_available = lambda: False  # in the fork there would be one
+    for message in task(*pickle.loads(args)):
+        messages.put(message)
+    messages.put(None)
 
 def refuse(*_, **__):
     raise RuntimeError("CUDA must not be used outside of GPU functions")
@@ -68,7 +97,7 @@ torch.cuda._lazy_init = torch.cuda.get_device_name = torch.cuda.is_bf16_supporte
 """
 
 
-def test_on_zerogpu_all_works_without_the_gpu(tmp_path: Path) -> None:
+def test_on_zerogpu_only_what_is_lent_a_gpu_uses_it(tmp_path: Path) -> None:
     (tmp_path / "spaces.py").write_text(SPACES)
     Image.new("RGB", (90, 70), "red").save(tmp_path / "red.png")
     port = free_port()
@@ -85,6 +114,14 @@ def test_on_zerogpu_all_works_without_the_gpu(tmp_path: Path) -> None:
         assert len(told["images"][0]["top"]) == 3
         told = client.predict(picture, "bundled", "", api_name="/inspect")
         assert told["blocks"]
+        ask = ("bundled:resnet56", "shapes", 20, ["layer2.1"], [])
+        lent = client.predict(*ask, api_name="/lesion")
+        assert (tmp_path / "lent").read_text() == "for 21 s"
+        ask = ("bundled:resnet56", "shapes", 40, ["layer2.1"], [])
+        refused = client.predict(*ask, api_name="/lesion")
+        assert (lent["n"], refused["n"]) == (20, 40)
+        with pytest.raises(AppError, match="There is no block 'layer9'"):
+            client.predict("bundled:resnet56", "shapes", 20, ["layer9"], [], api_name="/lesion")
     finally:
         process.kill()
         process.wait()

@@ -31,6 +31,7 @@ LAYERS = [  # from the roof to the ground; a room, or a file that stands alone
         "progress",
         "config",
         "presets",
+        "palette",
         "run_folder",
         "refs",
         "errors",

@@ -13,9 +13,18 @@ from resnet_demo.classify.predictor import Predictor
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.folder import folder
 from resnet_demo.data.pixel_cache import Pixels, load_pixels
+from resnet_demo.evaluate.cka import compare
+from resnet_demo.evaluate.dimming import dimming
 from resnet_demo.evaluate.evaluation import evaluate
+from resnet_demo.evaluate.lesion import lesion
+from resnet_demo.evaluate.linear_probe import probes
+from resnet_demo.evaluate.top_pictures import top_pictures
 from resnet_demo.lab.landscape import slices
 from resnet_demo.models import build, reference
+from resnet_demo.models.network import Network
+from resnet_demo.probe.anatomy import anatomy
+from resnet_demo.probe.inspection import inspect
+from resnet_demo.probe.paths import path_gradients
 from resnet_demo.progress import finish
 from resnet_demo.training.events import EpochDone, StepDone
 from resnet_demo.training.head import features
@@ -99,3 +108,48 @@ def test_a_loss_slice_is_taken_there(second) -> None:
 def test_features_for_a_classifier_come_back(splits, second) -> None:
     (found,) = finish(features(device.placed(build("resnet8", 3), THERE), splits[1], mirror=False))
     assert type(found) is torch.Tensor and found.shape == (12, 64)
+
+
+def there_and_here(model: str, home: Home) -> tuple[Network, Network]:
+    there = reference.ready(model, home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(device, "device", lambda: torch.device("cpu"))
+        return there, reference.ready(model, home)
+
+
+def test_a_picture_is_looked_at_there(home: Home, tmp_path: Path, second) -> None:
+    model = f"file:{saved(tmp_path / 'net.safetensors')}"
+    there, here = there_and_here(model, home)
+    assert all(isinstance(p, There) for p in there.model.parameters())
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8)
+    assert inspect(there, pixels).record == inspect(here, pixels).record
+    seen = there.crop(pixels)[None]
+    ours, theirs = (
+        path_gradients(anatomy(network.model), network.normalise(seen), 1)
+        for network in (there, here)
+    )
+    assert type(ours) is torch.Tensor and torch.equal(ours, theirs)
+
+
+MEASUREMENTS = {
+    "lesion": lambda network, model, data, home: lesion(network, model, data, home, 12),
+    "dimming": lambda network, model, data, home: dimming(network, model, data, home, 12, 0.5, 1.0),
+    "cka": lambda network, model, data, home: compare(
+        (model, network), (model, network), data, home, 12
+    ),
+    "probes": lambda network, model, data, home: probes([(model, network)], data, home, 6),
+    "top": lambda network, model, data, home: top_pictures(network, data, home, 12, "layer2.0", 3),
+}
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_many_pictures_are_measured_there(
+    name: str, pictures: Path, home: Home, tmp_path: Path, second
+) -> None:
+    model, data = f"file:{saved(tmp_path / 'net.safetensors')}", f"folder:{pictures}"
+    there, here = there_and_here(model, home)
+    elsewhere = Home(tmp_path / "elsewhere")  # what was measured once is kept
+    elsewhere.make()
+    ours = finish(MEASUREMENTS[name](there, model, data, home))
+    theirs = finish(MEASUREMENTS[name](here, model, data, elsewhere))
+    np.testing.assert_equal(ours, theirs)

@@ -12,6 +12,7 @@ from bokeh.plotting import figure
 from resnet_demo.charts.lab import Drawing, Palette, archs_of, depths_of, shown
 from resnet_demo.config import Home, depth_of
 from resnet_demo.lab.store import Lab, deepest_pair, runs_of
+from resnet_demo.palette import colour
 from resnet_demo.runs import control, measurements
 from resnet_demo.runs.gradient_history import relative_norms
 from resnet_demo.runs.snapshot import Run
@@ -162,7 +163,7 @@ def contours(plane: dict, log: np.ndarray, levels: np.ndarray, palette: Palette)
     places = places_of(plane)
     colours = [Viridis256[round(i * 255 / (LEVELS - 1))] for i in range(LEVELS)]
     drawn_contour = drawn.contour(
-        places, places, log, levels.tolist(), fill_color=colours, line_color="#27272a",
+        places, places, log, levels.tolist(), fill_color=colours, line_color=colour("ink", False),
         line_width=0.6,
     )  # fmt: skip
     bar = drawn_contour.construct_color_bar(title="log10 loss", width=10)

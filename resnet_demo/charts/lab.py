@@ -17,17 +17,11 @@ from resnet_demo.lab import paper
 from resnet_demo.lab.curves import curves, points_of
 from resnet_demo.lab.degradation import classes_of
 from resnet_demo.lab.store import Lab, snapshots
+from resnet_demo.palette import DEPTHS, FONT, TITLE_SIZE, colour
 from resnet_demo.progress import Progress
 from resnet_demo.runs.snapshot import Run
 
 KINDS = {"plain": "Plain networks", "resnet": "Residual networks"}
-SHADES = {  # five depths at most, from the shallowest
-    ("resnet", False): ("#7fb5ee", "#4f94de", "#2b6cb0", "#225391", "#1e3a8a"),
-    ("plain", False): ("#f6ad55", "#ed8936", "#c05621", "#9c4221", "#7b341e"),
-    ("resnet", True): ("#2b6cb0", "#3d85cf", "#5a9fe6", "#7fb5ee", "#a3cdf7"),
-    ("plain", True): ("#c05621", "#dd6b20", "#ed8936", "#f6ad55", "#fbc98a"),
-}
-
 HEIGHT = 300
 EMPTY: dict[str, list[float]] = {"x": [], "mean": [], "low": [], "high": []}
 
@@ -46,31 +40,34 @@ class Palette(NamedTuple):
 
     @property
     def text(self) -> str:
-        return "#e4e4e7" if self.dark else "#27272a"
+        return colour("ink", self.dark)
 
     def of(self, arch: str, depths: list[int]) -> str:
-        kind = "plain" if arch.startswith("plain") else "resnet"
+        kind = "plain" if arch.startswith("plain") else "residual"
         place = depths.index(depth_of(arch))
-        shades = SHADES[kind, self.dark]
+        shades = DEPTHS[kind][self.dark]
         if len(depths) == 1:
             return shades[2]
         return shades[round(place * (len(shades) - 1) / (len(depths) - 1))]
 
     def blank(self, title: str, x: str, y: str, **more: Any) -> figure:
-        text, line = self.text, "#52525b" if self.dark else "#d4d4d8"
+        text, line = self.text, colour("line", self.dark)
+        named = Title(text=title, text_color=text, text_font=FONT, text_font_size=TITLE_SIZE)
         drawn = figure(
-            title=Title(text=title, text_color=text), x_axis_label=x, y_axis_label=y,
+            title=named, x_axis_label=x, y_axis_label=y,
             height=HEIGHT, min_width=260,
             sizing_mode="stretch_width", toolbar_location="above",
             tools="hover,box_zoom,wheel_zoom,reset,save",
-            background_fill_color=None, border_fill_color=None, outline_line_color=line,
+            background_fill_color=None, border_fill_color=None, outline_line_color=None,
             output_backend="canvas", **more,
         )  # fmt: skip
         drawn.toolbar.logo, drawn.toolbar.autohide = None, True
         drawn.toolbar.active_drag = None  # a thumb scrolls the page
         for axis in drawn.axis:
             axis.axis_label_text_color = axis.major_label_text_color = text
-            axis.axis_line_color = axis.major_tick_line_color = text
+            axis.axis_label_text_font = axis.major_label_text_font = FONT
+            axis.axis_label_text_font_style = "normal"
+            axis.axis_line_color = axis.major_tick_line_color = line
             axis.minor_tick_line_color = None
         drawn.grid.grid_line_color = line
         return drawn
@@ -171,7 +168,7 @@ def initialisation(answer: dict, dark: bool) -> Drawing:
             if row["arch"].startswith(kind):
                 by_depth.setdefault(row["depth"], []).append(row["ratio"])
         middle = [median(ratios) for ratios in by_depth.values()]
-        colour = SHADES[kind, dark][2]
+        colour = DEPTHS["plain" if kind == "plain" else "residual"][dark][2]
         drawn.line(list(by_depth), middle, color=colour, line_width=3)
         drawn.scatter(list(by_depth), middle, color=colour, size=8)
         said.append(f"{name} {', '.join(f'{ratio:.3g}' for ratio in middle)}")

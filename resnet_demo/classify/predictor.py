@@ -84,7 +84,7 @@ class Predictors:
         self.home = home
         torch.set_num_threads(threads)
         self.networks: Callable[[Key], Network] = kept(
-            lambda key: reference.load(key[0], home), size_bytes, KEPT_BYTES
+            lambda key: reference.ready(key[0], home), size_bytes, KEPT_BYTES
         )
         self.ready: Callable[[Key], Predictor] = kept(
             lambda key: Predictor(self.networks(key)),

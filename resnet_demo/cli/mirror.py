@@ -5,8 +5,8 @@ from datetime import datetime
 
 from resnet_demo.cli.output import Answer, say
 from resnet_demo.config import Home
-from resnet_demo.runs.mirror import NAME, missing, restore
-from resnet_demo.runs.mirror_places import mirror_at
+from resnet_demo.runs.mirror import missing, restore
+from resnet_demo.runs.mirror_places import NAME, mirror_at
 
 
 def mirror(args: argparse.Namespace) -> Answer:

@@ -39,7 +39,7 @@ def classify(args: argparse.Namespace) -> Answer:
     from resnet_demo.models import reference
 
     device.prepare()
-    predictor = Predictor(reference.load(args.model, Home.find(args.home)))
+    predictor = Predictor(reference.ready(args.model, Home.find(args.home)))
     decode = Decoders().decode
     pictures = [(name, partial(decode, Path(name))) for name in args.images]
     rows, bars = [], ProgressBars()
@@ -81,7 +81,7 @@ def inspect(args: argparse.Namespace) -> Answer:
     from resnet_demo.probe.inspection import inspect as measure
 
     device.prepare()
-    network = reference.load(args.model, Home.find(args.home))
+    network = reference.ready(args.model, Home.find(args.home))
     predict = Predictor(network).logits
     inspection = measure(network, Decoders().decode(Path(args.image)), args.target, predict)
     answer = {"model": args.model, "image": args.image, **inspection.record}
@@ -102,7 +102,7 @@ def lesion(args: argparse.Namespace) -> Answer:
     home = Home.find(args.home)
     home.make()
     device.prepare()
-    network = reference.load(args.model, home)
+    network = reference.ready(args.model, home)
     off, unplugged = names_in(args.blocks), names_in(args.unplug)
     with ProgressBars() as bars:
         work = measure(network, args.model, args.data, home, args.n, off, unplugged)
@@ -126,7 +126,7 @@ def compare(args: argparse.Namespace) -> Answer:
     home = Home.find(args.home)
     home.make()
     device.prepare()
-    first, second = ((model, reference.load(model, home)) for model in (args.model, args.other))
+    first, second = ((model, reference.ready(model, home)) for model in (args.model, args.other))
     with ProgressBars() as bars:
         answer = bars.follow(measure(first, second, args.data, home, args.n))
     say(args, " " * 10 + " ".join(f"{name:>9}" for name in answer["columns"]))
@@ -145,7 +145,7 @@ def probes(args: argparse.Namespace) -> Answer:
     home.make()
     device.prepare()
     models = [model for model in (args.model, args.other) if model]
-    networks = [(model, reference.load(model, home)) for model in models]
+    networks = [(model, reference.ready(model, home)) for model in models]
     with ProgressBars() as bars:
         answer = bars.follow(measure(networks, args.data, home, args.n))
     for line in probe_lines(answer):

@@ -47,7 +47,7 @@ def centred_grams(network: Network, images: Tensor) -> dict[str, Tensor]:
 def centred_gram(features: Tensor) -> Tensor:
     """(N, F) -> X X^T with the columns of X centred, (N, N)."""
     centred = features - features.mean(0)
-    return (centred @ centred.T).double()
+    return (centred @ centred.T).cpu().double()
 
 
 def cka(gram: Tensor, other: Tensor) -> float:

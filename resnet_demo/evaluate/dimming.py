@@ -33,8 +33,8 @@ def dimming(
         labels = None if pictures.labels is None else pictures.labels[part]
         with torch.inference_mode():
             x = view.stem(pictures.images(part))
-            before = cut(view, x, frozenset()).argmax(1)
-            after = dimmed(view, x, a, b, block).argmax(1)
+            before = cut(view, x, frozenset()).argmax(1).cpu()
+            after = dimmed(view, x, a, b, block).argmax(1).cpu()
         whole.add(before, before, labels)
         changed.add(after, before, labels)
         yield "Counting", min(start + BATCH, len(pictures)), len(pictures)

@@ -81,7 +81,7 @@ def evaluate(
     Raises UserError when the network does not know the pictures' classes.
     """
     require_one_of("split", split, SPLITS)
-    network = reference.load(model, home)
+    network = reference.ready(model, home)
     device.prepare()
     pictures = yield from open_data(data, home)
     known = columns(network, pictures, model, data)

@@ -108,7 +108,7 @@ def answers(view: Anatomy, images: Tensor, cuts: dict[str, Cut]) -> Iterator[tup
     for place, part in enumerate(view.parts):
         for name, (off, unplugged, first) in cuts.items():
             if first == place:
-                yield name, cut(view, x, off, unplugged, after=place).argmax(1)
+                yield name, cut(view, x, off, unplugged, after=place).argmax(1).cpu()
         x = part.out(x)
 
 

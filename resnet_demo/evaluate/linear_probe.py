@@ -86,7 +86,7 @@ def pooled(
     outs: list[list[Tensor]] = []
     for images in reader.batches():
         with torch.inference_mode():
-            outs.append([step.out.mean((2, 3)) for step in walk(view, images)])
+            outs.append([step.out.mean((2, 3)).cpu() for step in walk(view, images)])
         yield "Looking at pictures", len(reader.kept), len(reader.indices)
     labels = torch.tensor([split.labels[index] for index in reader.kept])
     return [torch.cat(parts) for parts in zip(*outs)], labels

@@ -37,7 +37,7 @@ class Best:
 
     @classmethod
     def of(cls, step: Step, pictures: list[int]) -> "Best":
-        values, places = step.out.flatten(2).max(2)  # (B, C)
+        values, places = (each.cpu() for each in step.out.flatten(2).max(2))  # (B, C)
         which = torch.tensor(pictures)[:, None].expand_as(values)
         return cls(values.T, which.T, places.T, step.out.shape[3]).trimmed()
 

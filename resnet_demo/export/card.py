@@ -10,13 +10,14 @@ from resnet_demo.config import TrainConfig
 from resnet_demo.export.formats import in_timm, snippet_of
 from resnet_demo.files import Json
 from resnet_demo.models.network import Network
+from resnet_demo.palette import colour
 from resnet_demo.templates import render
 
 RECIPE = ["python", "-m", "resnet_demo", "train"]
 Points = list[tuple[int, float]]
 WIDTH, HEIGHT, EDGE = 480, 300, 40  # of a panel of the curves' picture, in px
 CURVES = {"train_loss": "training loss", "top1": "validation top-1, %"}
-BLUE, GREY, INK = "#1f5fd0", "#c8ccd4", "#333333"
+BLUE, GREY, INK = (colour(name, False) for name in ("residual-1", "line", "ink"))
 
 
 @dataclass(frozen=True)

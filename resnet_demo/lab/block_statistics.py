@@ -29,7 +29,7 @@ def measure_blocks(home: Home, lab: Lab) -> Generator[Progress, None, None]:
     for done, run in enumerate(missing):
         yield "Measuring blocks", done, len(missing)
         device.prepare()
-        network = reference.load(f"run:{run}@last", home)
+        network = reference.ready(f"run:{run}@last", home)
         if images is None:  # the same for all: they differ in `arch` and `seed` only
             pictures = yield from sample(network, f"run:{run}", lab.data, home, PICTURES)
             images = pictures.images()

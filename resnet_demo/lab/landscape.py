@@ -49,7 +49,7 @@ def landscape(home: Home, run: str) -> Generator[Progress, None, Json]:
         device.prepare()
         on = device.device()
         images, labels = (part.to(on) for part in (yield from pictures(config, home)))
-        model = device.placed(reference.load(f"run:{run}@last", home).model, on)
+        model = reference.ready(f"run:{run}@last", home).model
         about = {"run": run, "arch": config.arch, "n": len(labels), "side": SIDE, "reach": REACH}
         for done, loss in enumerate(slices(model, images, labels, len(losses)), 1):
             if (done - 1) % SIDE == 0:

@@ -37,14 +37,14 @@ def create(home: Home, protocol: str, configs: list[TrainConfig]) -> Lab:
     """Raises UserError as `groups.create`."""
     data = checked(configs[0], home).data
     return groups.create(
-        home, home.labs, WORD, [replace(config, data=data) for config in configs],
+        home, WORD, [replace(config, data=data) for config in configs],
         lambda name, runs: Lab(name, protocol, data, time.time(), runs),
     )  # fmt: skip
 
 
 def open_lab(home: Home, name: str) -> Lab:
     """Raises UserError as `groups.read`."""
-    return groups.read(home.labs, WORD, name, partial(parsed, name))
+    return groups.read(home, WORD, name, partial(parsed, name))
 
 
 def parsed(name: str, values: Json) -> Lab:
@@ -55,7 +55,7 @@ def parsed(name: str, values: Json) -> Lab:
 
 
 def lab_names(home: Home) -> list[str]:
-    return groups.names(home.labs, WORD)
+    return groups.names(home, WORD)
 
 
 def snapshots(home: Home, lab: Lab, more: Callable[[Store], T] = nothing) -> list[RunSnapshot[T]]:

@@ -26,10 +26,11 @@ class Network:
     crop: Crop
 
     def normalise(self, seen: np.ndarray) -> Tensor:
-        """uint8 (B, px, px, 3) -> float32 (B, 3, px, px) in channels-last memory."""
+        """uint8 (B, px, px, 3) -> float32 (B, 3, px, px) in channels-last memory, where the
+        network is."""
         images = torch.from_numpy(np.array(seen)).permute(0, 3, 1, 2).float().div_(255)
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
-        return images.sub_(mean).div_(std)
+        return images.sub_(mean).div_(std).to(next(self.model.parameters()).device)
 
     @property
     def pretrained(self) -> bool:

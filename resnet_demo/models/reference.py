@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from resnet_demo import device
 from resnet_demo.config import (
     ARCHS,
     BUNDLED,
@@ -38,6 +39,13 @@ def load(reference: str, home: Home) -> Network:
     path = weights_path(reference, home)
     load_path = hub.load_folder if path.is_dir() else load_file
     return tried(load_path(path), reference)
+
+
+def ready(reference: str, home: Home) -> Network:
+    """As `load`, on the device that this machine computes with: to be used, not written."""
+    network = load(reference, home)
+    device.placed(network.model, device.device())
+    return network
 
 
 def version(reference: str, home: Home) -> int:

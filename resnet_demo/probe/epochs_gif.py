@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from resnet_demo.models.network import Network
+from resnet_demo.palette import colour
 from resnet_demo.probe.cam import overlay
 from resnet_demo.probe.inspection import Inspection, inspect_forward
 from resnet_demo.progress import Progress
@@ -66,5 +67,7 @@ def frame(page: Image.Image, heights: np.ndarray) -> Image.Image:
     width = SIDE / len(heights)
     for index, height in enumerate(heights):
         box = [index * width + 1, SIDE + TEXT + (1 - height) * (BARS - 4)]
-        draw.rectangle([*box, (index + 1) * width - 1, SIDE + TEXT + BARS], fill="#2b6cb0")
+        draw.rectangle(
+            [*box, (index + 1) * width - 1, SIDE + TEXT + BARS], fill=colour("residual-1", False)
+        )
     return page

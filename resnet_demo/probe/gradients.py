@@ -10,8 +10,8 @@ ERF_SHARE = 1 - 0.9545  # of the largest gradient: Luo et al. 2016 (arXiv 1701.0
 
 
 def norm(tensors: list[Tensor]) -> float:
-    """Euclidean, over all values."""
-    return torch.stack([tensor.double().norm() for tensor in tensors]).norm().item()
+    """Euclidean, over all values; on the CPU, since not every device has float64."""
+    return torch.stack([tensor.cpu().double().norm() for tensor in tensors]).norm().item()
 
 
 def gradient_norms(

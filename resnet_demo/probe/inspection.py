@@ -70,7 +70,7 @@ def inspect_forward(
     blocks = [
         described(view, i, step) | {"params": params[i]} | norms[i] for i, step in enumerate(steps)
     ]
-    maps = {step.name: step.out.detach()[0].numpy() for step in steps}
+    maps = {step.name: step.out.detach()[0].cpu().numpy() for step in steps}
     record = prediction(network, answer, chosen) | {"blocks": blocks}
     return Inspection(record, seen, maps, dict(zip(maps, heat)))
 
@@ -87,7 +87,7 @@ def inspect_backward(network: Network, quick: Inspection) -> list[dict[str, floa
 
 def prediction(network: Network, logits: Tensor, target: int) -> Json:
     """logits: (classes,)."""
-    probabilities = logits.softmax(0)
+    probabilities = logits.cpu().softmax(0)
     best = probabilities.topk(min(TOP, len(probabilities)))
     return {
         "target": target,
@@ -139,5 +139,5 @@ def described(view: Anatomy, index: int, step: Step) -> Json:
         "branch_over_shortcut": norms[0] / norms[1] if norms[1] else None,
         "response_std": step.responses,
         "response_std_mean": sum(step.responses) / len(step.responses) if step.responses else None,
-        "strongest": strongest(out.numpy()),
+        "strongest": strongest(out.cpu().numpy()),
     }

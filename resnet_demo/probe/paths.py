@@ -16,17 +16,18 @@ AT_ONCE = 8  # gradients that are carried through a layer together
 
 
 def path_gradients(view: Anatomy, images: Tensor, target: int) -> Tensor:
-    """images: (1, 3, H, W). Returns (n + 1, 3, H, W): the gradient of logit `target` by the
-    picture over all paths through 0, 1, ... n of the n branches."""
+    """images: (1, 3, H, W). Returns (n + 1, 3, H, W) on the CPU: the gradient of logit `target` by
+    the picture over all paths through 0, 1, ... n of the n branches."""
     with torch.no_grad():
         inputs = [view.stem(images)]
         for part in view.parts:
             inputs.append(part.out(inputs[-1]))
-    parts = torch.zeros(len(view.parts) + 1, *inputs[-1].shape[1:], dtype=images.dtype)
-    parts[0] = pulled_back(lambda x: view.head(x)[:, target], inputs[-1], torch.ones(1))[0]
+    parts = inputs[-1].new_zeros(len(view.parts) + 1, *inputs[-1].shape[1:])
+    one = inputs[-1].new_ones(1)
+    parts[0] = pulled_back(lambda x: view.head(x)[:, target], inputs[-1], one)[0]
     for part, x in zip(reversed(view.parts), reversed(inputs[:-1])):
         parts = through(part, x, parts)
-    return pulled_back(view.stem, images, parts)
+    return pulled_back(view.stem, images, parts).cpu()
 
 
 def through(part: BlockView, x: Tensor, parts: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Runs that were begun as one, a lab or a sweep: `PLACE/<id>/<word>.json` names them, everything
+"""Runs that were begun as one, a lab or a sweep: `<word>s/<id>/<word>.json` names them, everything
 else is read from the runs. `word` is "lab" or "sweep".
 
 Imports no torch: the page starts and lists them here.
@@ -17,19 +17,21 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json, numbered_folder, read_json, write_json
 from resnet_demo.runs import control
+from resnet_demo.runs.mirror_places import name_of
 from resnet_demo.runs.snapshot import RunSnapshot, nothing
 from resnet_demo.runs.store import Store
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+WORDS = ("lab", "sweep")
+ID = r"\d{4,9}"
 T = TypeVar("T")
 G = TypeVar("G", bound="DataclassInstance")
 
 
 def create(
     home: Home,
-    place: Path,
     word: str,
     configs: list[TrainConfig],
     named: Callable[[str, tuple[str, ...]], G],
@@ -38,13 +40,14 @@ def create(
     and its runs. Raises UserError when the home cannot be written to, or the pictures cannot be
     trained on."""
     home.make()
-    folder, runs = numbered_folder(place), []
+    folder, runs = numbered_folder(place_of(home, word)), []
     try:
         for config in configs:
             runs.append(control.new_run(home, config))
         group = named(folder.name, tuple(runs))
         write_json(folder / f"{word}.json", asdict(group))
-    except (OSError, UserError) as error:
+        remember(home, word, group)
+    except (OSError, UserError, sqlite3.Error) as error:
         for run in runs:
             control.delete(home, run)
         shutil.rmtree(folder, ignore_errors=True)
@@ -54,17 +57,22 @@ def create(
     return group
 
 
-def names(place: Path, word: str) -> list[str]:
+def place_of(home: Home, word: str) -> Path:
+    return {"lab": home.labs, "sweep": home.sweeps}[word]
+
+
+def names(home: Home, word: str) -> list[str]:
     """Newest first."""
-    return sorted((path.parent.name for path in place.glob(f"*/{word}.json")), reverse=True)
+    paths = place_of(home, word).glob(f"*/{word}.json")
+    return sorted((path.parent.name for path in paths), reverse=True)
 
 
-def read(place: Path, word: str, name: str, parsed: Callable[[Json], G]) -> G:
+def read(home: Home, word: str, name: str, parsed: Callable[[Json], G]) -> G:
     """parsed: the record of what the file holds; whatever it raises means a damaged file. Raises
     UserError for a name that is none, and for a damaged file."""
-    path = place / name / f"{word}.json"
-    if not re.fullmatch(r"\d{4,9}", name) or not path.is_file():
-        known = ", ".join(names(place, word)[:5]) or "none yet"
+    path = place_of(home, word) / name / f"{word}.json"
+    if not re.fullmatch(ID, name) or not path.is_file():
+        known = ", ".join(names(home, word)[:5]) or "none yet"
         raise UserError(f"There is no {word} '{name}' here. {word.capitalize()}s: {known}.")
     try:
         return parsed(read_json(path) or {})
@@ -90,3 +98,46 @@ def snapshots(
 def unfinished(home: Home, runs: Sequence[str]) -> list[str]:
     each_run: list[RunSnapshot[Any] | None] = snapshots(home, runs)
     return [each.row.run for each in each_run if each and each.row.state != "finished"]
+
+
+# --- in a mirror -------------------------------------------------------------------------------
+
+
+def remember(home: Home, word: str, group: "DataclassInstance") -> None:
+    """In each of its runs: a mirror takes runs, and a fresh machine makes the group of them."""
+    values = asdict(group)
+    sent = []
+    for run in values["runs"]:
+        with Store(home.run(run)) as store:
+            sent.append(name_of(run, store.fact("created")))
+    for run in values["runs"]:
+        with Store(home.run(run)) as store:
+            store.set(group={"word": word, **values, "runs": sent})
+
+
+def rejoin(home: Home, run: str, name: str) -> None:
+    """Put a run that came back, under this name in the mirror, into its lab or sweep. Those that
+    have not come yet, or never began, stand there by their names in the mirror."""
+    with Store(home.run(run)) as store:
+        group = store.fact("group", {})
+    word = group.pop("word", "")
+    if word not in WORDS:
+        return
+    file = file_of(home, word, group)
+    group = read_json(file) or group | {word: file.parent.name}
+    group["runs"] = [run if each == name else each for each in group["runs"]]
+    write_json(file, group)
+
+
+def file_of(home: Home, word: str, group: Json) -> Path:
+    """The one of this group that is here, else a new one: under its old number where it is free."""
+    place = place_of(home, word)
+    for name in names(home, word):
+        file = place / name / f"{word}.json"
+        if (read_json(file) or {}).get("created") == group["created"]:
+            return file
+    folder = place / str(group[word])
+    if not re.fullmatch(ID, folder.name) or folder.exists():
+        folder = numbered_folder(place)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{word}.json"

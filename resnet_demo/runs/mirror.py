@@ -6,7 +6,6 @@ The live SQLite file never leaves its disk; a consistent copy does.
 
 import logging
 import os
-import re
 import shutil
 import sqlite3
 import threading
@@ -19,21 +18,15 @@ from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.files import numbered_folder
 from resnet_demo.run_folder import RunFolder
-from resnet_demo.runs import control
-from resnet_demo.runs.mirror_places import Mirror, mirror_at
+from resnet_demo.runs import control, groups
+from resnet_demo.runs.mirror_places import NAME, Mirror, mirror_at, name_of
 from resnet_demo.runs.mirrored_data import bring_data, name_of_data, send_data
 from resnet_demo.runs.store import Store
 
 log = logging.getLogger(__name__)
 VARIABLE = "RESNET_DEMO_MIRROR"  # what a process and those that it starts mirror to
-NAME = re.compile(r"(?P<run>[A-Za-z0-9_-]{1,64})-(?P<created>\d{13})")  # milliseconds
 LAST_SECONDS = 300.0  # that the last snapshot may take; other processes of a run wait meanwhile
 HURRIED_SECONDS = 8.0  # where the machine is about to go
-
-
-def name_of(run: str, created: float) -> str:
-    """Of a run among those of all machines."""
-    return f"{run}-{round(created * 1000):013d}"
 
 
 def use(text: str | None) -> None:
@@ -167,9 +160,9 @@ def missing(home: Home, mirror: Mirror) -> list[str]:
 
 
 def restore(home: Home, mirror: Mirror, name: str) -> str:
-    """Bring a run home, with the pictures that its person brought; returns the run, under its old
-    number where that is free. Raises UserError for a name that is none, and when the mirror cannot
-    be reached."""
+    """Bring a run home, with the pictures that its person brought, and into its lab or sweep;
+    returns the run, under its old number where that is free. Raises UserError for a name that is
+    none, and when the mirror cannot be reached."""
     match = NAME.fullmatch(name)
     if match is None or name not in mirror.names():
         raise UserError(f"There is no run '{name[:80]}' in the mirror.")
@@ -180,7 +173,9 @@ def restore(home: Home, mirror: Mirror, name: str) -> str:
         mirror.fetch(name, coming)
         with Store(RunFolder(coming)) as store:  # raises UserError for a damaged file
             bring_data(home, mirror, store.fact("own_data", ""))
-        return settle(home, coming, match["run"])
+        run = settle(home, coming, match["run"])
+        groups.rejoin(home, run, name)
+        return run
     except OSError as error:
         raise UserError(f"Run {name} could not be brought here ({error}).") from error
     finally:

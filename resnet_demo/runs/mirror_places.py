@@ -4,6 +4,7 @@ is one commit.
 """
 
 import os
+import re
 import shutil
 import time
 from dataclasses import dataclass
@@ -14,7 +15,13 @@ from typing import Protocol
 from resnet_demo.errors import UserError
 from resnet_demo.export import hub_folder
 
+NAME = re.compile(r"(?P<run>[A-Za-z0-9_-]{1,64})-(?P<created>\d{13})")  # milliseconds
 KEPT = 2  # snapshots of a run in a folder: one may be under way
+
+
+def name_of(run: str, created: float) -> str:
+    """Of a run among those of all machines."""
+    return f"{run}-{round(created * 1000):013d}"
 
 
 class Mirror(Protocol):

@@ -21,8 +21,8 @@ from resnet_demo.export.program import copy_program
 from resnet_demo.refs import DataRef, ModelRef
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs import control
-from resnet_demo.runs.mirror import name_of, stage
-from resnet_demo.runs.mirror_places import HubMirror, mirror_at
+from resnet_demo.runs.mirror import stage
+from resnet_demo.runs.mirror_places import HubMirror, mirror_at, name_of
 from resnet_demo.runs.mirrored_data import name_of_data, send_data
 from resnet_demo.runs.queue import dequeue
 from resnet_demo.runs.snapshot import UNDER_WAY, is_rented

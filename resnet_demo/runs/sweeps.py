@@ -104,18 +104,18 @@ def create(home: Home, base: TrainConfig, grid: Grid, seeds: int) -> Sweep:
     """Raises UserError as `groups.create`."""
     wanted = configs(checked(base, home), grid, seeds)
     return groups.create(
-        home, home.sweeps, WORD, wanted,
+        home, WORD, wanted,
         lambda name, runs: Sweep(name, grid, seeds, time.time(), runs),
     )  # fmt: skip
 
 
 def sweep_names(home: Home) -> list[str]:
-    return groups.names(home.sweeps, WORD)
+    return groups.names(home, WORD)
 
 
 def open_sweep(home: Home, name: str) -> Sweep:
     """Raises UserError as `groups.read`."""
-    return groups.read(home.sweeps, WORD, name, partial(parsed, name))
+    return groups.read(home, WORD, name, partial(parsed, name))
 
 
 def parsed(name: str, values: Json) -> Sweep:

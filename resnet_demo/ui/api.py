@@ -1,6 +1,7 @@
 """What programs may call (gradio_client, curl), under the names that the command line has."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -186,7 +187,7 @@ def build_inspect(inspector: Inspector) -> None:
         drop, kept}]}, in percent and points."""
         values = {"model": model, "data": data, "n": n, "off": blocks, "unplugged": unplug}
         request = parsed(InspectRequest, values)
-        return inspector.jobs.finish(lambda: long_work.lesion(inspector, request))
+        return inspector.jobs.finish(partial(long_work.steps, inspector, "lesion", request))
 
     @friendly
     def probes(model: str, data: str, n: int, other: str) -> dict:
@@ -195,7 +196,7 @@ def build_inspect(inspector: Inspector) -> None:
         blocks: [{name, channels, top1, top1_ci95}]}]}, in percent."""
         values = {"model": model, "data": data, "n": n, "other": other}
         request = parsed(InspectRequest, values)
-        return inspector.jobs.finish(lambda: long_work.probes(inspector, request))
+        return inspector.jobs.finish(partial(long_work.steps, inspector, "probes", request))
 
     for name, function in (("inspect", inspect), ("lesion", lesion), ("probes", probes)):
         gr.api(function, api_name=name, concurrency_limit=1)

@@ -1,5 +1,6 @@
 """Long work that the page asks for: one at a time, watched by asking, stopped at any step."""
 
+import contextvars
 import secrets
 import threading
 import time
@@ -44,7 +45,8 @@ class Jobs:
             job = self.jobs[name] = Job(visitor)
             for old in [ended for ended, job in self.jobs.items() if job.over][:-KEPT]:
                 del self.jobs[old]
-        threading.Thread(target=self.run, args=(job, work), daemon=True).start()
+        run = contextvars.copy_context().run  # a lent GPU is booked to the visitor who asks
+        threading.Thread(target=run, args=(self.run, job, work), daemon=True).start()
         return name
 
     def check_place(self, visitor: str) -> None:

@@ -1,25 +1,9 @@
-"""How the page looks: one palette, for Gradio's own parts and (as CSS variables) for ours.
-
-Residual is blue and plain is orange everywhere. Text is at least 4.5 to 1 on its ground (WCAG AA).
-"""
+"""How the page looks: the palette for Gradio's own parts and, as CSS variables, for ours."""
 
 import gradio as gr
 
-# name: (light, dark)
-PALETTE = {
-    "ink": ("#171a1f", "#e8eaed"),
-    "muted": ("#5c6573", "#a3acb9"),
-    "line": ("#e4e7ec", "#2b3038"),
-    "ground": ("#f7f8fa", "#0f1115"),
-    "card": ("#ffffff", "#171a20"),
-    "inset": ("#f2f4f7", "#1f232b"),
-    "residual": ("#2458c5", "#7aa5ff"),
-    "plain": ("#b04e14", "#f0a06a"),
-    "good": ("#147a48", "#5bd39a"),
-    "bad": ("#b42318", "#ff8f85"),
-    "soft": ("#eef3fd", "#1b2740"),
-    "accent": ("#2458c5", "#2f63d0"),  # behind white text
-}
+from resnet_demo.palette import PALETTE
+
 # Gradio's variable: name in the palette
 GRADIO = {
     "body_background_fill": "ground",

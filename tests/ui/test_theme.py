@@ -2,7 +2,8 @@
 
 import pytest
 
-from resnet_demo.ui.theme import GRADIO, PALETTE, theme, variables
+from resnet_demo.palette import PALETTE
+from resnet_demo.ui.theme import GRADIO, theme, variables
 
 PAIRS = [
     (text, ground)
@@ -27,6 +28,17 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize(("text", "ground"), PAIRS)
 def test_text_can_be_read(text: str, ground: str, side: int) -> None:
     assert contrast(PALETTE[text][side], PALETTE[ground][side]) >= 4.5
+
+
+LINES = [name for name in PALETTE if name.startswith(("residual-", "plain-"))]
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["light", "dark"])
+def test_lines_of_charts_can_be_seen(side: int) -> None:
+    """WCAG 2.2, 1.4.11: 3 to 1."""
+    assert len(LINES) == 8
+    for name in LINES:
+        assert contrast(PALETTE[name][side], PALETTE["card"][side]) >= 3, name
 
 
 @pytest.mark.parametrize("side", [0, 1], ids=["light", "dark"])

@@ -156,7 +156,7 @@ def value_of(line: str) -> str:
 
 def described(name: str, tensor: "Tensor") -> Json:
     """tensor: (C, h, w). The picture is the mean over channels."""
-    mean = tensor.mean(0).numpy()
+    mean = tensor.mean(0).cpu().numpy()
     low, high = float(mean.min()), float(mean.max())
     share = (mean - low) / max(high - low, math.ulp(0.0))
     picture = data_url((255 * share).astype(np.uint8))

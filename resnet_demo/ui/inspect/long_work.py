@@ -1,17 +1,21 @@
 """What the Inspect panel has measured over many pictures: long work, watched and stopped there."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
+from typing import Any
+
+import gradio as gr
 
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
 from resnet_demo.progress import Progress
 from resnet_demo.refs import run_of
+from resnet_demo.ui import zero_gpu
 from resnet_demo.ui.access import measurable
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import InspectRequest
-from resnet_demo.ui.serving import data_url, octets
+from resnet_demo.ui.serving import Classifier, data_url, octets
 
 Work = Generator[Progress, None, Json]
 
@@ -96,10 +100,66 @@ KINDS: dict[str, Callable[[Inspector, InspectRequest], Work]] = {
 }
 
 
+def steps(inspector: Inspector, kind: str, request: InspectRequest) -> Work:
+    """One of KINDS; on ZeroGPU with a GPU where that pays, and without when none is to be had."""
+    if zero_gpu.is_here() and kind in WITH_GPU:
+        try:
+            return (yield from answered(lent(kind, request, inspector.home)))
+        except gr.Error as refusal:  # a visitor's time for today is over, or no GPU was free
+            yield f"No GPU ({refusal.message[:80]}), so on the CPU", 0, 1
+    return (yield from KINDS[kind](inspector, request))
+
+
+# --- with a GPU that is lent -------------------------------------------------------------------
+
+WITH_GPU = ("lesion", "dim", "compare", "probes", "top")
+START_SECONDS, PICTURES_A_SECOND, MOST_SECONDS = 20, 20, 120  # a guess: no such GPU was tried
+
+
+def gpu_seconds(kind: str, request: InspectRequest, home: Home) -> int:
+    """More pictures, longer; over the most a visitor is refused."""
+    return min(START_SECONDS + request.pictures(500) // PICTURES_A_SECOND, MOST_SECONDS)
+
+
+@zero_gpu.lend(gpu_seconds)
+def lent(kind: str, request: InspectRequest, home: Home) -> Iterator[tuple[str, Any]]:
+    """What passes between two processes: ("progress", Progress) time and again, then ("answer",
+    JSON) or ("refused", a sentence)."""
+    zero_gpu.use_gpu()
+    work = KINDS[kind](Inspector(home, Classifier(home)), request)
+    try:
+        while True:
+            yield "progress", next(work)
+    except StopIteration as end:
+        yield "answer", end.value
+    except UserError as error:
+        yield "refused", str(error)
+
+
+def answered(messages: Iterator[tuple[str, Any]]) -> Work:
+    """Raises UserError as the work in the other process did."""
+    last: tuple[str, Any] = (
+        "refused",
+        "The GPU was taken back before the end. Ask for fewer pictures.",
+    )
+    for message in messages:  # to their end, when the GPU is given back
+        if message[0] == "progress":
+            yield message[1]
+        else:
+            last = message
+    what, value = last
+    if what == "refused":
+        raise UserError(value)
+    return value
+
+
+# --- what the panel asks -----------------------------------------------------------------------
+
+
 def work(inspector: Inspector, request: InspectRequest) -> Json:
     """Start one of KINDS; ask `progress` for it."""
     require_one_of("measurement", request.kind, tuple(KINDS))
-    task = partial(KINDS[request.kind], inspector, request)
+    task = partial(steps, inspector, request.kind, request)
     return {"job": inspector.jobs.start(task, request.visitor)}
 
 

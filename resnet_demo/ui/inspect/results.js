@@ -1,6 +1,6 @@
 // Long work of the Inspect panel, and what it found: tables and charts.
 
-import { PALE, PLAIN, RESIDUAL, plot, put, putDrawing } from "../static/charts.js";
+import { lineColour, paleColour, plot, put, putDrawing } from "../static/charts.js";
 import { dark, make } from "../static/dom.js";
 import { between, points, scientific } from "../static/format.js";
 import { LongWork } from "../static/poll.js";
@@ -101,7 +101,7 @@ function drawLesion({ model, n, data, note, blocks, together, baseline_top1: top
 function drawLosses(rows, value, whole, label) {
   const names = rows.map((row) => row.name), factors = new Bokeh.FactorRange({ factors: names });
   const figure = plot("What each cut leaves", label, { x_range: factors, y_range: [0, 100] });
-  const colours = rows.map((row) => (row.downsamples ? PALE[0] : RESIDUAL[0]));
+  const colours = rows.map((row) => (row.downsamples ? paleColour(false) : lineColour(false)));
   figure.vbar({ x: names, top: rows.map(value), width: 0.7, fill_color: colours, line_color: null });
   const dashed = { color: figure.title.text_color, line_dash: "dashed" };
   figure.line([names[0], names[names.length - 1]], [whole, whole], dashed);
@@ -160,7 +160,7 @@ function drawProbes({ data, classes, networks }) {
   const figure = plot("What each block knows", "top-1, percent", axes);
   const seen = { [true]: 0, [false]: 0 };
   for (const one of networks) {
-    const plain = name(one).startsWith("plain"), colour = (plain ? PLAIN : RESIDUAL)[seen[plain]++];
+    const plain = name(one).startsWith("plain"), colour = lineColour(plain, seen[plain]++);
     const x = one.blocks.map((_, index) => index), y = one.blocks.map((row) => row.top1);
     figure.line(x, y, { color: colour, line_width: 2 });
     figure.scatter(x, y, { color: colour, size: 6 });

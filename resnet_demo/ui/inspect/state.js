@@ -1,6 +1,6 @@
 // What the Inspect panel's modules share.
 
-import { PALE, PLAIN, RESIDUAL } from "../static/charts.js";
+import { lineColour, paleColour } from "../static/charts.js";
 
 export const state = {
   element: null,
@@ -23,4 +23,4 @@ export function isPale(side) {
   return first !== side;
 }
 
-export const colour = (side) => (isPale(side) ? PALE[Number(isPlain(side))] : (isPlain(side) ? PLAIN : RESIDUAL)[0]);
+export const colour = (side) => (isPale(side) ? paleColour : lineColour)(isPlain(side));

@@ -1,6 +1,6 @@
 // The Read tab: a figure is asked for when it comes into sight, and again for another choice.
 
-import { PLAIN, RESIDUAL, bokeh, plot } from "../static/charts.js";
+import { bokeh, lineColour, plot } from "../static/charts.js";
 import { LATE, addressOf, inAddress, make, onThemeChange } from "../static/dom.js";
 import { number } from "../static/format.js";
 
@@ -57,7 +57,7 @@ async function drawLines(place, { lines, x, y }) {
   await bokeh();
   const figure = plot("", y, { y_axis_type: "log", x_axis_label: x });
   for (const { name, plain, y: values } of lines) {
-    const look = { color: (plain ? PLAIN : RESIDUAL)[0], line_width: 2, legend_label: name };
+    const look = { color: lineColour(plain), line_width: 2, legend_label: name };
     figure.line(values.map((_, index) => index + 1), values, look);
   }
   figure.legend.background_fill_color = null;

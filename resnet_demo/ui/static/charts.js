@@ -2,15 +2,14 @@
 
 import { make } from "./dom.js";
 
-// Blues for residual networks, oranges for plain ones; then told apart.
-export const RESIDUAL = ["#2b6cb0", "#0f8a72", "#7c4dbd"];
-export const PLAIN = ["#c05621", "#b8900b", "#b83280"];
-export const PALE = ["#63a4e8", "#ed8936"]; // the second of two residual, two plain networks
-export const HEAT = [
-  "#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725",
-];
 const TEXTS = ["axis_label_text_color", "major_label_text_color"];
-const FONT = "system-ui, sans-serif";
+const MANY = 3; // lines of a kind that are told apart
+const look = () => getComputedStyle(document.querySelector(".gradio-container") || document.body);
+
+// Of the palette, as it is now: "ink", "residual-1".
+export const colourOf = (name) => look().getPropertyValue(`--${name}`).trim() || "#333333";
+export const lineColour = (plain, place = 0) => colourOf(`${plain ? "plain" : "residual"}-${1 + (place % MANY)}`);
+export const paleColour = (plain) => colourOf(plain ? "plain-pale" : "residual-pale");
 
 // Loaded once a page, from beside it: a proxy may serve the page under a prefix.
 export const bokeh = () => (window.resnetBokeh ||= loadBokeh());
@@ -27,22 +26,21 @@ async function loadBokeh() {
 
 // In the colours of the page around it.
 export function style(figure) {
-  const page = getComputedStyle(document.querySelector(".gradio-container") || document.body);
-  const text = page.getPropertyValue("--body-text-color").trim() || "#333";
-  const line = page.getPropertyValue("--border-color-primary").trim() || "#ccc";
+  const text = colourOf("ink"), line = colourOf("line");
+  const font = look().getPropertyValue("--font").trim() || "sans-serif";
   figure.toolbar.logo = null;
   figure.toolbar.autohide = true;
   figure.background_fill_color = figure.border_fill_color = null;
   figure.outline_line_color = null;
   for (const axis of [figure.xaxis, figure.yaxis]) { // proxies for all axes
     for (const part of TEXTS) axis[part] = text;
-    for (const part of ["axis_label", "major_label"]) axis[`${part}_text_font`] = FONT;
+    for (const part of ["axis_label", "major_label"]) axis[`${part}_text_font`] = font;
     axis.axis_label_text_font_style = "normal";
     axis.axis_line_color = axis.major_tick_line_color = line;
     axis.minor_tick_line_color = null;
   }
   for (const grid of [figure.xgrid, figure.ygrid]) grid.grid_line_color = line;
-  Object.assign(figure.title, { text_color: text, text_font: FONT, text_font_size: "14px", text_font_style: "bold" });
+  Object.assign(figure.title, { text_color: text, text_font: font, text_font_size: "14px", text_font_style: "bold" });
   return figure;
 }
 

@@ -1,6 +1,6 @@
 // The Train panel's charts: built when runs or options change, streamed to in between.
 
-import { HEAT, PLAIN, RESIDUAL, style } from "../static/charts.js";
+import { lineColour, style } from "../static/charts.js";
 import { make } from "../static/dom.js";
 import { last, number, percent, smooth, wilson } from "../static/format.js";
 import { MOST_POINTS, STEP_LINES, find, rowOf, state } from "./state.js";
@@ -31,7 +31,7 @@ const isPlain = (run) => (rowOf(run).arch || "").startsWith("plain");
 
 export function colour(run) {
   const plain = isPlain(run), same = shown().filter((other) => isPlain(other) === plain);
-  return (plain ? PLAIN : RESIDUAL)[Math.max(0, same.indexOf(run)) % 3];
+  return lineColour(plain, Math.max(0, same.indexOf(run)));
 }
 
 // --- building ----------------------------------------------------------------------------------
@@ -74,7 +74,8 @@ function drawLines(figures) {
 }
 
 function drawStrip(figure) {
-  const strip = empty(["x", "y", "width", "value"]), mapper = new Bokeh.LogColorMapper({ palette: HEAT });
+  const strip = empty(["x", "y", "width", "value"]);
+  const mapper = new Bokeh.LogColorMapper({ palette: Bokeh.Palettes.Viridis10 });
   const fill = { field: "value", transform: mapper }, look = { source: strip, line_color: null, fill_color: fill };
   figure.rect({ field: "x" }, { field: "y" }, { field: "width" }, 1, look);
   const text = figure.title.text_color;

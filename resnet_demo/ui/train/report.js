@@ -1,6 +1,6 @@
 // The final report of the run that is shown: loaded when it is opened, drawn once.
 
-import { RESIDUAL, plot, put } from "../static/charts.js";
+import { lineColour, plot, put } from "../static/charts.js";
 import { LATE, make } from "../static/dom.js";
 import { accuracy, number, percent } from "../static/format.js";
 import { find, state } from "./state.js";
@@ -85,7 +85,7 @@ async function drawReliability(bins) {
   });
   const column = (name) => bins.map((bin) => bin[name]);
   figure.line([0, 100], [0, 100], { color: figure.title.text_color, line_dash: "dashed" });
-  const bars = { x: column("confidence"), top: column("top1"), width: 5, color: RESIDUAL[0], alpha: 0.7 };
+  const bars = { x: column("confidence"), top: column("top1"), width: 5, color: lineColour(false), alpha: 0.7 };
   figure.vbar(bars);
   const over = bins.filter((bin) => bin.top1 > bin.confidence).length;
   await put(find(".reliability"), figure, bins.length
