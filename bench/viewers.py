@@ -169,7 +169,7 @@ def crowded_run(home: Home) -> str:
 
     run = control.new_run(home, TrainConfig(data="shapes"))
     folder = control.run_folder(home, run)
-    crowded_run.lock = try_lock(folder / "lock")
+    crowded_run.lock = try_lock(folder.lock)
     blocks = [f"layer{stage}.{index}" for stage in range(1, 5) for index in range(2)]
     with Store(folder) as store:
         store.set(state="running", blocks=blocks, generation=1, steps=2 * POINTS, num_val=3925)

@@ -11,6 +11,7 @@ import torch
 from resnet_demo import device
 from resnet_demo.classify.predictor import Predictor
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data.device_crops import DeviceCrops
 from resnet_demo.data.folder import folder
 from resnet_demo.data.pixel_cache import Pixels, load_pixels
 from resnet_demo.evaluate.cka import compare
@@ -26,6 +27,7 @@ from resnet_demo.probe.anatomy import anatomy
 from resnet_demo.probe.inspection import inspect
 from resnet_demo.probe.paths import path_gradients
 from resnet_demo.progress import finish
+from resnet_demo.training import loop
 from resnet_demo.training.events import EpochDone, StepDone
 from resnet_demo.training.head import features
 from resnet_demo.training.loop import Training
@@ -81,6 +83,7 @@ def test_training_is_the_same_there(optimizer: str, config: TrainConfig, splits,
 def here(config: TrainConfig, splits: tuple[Pixels, Pixels]) -> tuple[list[float], list[float]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(device, "device", lambda: torch.device("cpu"))
+        patch.setattr(loop, "cutter", lambda pixels, on: DeviceCrops(pixels, on).batch)
         events = list(Training(config, *splits, 3).run())
     losses = [event.metrics["loss"] for event in events if isinstance(event, StepDone)]
     return losses, [event.metrics["top1"] for event in events if isinstance(event, EpochDone)]

@@ -16,6 +16,7 @@ from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD
 from resnet_demo.data.pixel_cache import Pixels
 
 WHOLE = slice(None)
+Box = tuple[slice, slice]  # rows, columns
 ASPECT = 4 / 3  # crops are at most this much wider than high, or the other way round
 
 
@@ -44,17 +45,24 @@ def train_batch(
     key: (seed, epoch, batch number). share: the part of the batch that is wanted; its pictures are
     cut as in the whole one. Returns uint8 (B, 3, px, px) in channels-last memory, and int64 (B,).
     """
-    random = np.random.default_rng(key)
-    seed, epoch, _ = key
-    flips = flipped_at_first(len(pixels), seed)[indices[share]] ^ (epoch % 2 == 1)
-    side = pixels.images.shape[1]
-    boxes = [random_box(side, min_crop, random) for _ in indices][share]
-    indices = indices[share]
+    indices, flips, boxes = crops(pixels, indices, min_crop, key, share)
     images = torch.empty(len(indices), px, px, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
     for image, index, flip, (rows, columns) in zip(images, indices, flips, boxes):
         crop = torch.from_numpy(np.array(pixels.images[index, rows, columns])).permute(2, 0, 1)
         image.copy_(resize(crop.flip(2) if flip else crop, px))
     return images, torch.from_numpy(pixels.labels[indices])
+
+
+def crops(
+    pixels: Pixels, indices: np.ndarray, min_crop: float, key: tuple[int, int, int], share: slice
+) -> tuple[np.ndarray, np.ndarray, list[Box]]:
+    """Of the share's pictures: their numbers, which are flipped, and what is cut out of them."""
+    random = np.random.default_rng(key)
+    seed, epoch, _ = key
+    side = pixels.images.shape[1]
+    boxes = [random_box(side, min_crop, random) for _ in indices][share]
+    flips = flipped_at_first(len(pixels), seed)[indices[share]] ^ (epoch % 2 == 1)
+    return indices[share], flips, boxes
 
 
 def padded_batch(
@@ -82,7 +90,7 @@ def padded_batch(
     return torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(pixels.labels[indices])
 
 
-def random_box(side: int, min_crop: float, random: np.random.Generator) -> tuple[slice, slice]:
+def random_box(side: int, min_crop: float, random: np.random.Generator) -> Box:
     """Rows and columns of a part of a square picture with at least `min_crop` of its area, of
     varied aspect."""
     area = random.uniform(min_crop, 1)

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from resnet_demo import device
 from resnet_demo.config import TrainConfig, with_changes
-from resnet_demo.data.augment import epoch_order, normalise, padded_batch, train_batch, whole_batch
+from resnet_demo.data.augment import epoch_order, normalise, padded_batch, whole_batch
+from resnet_demo.data.device_crops import cutter
 from resnet_demo.data.pixel_cache import Pixels
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
@@ -79,6 +80,7 @@ class Training:
                 f"({len(self.train)} pictures). Choose at most {len(self.train)}."
             )
         self.device = device.device()
+        self.cut = cutter(self.train, self.device)
         self.model = device.placed(self.make_model(), self.device)
         if self.config.sync_norms and self.ranks.size > 1:
             synchronise_norms(self.model)
@@ -165,15 +167,14 @@ class Training:
     def batch(
         self, settings: TrainConfig, indices: np.ndarray, share: slice
     ) -> tuple[Tensor, Tensor]:
-        """This process's share of the next batch: uint8 (B, 3, px, px), and labels on the
-        device."""
+        """This process's share of the next batch: uint8 (B, 3, px, px), and labels."""
         epoch, number = divmod(self.step, self.steps_per_epoch)
         key = (settings.seed, epoch, number)
         if settings.crop == "pad":
             images, labels = padded_batch(self.train, indices, key, share)
         else:
             px = px_at(epoch / settings.epochs, settings.start_px, settings.px)
-            images, labels = train_batch(self.train, indices, px, settings.min_crop, key, share)
+            images, labels = self.cut(indices, px, settings.min_crop, key, share)
         return images, labels.to(self.device)
 
     def val_batch(self, part: range) -> tuple[Tensor, Tensor]:
@@ -200,8 +201,7 @@ class Training:
         )
 
     def counts(self, logits: Tensor, labels: Tensor) -> dict[str, float]:
-        """Sums over the batch of all processes; loss without smoothing, to compare with
-        val_loss."""
+        """Sums over the batch of all processes; loss as `val_loss`, without smoothing."""
         loss = F.cross_entropy(logits, labels).item() * len(labels)
         wrong = int((logits.argmax(1) != labels).sum())
         sums = torch.tensor([loss, wrong, len(labels)], dtype=torch.float64)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data import device_crops
 from resnet_demo.data.augment import (
     epoch_order,
     normalise,
@@ -13,6 +14,7 @@ from resnet_demo.data.augment import (
     train_batch,
     whole_batch,
 )
+from resnet_demo.data.device_crops import DeviceCrops
 from resnet_demo.data.folder import folder
 from resnet_demo.data.pixel_cache import Pixels, cached_pixels
 from tests.data.test_pixel_cache import drained
@@ -33,6 +35,22 @@ def test_a_batch_depends_on_its_key_alone(pixels: Pixels) -> None:
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert first.shape == (3, 3, 16, 16) and first.dtype == torch.uint8
     assert labels.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("px", [8, 20, 33])
+@pytest.mark.parametrize("kept", [True, False], ids=["pixels there", "pixels brought"])
+def test_an_accelerator_cuts_the_same_crops_to_a_level(
+    pixels: Pixels, px: int, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not kept:
+        monkeypatch.setattr(device_crops, "MOST_BYTES", 0)
+    indices, key, share = np.array([5, 3, 11, 1, 4, 0, 7]), (0, 1, 2), slice(1, 6)
+    wanted, labels = train_batch(pixels, indices, px, 0.2, key, share)
+    there = DeviceCrops(pixels, torch.device("cpu"))
+    assert (there.there is not None) is kept
+    got, same = there.batch(indices, px, 0.2, key, share)
+    assert got.is_contiguous(memory_format=torch.channels_last) and torch.equal(labels, same)
+    assert (got.int() - wanted.int()).abs().max() <= 1
 
 
 def test_every_epoch_sees_every_picture_once_in_its_own_order() -> None:
