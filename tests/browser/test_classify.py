@@ -8,6 +8,7 @@ import pytest
 
 from resnet_demo.config import Home
 from tests.classify.test_predictor import saved
+from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
 DROP = """([box, files]) => {
@@ -24,10 +25,10 @@ PASTE = """async text => {
 }"""
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def run(shared: Server) -> str:
     """The weights of a run that knows three colours."""
-    folder = Home(tmp_path / "home").runs / "0001" / "weights"
+    folder = Home(shared.home).runs / "0001" / "weights"
     folder.mkdir(parents=True)
     saved(folder / "best.safetensors")
     return "run:0001"
@@ -54,10 +55,10 @@ def opinion(page, column: str = "first"):
     return page.locator(f"#opinion-{column}")
 
 
-def test_drop_change_look_and_clear(serve, page, run: str, red: Path) -> None:
+def test_drop_change_look_and_clear(shared, page, run: str, red: Path) -> None:
     from playwright.sync_api import expect
 
-    open_tab(page, serve().url, run)
+    open_tab(page, shared.url, run)
     drop(page, red)
     expect(opinion(page)).to_contain_text("It knows 3 things", timeout=60_000)
     assert opinion(page).locator(".bars tr").count() == 3
@@ -76,12 +77,11 @@ def test_drop_change_look_and_clear(serve, page, run: str, red: Path) -> None:
     expect(opinion(page)).to_contain_text("Drop a photograph")
 
 
-def test_the_camera(serve, page, run: str) -> None:
+def test_the_camera(shared, page, run: str) -> None:
     from playwright.sync_api import expect
 
-    server = serve()
-    page.context.grant_permissions(["camera"], origin=server.url)
-    open_tab(page, server.url, run)
+    page.context.grant_permissions(["camera"], origin=shared.url)
+    open_tab(page, shared.url, run)
     page.locator("#picture").get_by_label("Capture from camera").click()
     page.locator("#picture").get_by_text("Click to Access Webcam").click()
     page.wait_for_function("document.querySelector('#picture video')?.videoWidth > 0")
@@ -89,10 +89,10 @@ def test_the_camera(serve, page, run: str) -> None:
     expect(opinion(page)).to_contain_text("It knows 3 things", timeout=60_000)
 
 
-def test_a_picture_is_looked_into(serve, page, run: str, red: Path) -> None:
+def test_a_picture_is_looked_into(shared, page, run: str, red: Path) -> None:
     from playwright.sync_api import expect
 
-    open_tab(page, serve().url, run)
+    open_tab(page, shared.url, run)
     drop(page, red)
     expect(opinion(page)).to_contain_text("It knows 3 things", timeout=60_000)
     page.locator("#look-inside").click()
@@ -101,12 +101,11 @@ def test_a_picture_is_looked_into(serve, page, run: str, red: Path) -> None:
     assert told in ("blue", "green", "red")
 
 
-def test_paste_and_examples(serve, page, run: str, red: Path) -> None:
+def test_paste_and_examples(shared, page, run: str, red: Path) -> None:
     from playwright.sync_api import expect
 
-    server = serve()
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
-    open_tab(page, server.url, run)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=shared.url)
+    open_tab(page, shared.url, run)
     page.evaluate(PASTE, encoded(red))
     page.get_by_label("Paste from clipboard").first.click()
     expect(opinion(page)).to_contain_text("It knows 3 things", timeout=60_000)
@@ -115,10 +114,10 @@ def test_paste_and_examples(serve, page, run: str, red: Path) -> None:
     expect(opinion(page).locator("img")).not_to_have_attribute("src", before, timeout=60_000)
 
 
-def test_wrong_files_and_wrong_networks_are_told(serve, page, run: str, tmp_path: Path) -> None:
+def test_wrong_files_and_wrong_networks_are_told(shared, page, run: str, tmp_path: Path) -> None:
     from playwright.sync_api import expect
 
-    open_tab(page, serve().url, run)
+    open_tab(page, shared.url, run)
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"this is not a picture")
     drop(page, bad)
@@ -128,10 +127,10 @@ def test_wrong_files_and_wrong_networks_are_told(serve, page, run: str, tmp_path
     assert page.locator("[data-testid=toast-body]").count() == 0
 
 
-def test_an_answer_belongs_to_the_picture_that_is_shown(serve, page, run, red: Path) -> None:
+def test_an_answer_belongs_to_the_picture_that_is_shown(shared, page, run, red: Path) -> None:
     from playwright.sync_api import expect
 
-    open_tab(page, serve().url, run)
+    open_tab(page, shared.url, run)
     drop(page, red)
     expect(opinion(page)).to_contain_text("It knows 3 things", timeout=60_000)
     page.locator("#model-first input").fill("run:0999")
@@ -140,10 +139,10 @@ def test_an_answer_belongs_to_the_picture_that_is_shown(serve, page, run, red: P
     assert opinion(page).locator(".bars").count() == 0
 
 
-def test_many_at_once(serve, page, run: str, pictures: Path, tmp_path: Path) -> None:
+def test_many_at_once(shared, page, run: str, pictures: Path, tmp_path: Path) -> None:
     from playwright.sync_api import expect
 
-    open_tab(page, serve().url, run)
+    open_tab(page, shared.url, run)
     page.get_by_text("Several pictures").click()
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no")
@@ -162,10 +161,10 @@ def test_many_at_once(serve, page, run: str, pictures: Path, tmp_path: Path) -> 
     assert re.match(r"picture,class_1,probability_1,", lines[0])
 
 
-def test_the_network_is_taken_away(serve, page, run: str) -> None:
+def test_the_network_is_taken_away(shared, page, run: str) -> None:
     from playwright.sync_api import expect
 
-    open_tab(page, serve().url, run)
+    open_tab(page, shared.url, run)
     page.get_by_text("Take this network with you").click()
     page.locator("#takeaway-write").click()
     expect(page.locator("#takeaway-said")).to_contain_text("the same bit for bit", timeout=60_000)

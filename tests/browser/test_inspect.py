@@ -40,10 +40,10 @@ def choose(page, box: str, model: str) -> None:
     page.locator(f"{box} input").press("Enter")
 
 
-def test_click_cut_and_compare_with_the_command(serve, page, red: Path, command: Callable) -> None:
+def test_click_cut_and_compare_with_the_command(shared, page, red: Path, command: Callable) -> None:
     from playwright.sync_api import expect
 
-    page.goto(serve().url)
+    page.goto(shared.url)
     page.get_by_role("tab", name="Inspect").click()
     before = wait_drawn(page, "bundled:resnet56")
     give(page, red)
@@ -92,12 +92,12 @@ def test_click_cut_and_compare_with_the_command(serve, page, red: Path, command:
     expect(page.locator("#inspect .losses figcaption")).to_contain_text("after the stem")
 
 
-def test_experiments_on_the_picture(serve, page) -> None:
+def test_experiments_on_the_picture(shared, page) -> None:
     """Dimmers, paths, code, and what is known early; the view has an address."""
     from playwright.sync_api import expect
 
     address = "?tab=inspect&model=bundled:resnet56&beside=bundled:plain56&block=layer2.4"
-    page.goto(f"{serve().url}{address}&off=layer1.2")
+    page.goto(f"{shared.url}{address}&off=layer1.2")
     wait_drawn(page, "bundled:resnet56")
     first = page.locator("#inspect .side").first
     expect(first.locator("[data-block='layer2.4']")).to_have_attribute("aria-pressed", "true")
@@ -152,11 +152,11 @@ def test_the_epochs_of_a_run(serve, page, red: Path, config: TrainConfig, home: 
 
 
 def test_wrong_models_and_wrong_pictures_leave_the_page_alive(
-    serve, page, red: Path, tmp_path: Path
+    shared, page, red: Path, tmp_path: Path
 ) -> None:
     from playwright.sync_api import expect
 
-    page.goto(f"{serve().url}/?tab=inspect")
+    page.goto(f"{shared.url}/?tab=inspect")
     wait_drawn(page, "bundled:resnet56")
     choose(page, "#inspect-model", "run:9999")
     expect(page.locator("#inspect .told")).to_contain_text("There is no run '9999'", timeout=20_000)
@@ -172,10 +172,10 @@ def test_wrong_models_and_wrong_pictures_leave_the_page_alive(
     expect(page.locator("#inspect .result")).to_contain_text("plain110", timeout=120_000)
 
 
-def test_the_profile_is_drawn_for_a_measure_and_a_theme_not_for_a_block(serve, page) -> None:
+def test_the_profile_is_drawn_for_a_measure_and_a_theme_not_for_a_block(shared, page) -> None:
     from playwright.sync_api import expect
 
-    page.goto(f"{serve().url}?tab=inspect&model=bundled:resnet56&beside=bundled:plain56")
+    page.goto(f"{shared.url}?tab=inspect&model=bundled:resnet56&beside=bundled:plain56")
     panel = page.locator(PANEL)
     expect(panel).to_have_attribute("data-drawn", re.compile(r" bundled:plain56\+$"))
     figure = panel.locator(".profile .bk-Figure")

@@ -9,10 +9,10 @@ def figure(page, step: str):
     return page.locator(f"#read-{step} > figure")
 
 
-def test_a_walk_through_the_article(serve, page) -> None:
+def test_a_walk_through_the_article(shared, page) -> None:
     from playwright.sync_api import expect
 
-    url = serve().url
+    url = shared.url
     page.goto(f"{url}?tab=read")
     expect(figure(page, "degradation")).to_contain_text("Guess first.", timeout=60_000)
     figure(page, "degradation").locator("select").select_option("20")
@@ -27,10 +27,10 @@ def test_a_walk_through_the_article(serve, page) -> None:
     expect(figure(page, "shapes")).to_be_in_viewport()
 
 
-def test_it_fits_a_phone(serve, browser) -> None:
+def test_it_fits_a_phone(shared, browser) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
-    page.goto(f"{serve().url}?tab=read&step=architectures")
+    page.goto(f"{shared.url}?tab=read&step=architectures")
     page.wait_for_selector("#read-architectures table", timeout=60_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
