@@ -17,10 +17,10 @@ GRADIOS = "svelte-"  # in a class of every element that Gradio makes
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("tab", TABS)
-def test_axe_finds_nothing_of_ours(serve, page, tab: str, theme: str) -> None:
+def test_axe_finds_nothing_of_ours(shared, page, tab: str, theme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    page.goto(f"{serve().url}?tab={tab}&__theme={theme}")
+    page.goto(f"{shared.url}?tab={tab}&__theme={theme}")
     page.wait_for_selector(READY[tab], state="attached", timeout=60_000)
     found = Axe().run(page).response["violations"]
     told = [
