@@ -13,6 +13,8 @@ from tests.conftest import wait_until
 
 pytestmark = pytest.mark.browser
 PANEL = "#inspect .inspect"
+SILENT = 4  # channel of layer2.0 in the bundled resnet56: zero for all drawn pictures
+COLUMNS = 6  # of its sheet of 32 channels
 
 
 def wait_drawn(page, model: str, before: str = "") -> str:
@@ -52,7 +54,7 @@ def test_click_cut_and_compare_with_the_command(shared, page, red: Path, command
     told = json.loads(command("inspect", "bundled:resnet56", red, "--json").stdout)
     blocks = {row["name"]: row for row in told["blocks"]}
     first = page.locator("#inspect .side").first
-    tile = first.locator("[data-block='layer2.4']")
+    tile = first.locator("[data-block='layer2.0']")
     tile.click()
     expect(tile).to_have_attribute("aria-pressed", "true")
     for measure in ("relative_grad_norm", "branch_over_shortcut", "receptive_field_px", "deletion"):
@@ -65,21 +67,23 @@ def test_click_cut_and_compare_with_the_command(shared, page, red: Path, command
             )
     expect(first.locator(".facts")).to_contain_text("32 × 32 × 32")
     page.get_by_role("button", name="Switch this block off").first.click()
-    expect(first.locator(".after")).to_contain_text("Without layer2.4", timeout=20_000)
+    expect(first.locator(".after")).to_contain_text("Without layer2.0", timeout=20_000)
     expect(page.locator("#inspect .side").nth(1)).to_contain_text("plain network has no shortcuts")
     first.get_by_text("channels: click one").click()
-    first.locator(".sheet").click(position={"x": 5, "y": 5})
-    expect(first.locator(".channels p").first).to_contain_text("Channel 0: mean")
+    width = first.locator(".sheet").bounding_box()["width"]
+    place = {"x": width * (SILENT + 0.5) / COLUMNS, "y": 5}
+    first.locator(".sheet").click(position=place)
+    expect(first.locator(".channels p").first).to_contain_text(f"Channel {SILENT}: mean")
     page.locator("#inspect .n").fill("20")
     page.get_by_role("button", name="Which pictures does this channel answer?").click()
     result = page.locator("#inspect .result")
-    expect(result).to_contain_text("channel 0 of layer2.4", timeout=60_000)
+    expect(result).to_contain_text(f"channel {SILENT} of layer2.0", timeout=60_000)
     expect(result).to_contain_text("silent for all of them")
     every = first.locator(".sheet").bounding_box()
     first.locator(".sheet").click(position={"x": every["width"] / 2, "y": every["height"] / 2})
-    expect(first.locator(".channels p").first).not_to_contain_text("Channel 0:")
+    expect(first.locator(".channels p").first).not_to_contain_text(f"Channel {SILENT}:")
     page.get_by_role("button", name="Switch channel").click()
-    expect(first.locator(".after")).to_contain_text(" of layer2.4", timeout=20_000)
+    expect(first.locator(".after")).to_contain_text(" of layer2.0", timeout=20_000)
     page.get_by_role("button", name="Undo: switch channel").first.click()
     expect(first.locator(".after")).not_to_contain_text("channel")
     page.get_by_role("button", name="Which pictures does this channel answer?").click()
