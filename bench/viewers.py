@@ -69,8 +69,10 @@ def slowing(home: Home, url: str, data: str) -> dict[str, object]:
                     pool.submit(watch, url, component, run, done, number / VIEWERS)
                     for number in range(VIEWERS)
                 ]
-                watched = window(store)
-                done.set()
+                try:
+                    watched = window(store)
+                finally:
+                    done.set()
             for watcher in watchers:
                 watcher.result()  # who got no answer has watched nothing
             pairs.append((round(watched, 1), round(alone, 1)))

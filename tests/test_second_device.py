@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from resnet_demo import device
 from resnet_demo.classify.predictor import Predictor
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data.augment import train_batch
 from resnet_demo.data.device_crops import DeviceCrops
 from resnet_demo.data.folder import folder
 from resnet_demo.data.pixel_cache import Pixels, load_pixels
@@ -83,7 +85,11 @@ def test_training_is_the_same_there(optimizer: str, config: TrainConfig, splits,
 def here(config: TrainConfig, splits: tuple[Pixels, Pixels]) -> tuple[list[float], list[float]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(device, "device", lambda: torch.device("cpu"))
-        patch.setattr(loop, "cutter", lambda pixels, on: DeviceCrops(pixels, on).batch)
+        patch.setattr(
+            loop,
+            "batches_of",
+            lambda pixels, on: partial(train_batch, pixels, cut=DeviceCrops(pixels, on).cut),
+        )
         events = list(Training(config, *splits, 3).run())
     losses = [event.metrics["loss"] for event in events if isinstance(event, StepDone)]
     return losses, [event.metrics["top1"] for event in events if isinstance(event, EpochDone)]

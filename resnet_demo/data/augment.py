@@ -5,7 +5,8 @@ one would have seen.
 """
 
 import math
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from resnet_demo.data.pixel_cache import Pixels
 
 WHOLE = slice(None)
 Box = tuple[slice, slice]  # rows, columns
+Cut = Callable[[np.ndarray, list[Box], np.ndarray, int], Tensor]  # of indices, boxes, flips, px
 ASPECT = 4 / 3  # crops are at most this much wider than high, or the other way round
 
 
@@ -38,31 +40,34 @@ def train_batch(
     min_crop: float,
     key: tuple[int, int, int],
     share: slice = WHOLE,
+    cut: Cut | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Random crops and their labels. A picture is flipped in every other epoch, which shows more
     different ones than a coin does (Jordan 2024, arXiv 2404.00498, section 3.6).
 
     key: (seed, epoch, batch number). share: the part of the batch that is wanted; its pictures are
-    cut as in the whole one. Returns uint8 (B, 3, px, px) in channels-last memory, and int64 (B,).
+    cut as in the whole one. cut: what cuts them, `cut_each` when not given. Returns uint8
+    (B, 3, px, px) in channels-last memory, and int64 (B,).
     """
-    indices, flips, boxes = crops(pixels, indices, min_crop, key, share)
+    random = np.random.default_rng(key)
+    seed, epoch, _ = key
+    flips = flipped_at_first(len(pixels), seed)[indices[share]] ^ (epoch % 2 == 1)
+    side = pixels.images.shape[1]
+    boxes = [random_box(side, min_crop, random) for _ in indices][share]
+    indices = indices[share]
+    images = (cut or partial(cut_each, pixels))(indices, boxes, flips, px)
+    return images, torch.from_numpy(pixels.labels[indices])
+
+
+def cut_each(
+    pixels: Pixels, indices: np.ndarray, boxes: list[Box], flips: np.ndarray, px: int
+) -> Tensor:
+    """Picture by picture, on the CPU."""
     images = torch.empty(len(indices), px, px, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
     for image, index, flip, (rows, columns) in zip(images, indices, flips, boxes):
         crop = torch.from_numpy(np.array(pixels.images[index, rows, columns])).permute(2, 0, 1)
         image.copy_(resize(crop.flip(2) if flip else crop, px))
-    return images, torch.from_numpy(pixels.labels[indices])
-
-
-def crops(
-    pixels: Pixels, indices: np.ndarray, min_crop: float, key: tuple[int, int, int], share: slice
-) -> tuple[np.ndarray, np.ndarray, list[Box]]:
-    """Of the share's pictures: their numbers, which are flipped, and what is cut out of them."""
-    random = np.random.default_rng(key)
-    seed, epoch, _ = key
-    side = pixels.images.shape[1]
-    boxes = [random_box(side, min_crop, random) for _ in indices][share]
-    flips = flipped_at_first(len(pixels), seed)[indices[share]] ^ (epoch % 2 == 1)
-    return indices[share], flips, boxes
+    return images
 
 
 def padded_batch(

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from resnet_demo import device
 from resnet_demo.config import TrainConfig, with_changes
 from resnet_demo.data.augment import epoch_order, normalise, padded_batch, whole_batch
-from resnet_demo.data.device_crops import cutter
+from resnet_demo.data.device_crops import batches_of
 from resnet_demo.data.pixel_cache import Pixels
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
@@ -80,7 +80,7 @@ class Training:
                 f"({len(self.train)} pictures). Choose at most {len(self.train)}."
             )
         self.device = device.device()
-        self.cut = cutter(self.train, self.device)
+        self.train_batch = batches_of(self.train, self.device)
         self.model = device.placed(self.make_model(), self.device)
         if self.config.sync_norms and self.ranks.size > 1:
             synchronise_norms(self.model)
@@ -174,7 +174,7 @@ class Training:
             images, labels = padded_batch(self.train, indices, key, share)
         else:
             px = px_at(epoch / settings.epochs, settings.start_px, settings.px)
-            images, labels = self.cut(indices, px, settings.min_crop, key, share)
+            images, labels = self.train_batch(indices, px, settings.min_crop, key, share)
         return images, labels.to(self.device)
 
     def val_batch(self, part: range) -> tuple[Tensor, Tensor]:

@@ -69,6 +69,19 @@ def test_click_cut_and_compare_with_the_command(shared, page, red: Path, command
     page.get_by_role("button", name="Switch this block off").first.click()
     expect(first.locator(".after")).to_contain_text("Without layer2.0", timeout=20_000)
     expect(page.locator("#inspect .side").nth(1)).to_contain_text("plain network has no shortcuts")
+
+
+def test_a_channel_is_looked_at_and_cut(shared, page) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{shared.url}?tab=inspect&model=bundled:resnet56&beside=bundled:plain56")
+    page.wait_for_function(
+        f"document.querySelector('{PANEL}')?.dataset.drawn?.endsWith('plain56+')"
+    )
+    first = page.locator("#inspect .side").first
+    first.locator("[data-block='layer2.0']").click()
+    page.get_by_role("button", name="Switch this block off").first.click()
+    expect(first.locator(".after")).to_contain_text("Without layer2.0", timeout=20_000)
     first.get_by_text("channels: click one").click()
     width = first.locator(".sheet").bounding_box()["width"]
     place = {"x": width * (SILENT + 0.5) / COLUMNS, "y": 5}
@@ -101,7 +114,7 @@ def test_experiments_on_the_picture(shared, page) -> None:
     from playwright.sync_api import expect
 
     address = "?tab=inspect&model=bundled:resnet56&beside=bundled:plain56&block=layer2.4"
-    page.goto(f"{shared.url}{address}&off=layer1.2")
+    page.goto(f"{shared.url}{address}")
     wait_drawn(page, "bundled:resnet56")
     first = page.locator("#inspect .side").first
     expect(first.locator("[data-block='layer2.4']")).to_have_attribute("aria-pressed", "true")

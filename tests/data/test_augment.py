@@ -48,7 +48,7 @@ def test_an_accelerator_cuts_the_same_crops_to_a_level(
     wanted, labels = train_batch(pixels, indices, px, 0.2, key, share)
     there = DeviceCrops(pixels, torch.device("cpu"))
     assert (there.there is not None) is kept
-    got, same = there.batch(indices, px, 0.2, key, share)
+    got, same = train_batch(pixels, indices, px, 0.2, key, share, there.cut)
     assert got.is_contiguous(memory_format=torch.channels_last) and torch.equal(labels, same)
     assert (got.int() - wanted.int()).abs().max() <= 1
 

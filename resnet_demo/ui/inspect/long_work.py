@@ -126,8 +126,8 @@ def lent(kind: str, request: InspectRequest, home: Home) -> Iterator[tuple[str, 
     """What passes between two processes: ("progress", Progress) time and again, then ("answer",
     JSON) or ("refused", a sentence)."""
     zero_gpu.use_gpu()
-    work = KINDS[kind](Inspector(home, Classifier(home)), request)
     try:
+        work = KINDS[kind](Inspector(home, Classifier(home)), request)
         while True:
             yield "progress", next(work)
     except StopIteration as end:
