@@ -114,7 +114,7 @@ def test_experiments_on_the_picture(shared, page) -> None:
     from playwright.sync_api import expect
 
     address = "?tab=inspect&model=bundled:resnet56&beside=bundled:plain56&block=layer2.4"
-    page.goto(f"{shared.url}{address}")
+    page.goto(f"{shared.url}{address}&off=layer1.2")
     wait_drawn(page, "bundled:resnet56")
     first = page.locator("#inspect .side").first
     expect(first.locator("[data-block='layer2.4']")).to_have_attribute("aria-pressed", "true")
