@@ -18,6 +18,7 @@ from resnet_demo import device
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data import open_data
 from resnet_demo.data.pixel_cache import load_pixels
+from resnet_demo.models import conv
 from resnet_demo.progress import finish
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
@@ -37,6 +38,7 @@ def measure(data: str, place: Path) -> dict[str, object]:
     training = Training(config, train, val, len(pictures.classes))
     return {
         "real_over_ready": ratio(training, ready_batch(training), real_first=True),
+        "products_over_onednn": product_ratio(training),
         "with_probe_over_without": probe_ratio(training),
         "second_start_first_step_s": first_step_seconds(home, config),
     }
@@ -64,6 +66,18 @@ def ratio(training: Training, ready: Callable, real_first: bool) -> dict[str, ob
         "ratio": round(median(a / b for a, b in pairs), 3),
         "pairs_images_per_s": [[round(a, 1), round(b, 1)] for a, b in pairs],
     }
+
+
+def product_ratio(training: Training) -> float:
+    """Speed with the weights' gradients of few pixels as matrix products, over oneDNN's."""
+    speeds: list[tuple[float, float]] = []
+    most = conv.MOST_PIXELS
+    for _ in range(ROUNDS):
+        ours = speed(training)
+        conv.MOST_PIXELS = 0
+        speeds.append((ours, speed(training)))
+        conv.MOST_PIXELS = most
+    return round(median(ours / theirs for ours, theirs in speeds), 3)
 
 
 def speed(training: Training) -> float:

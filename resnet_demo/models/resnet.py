@@ -14,30 +14,7 @@ from torch import Tensor, nn
 
 from resnet_demo.config import ARCHS, size_of
 from resnet_demo.errors import require_one_of
-
-
-@torch.fx.wrap  # timm traces networks, and a choice by shape cannot be traced
-def strided_conv2d(
-    x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: str | tuple[int, ...]
-) -> Tensor:
-    if x.shape[-2:] != (1, 1):
-        return F.conv2d(x, weight, None, stride, padding)
-    with torch.autocast(x.device.type, enabled=False):
-        return F.conv2d(x.to(weight.dtype), weight, None, stride, padding)
-
-
-class StridedConv2d(nn.Conv2d):
-    """In float32 where it strides over a single pixel (ResNet-18 at 16 px): there the weights'
-    gradient of bfloat16 is memory that nobody has written (oneDNN, torch 2.15 on a CPU)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return strided_conv2d(x, self.weight, self.stride, self.padding)
-
-
-def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """A bias-free convolution that keeps the size at stride 1."""
-    kind = StridedConv2d if stride > 1 and kernel > 1 else nn.Conv2d
-    return kind(channels_in, channels_out, kernel, stride, kernel // 2, bias=False)
+from resnet_demo.models.conv import conv
 
 
 class PadShortcut(nn.Module):
