@@ -47,6 +47,24 @@ class SecondDevice(TorchDispatchMode):
         return obeyed(function, args, kwargs or {})
 
 
+class Readings(SecondDevice):
+    """Counts how often something is read from the device: each time it has to be waited for."""
+
+    count = 0
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        there = bool(args) and isinstance(args[0], There)
+        result = super().__torch_dispatch__(function, types, args, kwargs)
+        self.count += (
+            there
+            and isinstance(result, Tensor | bool | int | float)
+            and not isinstance(result, There)
+        )
+        return result
+
+
 def obeyed(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
     there = any(isinstance(one, There) for one in tensors)

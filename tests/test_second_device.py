@@ -34,7 +34,7 @@ from resnet_demo.training.events import EpochDone, StepDone
 from resnet_demo.training.head import features
 from resnet_demo.training.loop import Training
 from tests.classify.test_predictor import saved
-from tests.second_device import THERE, SecondDevice, There
+from tests.second_device import THERE, Readings, SecondDevice, There
 
 
 @pytest.fixture
@@ -80,6 +80,17 @@ def test_training_is_the_same_there(optimizer: str, config: TrainConfig, splits,
     losses = [event.metrics["loss"] for event in events if isinstance(event, StepDone)]
     ends = [event.metrics["top1"] for event in events if isinstance(event, EpochDone)]
     assert (losses, ends) == here(config, splits)
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "sgd"])
+def test_a_step_waits_for_the_device_once(optimizer, config, splits, second) -> None:
+    """And once more where norms are measured (`probe_every`)."""
+    config = replace(config, optimizer=optimizer, ema=0.9)
+    training = Training(config, *splits, 3)
+    for probed in (True, False, True):
+        with Readings() as readings:
+            assert ("param_norm/fc" in training.train_step().metrics) == probed
+        assert readings.count == 1 + probed
 
 
 def here(config: TrainConfig, splits: tuple[Pixels, Pixels]) -> tuple[list[float], list[float]]:

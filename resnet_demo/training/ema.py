@@ -12,11 +12,14 @@ def average_weights(model: nn.Module, decay: float) -> AveragedModel | None:
     if decay == 0:
         return None
 
-    def update(averages: Tensors, values: Tensors, count: Tensor | int) -> None:
-        present = min(decay, (1 + float(count)) / (10 + float(count)))
+    def update(averages: Tensors, values: Tensors, _: Tensor | int) -> None:
+        count = float(average.n_averaged)
+        present = min(decay, (1 + count) / (10 + count))
         if averages[0].is_floating_point():
             torch._foreach_lerp_(averages, values, 1 - present)
         else:  # batch norm's counters
             torch._foreach_copy_(averages, values)
 
-    return AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+    average = AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+    average.n_averaged = average.n_averaged.cpu()  # else each step waits for the device
+    return average

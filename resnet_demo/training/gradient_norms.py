@@ -23,7 +23,8 @@ def block_norms(model: nn.Module) -> dict[str, float]:
         for name, norm in zip(names, torch._foreach_norm(tensors)):
             key = f"{kind}/{block_of(name)}"
             squares[key] = squares.get(key, 0) + norm.detach() ** 2
-    return {key: float(square) ** 0.5 for key, square in squares.items()}
+    told = torch.stack(list(squares.values())).cpu().tolist() if squares else []
+    return {key: square**0.5 for key, square in zip(squares, told)}
 
 
 def gradients_of(model: nn.Module) -> list[Tensor]:

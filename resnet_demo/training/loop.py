@@ -36,16 +36,13 @@ from resnet_demo.training.events import (
     StepDone,
     Validating,
 )
-from resnet_demo.training.gradient_norms import block_norms, not_finite
+from resnet_demo.training.gradient_norms import block_norms, gradients_of, not_finite
 from resnet_demo.training.optim import make_optimizer
 from resnet_demo.training.ranks import ALONE, Ranks, synchronise_norms
 from resnet_demo.training.schedule import GentleStart, lr_at, px_at
-from resnet_demo.training.temperature import FEWEST, fit_temperature
+from resnet_demo.training.scores import scores_of
 
 VAL_BATCH = 128
-# A picture is called unlike all classes when its largest logit is below that of all but this share
-# of the validation pictures (Hendrycks et al. 2022, arXiv 1911.11132: the maximum logit score).
-UNLIKE_SHARE = 0.04
 
 
 @dataclass
@@ -144,7 +141,9 @@ class Training:
                 logits = self.logits(self.replica, images)
             loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
             (loss * self.ranks.weight(len(labels), len(indices))).backward()
-        self.refuse_non_finite(loss, lr, buffers)
+        finite, counts = self.read(loss, logits, labels)
+        if not finite:
+            raise self.refused(loss, lr, buffers)
         probing = self.step % settings.probe_every == 0
         metrics = block_norms(self.model) if probing else {}  # of the weights before the step
         for group in self.optimizer.param_groups:
@@ -153,7 +152,7 @@ class Training:
         if self.ema is not None:
             self.ema.update_parameters(self.model)
         self.step += 1
-        metrics |= self.count(self.counts(logits.detach(), labels), len(indices)) | {"lr": lr}
+        metrics |= self.count(counts, len(indices)) | {"lr": lr}
         elapsed = time.perf_counter() - started
         self.seconds += elapsed
         return StepDone(self.step, metrics | {"images_per_s": len(indices) / elapsed})
@@ -185,13 +184,25 @@ class Training:
         """Of a batch: float32 (B, classes)."""
         return model(normalise(inputs.to(self.device))).float()
 
-    def refuse_non_finite(self, loss: Tensor, lr: float, buffers: list[Tensor]) -> None:
-        """buffers: batch norm's, from before the forward pass; they go back with the refusal."""
-        bad = "loss" if not torch.isfinite(loss) else not_finite(self.model)
-        if bad:
-            for buffer, before in zip(self.model.buffers(), buffers):
-                buffer.copy_(before)
-            raise self.diverged(f"The {bad}", self.step + 1, lr)
+    @torch.no_grad()
+    def read(self, loss: Tensor, logits: Tensor, labels: Tensor) -> tuple[bool, dict[str, float]]:
+        """All that a step must know of what the device worked out, in one reading, which waits for
+        it: whether loss and gradients are finite; sums over the batch of all processes, the loss
+        as in `val_loss`, without smoothing."""
+        norms = torch._foreach_norm(gradients_of(self.model))
+        finite = torch.stack([loss, *norms]).isfinite().all()
+        plain, wrong = F.cross_entropy(logits, labels), (logits.argmax(1) != labels).sum()
+        told = torch.stack([finite.float(), plain, wrong.float()]).cpu().tolist()
+        sums = torch.tensor([told[1] * len(labels), told[2], len(labels)], dtype=torch.float64)
+        counts = dict(zip(("loss", "wrong", "pictures"), self.ranks.sum(sums).tolist()))
+        return bool(told[0]), counts
+
+    def refused(self, loss: Tensor, lr: float, buffers: list[Tensor]) -> Diverged:
+        """buffers: batch norm's, from before the forward pass; they go back."""
+        for buffer, before in zip(self.model.buffers(), buffers):
+            buffer.copy_(before)
+        bad = not_finite(self.model) if torch.isfinite(loss) else "loss"
+        return self.diverged(f"The {bad}", self.step + 1, lr)
 
     def diverged(self, what: str, step: int, lr: float) -> Diverged:
         return Diverged(
@@ -199,13 +210,6 @@ class Training:
             f"a lower lr, {self.settings.lr / 4:.3g} say, and resume: the run goes back to the end "
             f"of its last sound epoch."
         )
-
-    def counts(self, logits: Tensor, labels: Tensor) -> dict[str, float]:
-        """Sums over the batch of all processes; loss as `val_loss`, without smoothing."""
-        loss = F.cross_entropy(logits, labels).item() * len(labels)
-        wrong = int((logits.argmax(1) != labels).sum())
-        sums = torch.tensor([loss, wrong, len(labels)], dtype=torch.float64)
-        return dict(zip(("loss", "wrong", "pictures"), self.ranks.sum(sums).tolist()))
 
     def count(self, counts: dict[str, float], pictures: int) -> dict[str, float]:
         """Add the batch to the epoch's sums; loss and error of the batch."""
@@ -287,14 +291,3 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
-
-
-def scores_of(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """What an epoch's weights are worth on the validation pictures, and how to read their logits:
-    below which a picture is unlike all classes, and their temperature."""
-    return {
-        "val_loss": F.cross_entropy(logits, labels).item(),
-        "top1": 100 * (logits.argmax(1) == labels).float().mean().item(),
-        "unlike_below": logits.amax(1).quantile(UNLIKE_SHARE).item(),
-        "temperature": fit_temperature(logits, labels) if len(labels) >= FEWEST else 1.0,
-    }

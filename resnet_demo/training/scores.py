@@ -1,0 +1,21 @@
+"""What the weights at the end of an epoch are worth, and how to read their logits."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from resnet_demo.training.temperature import FEWEST, fit_temperature
+
+# A picture is called unlike all classes when its largest logit is below that of all but this share
+# of the validation pictures (Hendrycks et al. 2022, arXiv 1911.11132: the maximum logit score).
+UNLIKE_SHARE = 0.04
+
+
+def scores_of(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """What an epoch's weights are worth on the validation pictures, and how to read their logits:
+    below which a picture is unlike all classes, and their temperature."""
+    return {
+        "val_loss": F.cross_entropy(logits, labels).item(),
+        "top1": 100 * (logits.argmax(1) == labels).float().mean().item(),
+        "unlike_below": logits.amax(1).quantile(UNLIKE_SHARE).item(),
+        "temperature": fit_temperature(logits, labels) if len(labels) >= FEWEST else 1.0,
+    }
