@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from resnet_demo.config import Home, TrainConfig
+from tests import commands
 from tests.hub import Hub
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,15 +79,8 @@ def small(pictures: Path) -> dict[str, object]:
 def command() -> Callable[..., subprocess.CompletedProcess]:
     """`python -m resnet_demo ...` to its end."""
 
-    def run(*words: str, **environment: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-m", "resnet_demo", *map(str, words)],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
+    def run(*words: object, **environment: str) -> subprocess.CompletedProcess:
+        return commands.command({**os.environ, **environment}, *words)
 
     return run
 

@@ -3,7 +3,6 @@
 import io
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from PIL import Image
 
 from resnet_demo.data.hub_pictures import HubData, parquet_splits, write_picture
 from resnet_demo.errors import UserError
-from tests.conftest import ROOT
+from tests.commands import command
 
 NAMES = ["cat", "dog/wolf"]
 FIELDS = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": NAMES}}
@@ -49,10 +48,7 @@ def train(hub: dict[str, str], home):
     def trained(data: str, **more: str) -> subprocess.CompletedProcess:
         words = ["train", f"--data={data}", "--arch=resnet8", "--px=16", "--start-px=16"]
         words += ["--epochs=1", "--batch-size=8", f"--home={home.path}", "--json"]
-        return subprocess.run(
-            [sys.executable, "-m", "resnet_demo", *words],
-            cwd=ROOT, env={**hub, **more}, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
+        return command({**hub, **more}, *words)
 
     return trained
 

@@ -8,16 +8,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT
+from tests.commands import command
 
 REPO = "me/net"
 
 
 def resnet_demo(environment: dict[str, str], *words: object) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "resnet_demo", *map(str, words), "--json"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    return command(environment, *words, "--json")
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from resnet_demo.runs import control, mirror
 from resnet_demo.runs.mirror_places import KEPT, FolderMirror, mirror_at
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
+from tests.commands import command
 from tests.conftest import ROOT, draw_folder, wait_until
 from tests.runs.test_worker import digest, events_of, rows, step_of
 
@@ -28,11 +29,6 @@ from tests.runs.test_worker import digest, events_of, rows, step_of
 @pytest.fixture
 def hard(config: TrainConfig) -> TrainConfig:
     return replace(config, ema=0.9, epochs=30, min_crop=0.4)
-
-
-def command(environment: dict, *words: object) -> subprocess.CompletedProcess:
-    line = [sys.executable, "-m", "resnet_demo", *map(str, words)]
-    return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 def killed_after(home: Home, environment: dict, config: TrainConfig, place: str, step: int) -> None:

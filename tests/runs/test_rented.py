@@ -14,9 +14,9 @@ from resnet_demo.data.importing import import_path
 from resnet_demo.progress import finish
 from resnet_demo.runs import control, rented
 from resnet_demo.runs.scheduler import train_here
+from tests.commands import command
 from tests.conftest import draw_folder, wait_until
 from tests.hub import Hub
-from tests.runs.test_mirror import command
 from tests.runs.test_worker import digest, events_of, rows
 
 WHERE = ("--mirror", "hub:me/runs", "--flavor", "t4-small")

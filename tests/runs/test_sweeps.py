@@ -79,8 +79,9 @@ def test_a_sweep_trains_compares_and_goes_on(together: bool, home: Home, config)
 
 
 def test_a_run_that_fails_leaves_the_others_at_work(home: Home, config: TrainConfig) -> None:
-    words = ["sweep", *config.options(), "--optimizer=sgd", "--epochs=1", "--warmup=0"]
-    words += ["--grid=lr=100,0.01", "--weight-decay=0", "--seeds=1", "--home", str(home.path)]
+    words = ["sweep", *config.options(), "--optimizer=sgd", "--epochs=4", "--warmup=0"]
+    words += ["--grid=lr=100,0.01", "--seeds=1", "--home", str(home.path)]
+    words += ["--weight-decay=10"]  # times lr a thousand, at each step: nothing stays finite
     args = parser().parse_args(words)
     answer = args.function(args)
     diverged, trained = answer["rows"]

@@ -3,13 +3,14 @@
 import os
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import start_processes
 
 from resnet_demo import device
 from resnet_demo.config import Home, TrainConfig
@@ -22,6 +23,7 @@ from resnet_demo.training.ranks import Ranks, RanksLost
 from tests.data.test_pixel_cache import drained
 
 SECOND = timedelta(seconds=1)
+spawn = partial(start_processes, start_method="forkserver")  # `tests.commands` tells from what
 Splits = tuple[Pixels, Pixels]
 
 
