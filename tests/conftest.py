@@ -139,12 +139,21 @@ class Server:
         self.process.stdout.close()
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Start page servers; they and the workers they started end with the test."""
+def end_runs(home: Home) -> None:
+    """Those that still train."""
     from resnet_demo.runs import control
     from resnet_demo.runs.locks import is_held
 
+    for run in control.run_names(home):
+        lock = home.run(run).lock
+        if is_held(lock):
+            control.cancel(home, run)
+            wait_until(lambda lock=lock: not is_held(lock))
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start page servers; they and the workers they started end with the test."""
     servers: list[Server] = []
 
     def start(home: Path = tmp_path / "home", **options) -> Server:
@@ -155,12 +164,15 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     for server in servers:
         if server.process.poll() is None:
             server.kill()
-        place = Home(server.home)
-        for run in control.run_names(place):
-            lock = place.run(run).lock
-            if is_held(lock):
-                control.cancel(place, run)
-                wait_until(lambda lock=lock: not is_held(lock))
+        end_runs(Home(server.home))
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A page for the tests of a file that need no other of their own."""
+    server = Server(tmp_path_factory.mktemp("shared") / "home")
+    yield server
+    server.kill()
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import Server
-
 ARGUMENTS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
     "--disable-background-networking --disable-component-update "
@@ -35,14 +33,6 @@ def browser() -> Iterator[object]:
         opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield opened
         opened.close()
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A page for the tests of a file that leave it as they found it."""
-    server = Server(tmp_path_factory.mktemp("shared") / "home")
-    yield server
-    server.kill()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,10 +12,17 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.store import Store
-from tests.conftest import wait_until
+from tests.conftest import end_runs, wait_until
 
 pytestmark = pytest.mark.browser
 LONG = 5000  # epochs: until it is told otherwise
+
+
+@pytest.fixture
+def busy(shared) -> Iterator[Home]:
+    """The home of the shared page; what a test begins there ends with it."""
+    yield Home(shared.home)
+    end_runs(Home(shared.home))
 
 
 def open_page(page, url: str, query: str = "") -> None:
@@ -104,14 +112,13 @@ def test_start_watch_reload_stop_resume(serve, page, config: TrainConfig) -> Non
     wait_until(lambda: control.read_run(home, "0001").step > stopped_at)
 
 
-def test_the_last_drawn_point_is_the_stores_last_row(serve, page, config, home: Home) -> None:
-    run = start_long(home, config)
-    server = serve(home.path)
-    open_page(page, server.url, f"?run={run}")
+def test_the_last_drawn_point_is_the_stores_last_row(shared, page, config, busy: Home) -> None:
+    run = start_long(busy, config)
+    open_page(page, shared.url, f"?run={run}")
     wait_for_points(page, run, 5)
-    control.send(home, run, "pause")
+    control.send(busy, run, "pause")
     wait_for_state(page, "^paused")
-    with Store(control.run_folder(home, run)) as store:
+    with Store(control.run_folder(busy, run)) as store:
         rows = store.metrics(["loss", "top1"])
     page.wait_for_function(
         "([run, last]) => document.querySelector('#live .live').drawnPoints(run, 'loss')[0]"
@@ -124,10 +131,9 @@ def test_the_last_drawn_point_is_the_stores_last_row(serve, page, config, home: 
     assert (steps[-1], values[-1]) == (rows["top1"][-1][0], float(f"{rows['top1'][-1][1]:.5g}"))
 
 
-def test_zoom_is_kept_and_shared_and_nothing_piles_up(serve, page, config, home: Home) -> None:
-    run = start_long(home, config)
-    server = serve(home.path)
-    open_page(page, server.url, f"?run={run}")
+def test_zoom_is_kept_and_shared_and_nothing_piles_up(shared, page, config, busy: Home) -> None:
+    run = start_long(busy, config)
+    open_page(page, shared.url, f"?run={run}")
     wait_for_points(page, run, 20)
     chart = page.locator("#live .charts figure").first.locator("canvas").first
     box = chart.bounding_box()
@@ -151,16 +157,16 @@ def test_zoom_is_kept_and_shared_and_nothing_piles_up(serve, page, config, home:
     assert page.evaluate(nodes) <= before_nodes + 5
 
 
-def test_two_runs_are_compared_in_blue_and_orange(serve, page, config, home: Home) -> None:
-    for arch in ("resnet8", "plain8"):
-        run = control.start(home, replace(config, arch=arch))
-        wait_until(lambda run=run: control.read_run(home, run).state == "finished")
-    server = serve(home.path)
-    open_page(page, server.url)
-    wait_for_points(page, "0002", 10)
-    page.get_by_label("Compare run 0001").check()
-    wait_for_points(page, "0001", 10)
-    wait_for_points(page, "0002", 10)
+def test_two_runs_are_compared_in_blue_and_orange(shared, page, config, busy: Home) -> None:
+    runs = [control.start(busy, replace(config, arch=arch)) for arch in ("resnet8", "plain8")]
+    for run in runs:
+        wait_until(lambda run=run: control.read_run(busy, run).state == "finished")
+    older, newer = runs
+    open_page(page, shared.url, f"?run={newer}")
+    wait_for_points(page, newer, 10)
+    page.get_by_label(f"Compare run {older}").check()
+    wait_for_points(page, older, 10)
+    wait_for_points(page, newer, 10)
     assert "± " in page.locator("#live .runs").inner_text()
     page.get_by_text("Log", exact=True).click()
     from playwright.sync_api import expect
@@ -168,13 +174,13 @@ def test_two_runs_are_compared_in_blue_and_orange(serve, page, config, home: Hom
     expect(page.locator("#live .log-text")).to_contain_text("Epoch 3 of 3")
 
 
-def test_the_report_of_a_finished_run_opens_the_pictures(serve, page, config, home: Home) -> None:
+def test_the_report_of_a_finished_run_opens_the_pictures(shared, page, config, busy: Home) -> None:
     from playwright.sync_api import expect
 
-    run = control.start(home, config)
-    wait_until(lambda: control.read_run(home, run).state == "finished")
-    report = json.loads(home.run(run).report.read_text())
-    open_page(page, serve(home.path).url)
+    run = control.start(busy, config)
+    wait_until(lambda: control.read_run(busy, run).state == "finished")
+    report = json.loads(busy.run(run).report.read_text())
+    open_page(page, shared.url, f"?run={run}")
     page.get_by_text("Final report:").click()
     page.wait_for_selector(f"#live .final[data-ready='{run}']")
     shown = page.locator("#live .final-numbers").inner_text()
@@ -204,12 +210,11 @@ def test_a_killed_server_is_found_again_without_reload(serve, page, config, home
     assert steps == sorted(set(steps))
 
 
-def test_a_killed_worker_is_offered_for_resume(serve, page, config, home: Home) -> None:
-    run = control.new_run(home, replace(config, epochs=LONG), save_every=1)
-    process = control.spawn_worker(home, run)
-    wait_until(lambda: list(home.run(run).checkpoints.iterdir()))
-    server = serve(home.path)
-    open_page(page, server.url)
+def test_a_killed_worker_is_offered_for_resume(shared, page, config, busy: Home) -> None:
+    run = control.new_run(busy, replace(config, epochs=LONG), save_every=1)
+    process = control.spawn_worker(busy, run)
+    wait_until(lambda: list(busy.run(run).checkpoints.iterdir()))
+    open_page(page, shared.url, f"?run={run}")
     wait_for_state(page, "^running")
     process.kill()
     process.wait()
@@ -218,10 +223,10 @@ def test_a_killed_worker_is_offered_for_resume(serve, page, config, home: Home) 
     wait_for_state(page, "^running")
 
 
-def test_tabs_and_runs_have_addresses_and_back_leads_back(serve, page) -> None:
+def test_tabs_and_runs_have_addresses_and_back_leads_back(shared, page) -> None:
     from playwright.sync_api import expect
 
-    open_page(page, serve().url, "?run=0777")
+    open_page(page, shared.url, "?run=0777")
     expect(page.locator("#live .answer")).to_contain_text("There is no run 0777")
     for name in ("Classify", "Lab"):
         page.get_by_role("tab", name=name).click()
@@ -232,50 +237,47 @@ def test_tabs_and_runs_have_addresses_and_back_leads_back(serve, page) -> None:
     expect(page.get_by_role("tab", name="Train")).to_have_attribute("aria-selected", "true")
 
 
-def test_mistakes_are_told_in_a_sentence(serve, page) -> None:
+def test_mistakes_are_told_in_a_sentence(shared, page) -> None:
     from playwright.sync_api import expect
 
-    server = serve()
-    open_page(page, server.url)
+    before = control.run_names(Home(shared.home))
+    open_page(page, shared.url)
     page.get_by_text("Every setting", exact=True).click()
     page.get_by_label("Epochs", exact=True).fill("0")
     page.locator("#start").click()
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("epochs must lie between")
-    assert not list((server.home / "runs").iterdir())
+    assert control.run_names(Home(shared.home)) == before
 
 
-def test_a_narrow_dark_page_does_not_overflow(serve, browser, config, home: Home) -> None:
-    run = control.start(home, config)
-    wait_until(lambda: control.read_run(home, run).state == "finished")
-    server = serve(home.path)
+def test_a_narrow_dark_page_does_not_overflow(shared, browser, config, busy: Home) -> None:
+    run = control.start(busy, config)
+    wait_until(lambda: control.read_run(busy, run).state == "finished")
     context = browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark")
     page = context.new_page()
-    open_page(page, server.url)
+    open_page(page, shared.url, f"?run={run}")
     wait_for_points(page, run, 10)
     width = page.evaluate("() => document.documentElement.scrollWidth")
     context.close()
     assert width <= 390
 
 
-def test_the_preview_shows_augmented_pictures(serve, page, config) -> None:
+def test_the_preview_shows_augmented_pictures(shared, page, config) -> None:
     from playwright.sync_api import expect
 
-    server = serve()
-    open_page(page, server.url)
+    open_page(page, shared.url)
     page.get_by_label("Pictures", exact=True).fill("shapes")
     page.get_by_label("Pictures", exact=True).press("Enter")
     page.get_by_role("button", name="Show the pictures").click()
     expect(page.locator("#preview img")).to_have_count(10, timeout=60_000)
 
 
-def test_a_tick_moves_less_than_two_kilobytes(serve, page, config, home: Home) -> None:
-    run = start_long(home, config)
-    server = serve(home.path)
-    open_page(page, server.url)
+def test_a_tick_moves_less_than_two_kilobytes(shared, page, config, busy: Home) -> None:
+    run = start_long(busy, config)
+    open_page(page, shared.url, f"?run={run}")
     wait_for_points(page, run, 5)
-    control.send(home, run, "pause")
+    control.send(busy, run, "pause")
     wait_for_state(page, "^paused")
-    with Store(control.run_folder(home, run)) as store:
+    with Store(control.run_folder(busy, run)) as store:
         last = store.fact("step")
         store.add_metrics(last + 1, {"loss": 1.0, "lr": 0.1, "images_per_s": 9.9})
     with page.expect_response(lambda answer: f"[[{last + 1}]," in answer.text()) as caught:

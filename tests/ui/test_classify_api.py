@@ -16,11 +16,11 @@ from tests.classify.test_predictor import saved
 from tests.conftest import draw_folder
 
 
-def test_pictures_get_names_and_refusals_by_api(serve, pictures: Path, tmp_path: Path) -> None:
+def test_pictures_get_names_and_refusals_by_api(shared, pictures: Path, tmp_path: Path) -> None:
     from gradio_client import Client, handle_file
     from gradio_client.exceptions import AppError
 
-    client = Client(serve().url, verbose=False)
+    client = Client(shared.url, verbose=False)
     model = f"file:{saved(tmp_path / 'net.safetensors')}"
     good = next((pictures / "val" / "red").glob("*.png"))
     (image,) = client.predict(handle_file(good), model, 2, api_name="/classify")["images"]
@@ -35,21 +35,21 @@ def test_pictures_get_names_and_refusals_by_api(serve, pictures: Path, tmp_path:
         client.predict(handle_file(good), "bundel", 1, api_name="/classify")
 
 
-def test_a_network_is_measured_by_api(serve, tmp_path: Path) -> None:
+def test_a_network_is_measured_by_api(shared, tmp_path: Path) -> None:
     from gradio_client import Client
 
-    client = Client(serve().url, verbose=False)
+    client = Client(shared.url, verbose=False)
     root = draw_folder(tmp_path / "data", 2, 2)
     model = f"file:{saved(tmp_path / 'net.safetensors')}"
     answer = client.predict(model, f"folder:{root}", "val", "", api_name="/evaluate")
     assert answer["n"] == 6 and len(answer["top1_ci95"]) == 2
 
 
-def test_a_network_is_taken_away_by_api(serve, tmp_path: Path) -> None:
+def test_a_network_is_taken_away_by_api(shared, tmp_path: Path) -> None:
     from gradio_client import Client
     from gradio_client.exceptions import AppError
 
-    client = Client(serve().url, verbose=False, download_files=str(tmp_path / "got"))
+    client = Client(shared.url, verbose=False, download_files=str(tmp_path / "got"))
     model = f"file:{saved(tmp_path / 'net.safetensors')}"
     path, told = client.predict(model, "onnx", "", api_name="/export")
     assert Path(path).stat().st_size == told["bytes"] and told["max_difference"] < 1e-4
@@ -69,11 +69,11 @@ def test_visitors_take_away_only_what_ships_with_the_program(home: Home, monkeyp
     assert path.name == "bundled-resnet56.safetensors"
 
 
-def test_a_network_is_inspected_and_cut_by_api(serve, pictures: Path, tmp_path: Path) -> None:
+def test_a_network_is_inspected_and_cut_by_api(shared, pictures: Path, tmp_path: Path) -> None:
     from gradio_client import Client, handle_file
     from gradio_client.exceptions import AppError
 
-    client = Client(serve().url, verbose=False)
+    client = Client(shared.url, verbose=False)
     model = f"file:{saved(tmp_path / 'net.safetensors')}"
     good = handle_file(next((pictures / "val" / "red").glob("*.png")))
     answer = client.predict(good, model, "red", api_name="/inspect")
