@@ -37,7 +37,8 @@ def orthogonal(stack: Tensor) -> Tensor:
     """
     if stack.shape[1] > stack.shape[2]:
         return orthogonal(stack.mT).mT
-    x = stack / stack.float().norm(dim=(1, 2), keepdim=True).clamp(min=EPS).to(stack.dtype)
+    norms = torch.linalg.vector_norm(stack, dim=(1, 2), keepdim=True, dtype=torch.float32)
+    x = stack / norms.clamp(min=EPS).to(stack.dtype)
     gram = x @ x.mT
     product = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device).expand_as(gram)
     for number, (a, b, c) in enumerate(COEFFICIENTS):
