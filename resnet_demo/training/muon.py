@@ -37,9 +37,8 @@ def orthogonal(stack: Tensor) -> Tensor:
     """
     if stack.shape[1] > stack.shape[2]:
         return orthogonal(stack.mT).mT
-    norms = torch.linalg.vector_norm(stack, dim=(1, 2), keepdim=True, dtype=torch.float32)
-    x = stack / norms.clamp(min=EPS).to(stack.dtype)
-    gram = x @ x.mT
+    norms = torch.linalg.vector_norm(stack, dim=(1, 2), keepdim=True).clamp(min=EPS)
+    gram = (stack @ stack.mT) / norms**2
     product = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device).expand_as(gram)
     for number, (a, b, c) in enumerate(COEFFICIENTS):
         factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
@@ -47,7 +46,7 @@ def orthogonal(stack: Tensor) -> Tensor:
         product = factor @ product if number else factor
         if number + 1 < len(COEFFICIENTS):
             gram = factor @ (gram @ factor)  # all are polynomials of one matrix: they commute
-    return product @ x
+    return (product / norms) @ stack
 
 
 def in_blocks(stack: Tensor) -> Tensor:
@@ -136,7 +135,7 @@ class Muon(torch.optim.Optimizer):
             state["momentum_buffer"] = torch.zeros_like(p)
         assert p.grad is not None
         average = state["momentum_buffer"].lerp_(p.grad, 1 - momentum)
-        return p.grad.lerp(average, momentum)
+        return p.grad.lerp_(average, momentum)  # in place: it was measured before, and is used up
 
     def step_vector(self, p: Tensor, group: dict[str, Any]) -> None:
         """NAdamW: AdamW whose average looks one step ahead (Dozat 2016). Written out, since timm's

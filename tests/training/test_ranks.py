@@ -92,12 +92,13 @@ def keep_silent(rank: int, place: str, ends: bool, out: Path) -> None:
     store = dist.FileStore(place, 2)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=2, timeout=SECOND)
     if rank == 0:
+        store.set("here", "so")
         with pytest.raises(RanksLost) as caught:
             Ranks(0, 2).sum(torch.zeros(1))
         out.write_text(str(caught.value))
         store.set("said", "so")
-    elif not ends:
-        store.wait(["said"], 60 * SECOND)
+    else:
+        store.wait(["here" if ends else "said"], 60 * SECOND)
     os._exit(0)
 
 
