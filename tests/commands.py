@@ -4,6 +4,8 @@ imported torch and what all commands share, and nothing that reads the environme
 import atexit
 import multiprocessing
 import os
+import runpy
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -15,32 +17,52 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["torch", "torch.distributed", "resnet_demo.training.loop", __name__])
 
 
+class Started:
+    """`python -m MODULE ...`; as `subprocess.Popen` in what it can be asked."""
+
+    def __init__(self, environment: dict[str, str], told: Path, *words: object) -> None:
+        """told: a folder for the files stdout and stderr."""
+        self.words = [str(word) for word in words]
+        self.process = FORKS.Process(target=become, args=(self.words, environment, told))
+        self.process.start()
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
+
+    def wait(self, seconds: float = SECONDS) -> int:
+        self.process.join(seconds)
+        if self.process.exitcode is None:
+            self.kill()
+            raise TimeoutExpired(self.words, seconds)
+        return self.process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        assert self.process.pid
+        os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
 def command(environment: dict[str, str], *words: object) -> CompletedProcess[str]:
-    """To its end."""
+    """`python -m resnet_demo ...`, to its end."""
     with tempfile.TemporaryDirectory() as place:
-        told = [Path(place, name) for name in ("stdout", "stderr")]
-        line = [str(word) for word in words]
-        process = FORKS.Process(target=become, args=(line, environment, *map(str, told)))
-        process.start()
-        process.join(SECONDS)
-        if process.exitcode is None:
-            process.kill()
-            raise TimeoutExpired(line, SECONDS)
-        return CompletedProcess(line, process.exitcode, *(path.read_text() for path in told))
+        process = Started(environment, Path(place), "resnet_demo", *words)
+        code = process.wait()
+        told = ((Path(place) / name).read_text() for name in ("stdout", "stderr"))
+        return CompletedProcess(process.words, code, *told)
 
 
-def become(words: list[str], environment: dict[str, str], *told: str) -> None:
-    """The command, in this process."""
-    for number, path in enumerate(told, 1):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+def become(words: list[str], environment: dict[str, str], told: Path) -> None:
+    """`python -m` with these words, in this process."""
+    for number, name in enumerate(("stdout", "stderr"), 1):
+        os.dup2(os.open(told / name, os.O_WRONLY | os.O_CREAT), number)
     os.chdir(ROOT)
     os.environ.clear()
     os.environ.update(environment)
     assert "huggingface_hub.constants" not in sys.modules  # which reads where the Hub is
-    sys.argv = ["resnet_demo", *words]
-    from resnet_demo.cli.main import main
-
+    sys.argv = words
     try:
-        sys.exit(main())
+        runpy.run_module(words[0], run_name="__main__", alter_sys=True)
     finally:
         atexit._run_exitfuncs()  # a child of multiprocessing leaves them out

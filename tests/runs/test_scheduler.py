@@ -1,8 +1,6 @@
 """Runs that are trained together: in equal steps, and each as if it were alone."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,8 +11,7 @@ from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import Scheduler, train_here
 from resnet_demo.runs.store import Store
-from tests.conftest import ROOT
-from tests.runs.test_worker import digest, rows
+from tests.runs.test_worker import digest, rows, start_process
 
 
 @pytest.fixture
@@ -125,10 +122,7 @@ def test_a_kill_leaves_no_trace(home: Home, pair: list[TrainConfig]) -> None:
     """inside a step, inside a validation and inside the writing of a checkpoint."""
     runs = [control.new_run(home, config, save_every=0) for config in pair]
     for point, count in (("step", 9), ("validation", 2), ("checkpoint", 4)):
-        words = ["tests.runs.dying", home.path, ",".join(runs), point, count]
-        command = [sys.executable, "-m", *map(str, words)]
-        done = subprocess.run(command, cwd=ROOT, stderr=subprocess.DEVNULL, timeout=60)
-        assert done.returncode == -signal.SIGKILL
+        assert start_process(home, ",".join(runs), point, count).wait(60) == -signal.SIGKILL
         assert {control.read_run(home, run).state for run in runs} == {"interrupted"}
     assert set(Scheduler(home, runs).work().values()) == {"finished"}
     for run, config in zip(runs, pair):

@@ -2,10 +2,9 @@
 
 import json
 import math
+import os
 import shutil
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
 from resnet_demo.runs.worker import Worker
-from tests.conftest import ROOT, draw_folder, wait_until
+from tests.commands import Started
+from tests.conftest import draw_folder, wait_until
 
 TIMINGS = ("images_per_s", "seconds", "val_seconds")
 
@@ -40,15 +40,13 @@ def digest(home: Home, run: str) -> str:
     return json.loads(control.run_folder(home, run).report.read_text())["sha256"]
 
 
-def start_process(home: Home, run: str, *dying: object) -> subprocess.Popen:
+def start_process(home: Home, run: str, *dying: object) -> Started:
     words = (
         ["tests.runs.dying", home.path, run, *dying]
         if dying
         else ["resnet_demo", "resume", run, "--home", home.path]
     )
-    return subprocess.Popen(
-        [sys.executable, "-m", *map(str, words)], cwd=ROOT, stderr=subprocess.DEVNULL
-    )
+    return Started(dict(os.environ), home.path.parent, *words)
 
 
 def step_of(home: Home, run: str) -> int:
