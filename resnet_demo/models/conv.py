@@ -1,9 +1,9 @@
 """Convolutions whose weights' gradient is one matrix product where the output is a few pixels.
 
-There oneDNN's own is slow: at 4 x 4 pixels it takes three times as long as forward and the gradient
-of the input together (bfloat16, on a CPU; `bench train` tells the share). A matrix product over all
-windows of the input gives the same sums: Chellapilla et al. 2006, High Performance Convolutional
-Neural Networks for Document Processing, section 2.1.
+There oneDNN's own is slow: 14.5 ms for 512 channels, a batch of 32 and 2 x 2 pixels, where forward
+takes 3.4 ms and the product 0.9 ms (bfloat16, two cores with AMX; `bench train` tells what a whole
+training gains). A product over all windows of the input gives the same sums: Chellapilla et al.
+2006, High Performance Convolutional Neural Networks for Document Processing, section 2.1.
 """
 
 from typing import Any
