@@ -1,3 +1,4 @@
+import copy
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -202,3 +203,17 @@ def test_weights_that_the_last_step_of_an_epoch_spoilt_are_not_validated(config,
         for _ in training.run():
             if training.step == training.steps_per_epoch:  # before the validation
                 training.model.fc.weight.data.fill_(math.inf)
+
+
+def test_a_wide_network_goes_on_bit_for_bit(splits) -> None:
+    """Its gradients come as matrix products where a CPU has bfloat16 (`models.conv`)."""
+    config = TrainConfig(arch="resnet18", px=16, start_px=16, batch_size=8, epochs=2, ema=0.9)
+    whole, resumed = (Training(config, *splits, 3) for _ in range(2))
+    for _ in range(2):
+        whole.train_step()
+    resumed.load(copy.deepcopy(whole.state()))
+    for training in (whole, resumed):
+        for _ in range(2):
+            training.train_step()
+    for a, b in zip(whole.model.state_dict().values(), resumed.model.state_dict().values()):
+        assert torch.equal(a, b)
