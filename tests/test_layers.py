@@ -13,8 +13,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "resnet_demo"
 LAYERS = [  # from the roof to the ground; a room, or a file that stands alone
-    {"__main__"},
-    {"ui", "cli"},
+    {"__main__", "__init__"},
+    {"ui", "cli", "notebook"},
     {"charts"},
     {"lab"},
     {"runs"},
@@ -36,7 +36,6 @@ LAYERS = [  # from the roof to the ground; a room, or a file that stands alone
         "refs",
         "errors",
         "fetching",
-        "__init__",
     },
 ]
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))

@@ -9,8 +9,7 @@ from resnet_demo.cli.output import Answer, run_sentence, say
 from resnet_demo.cli.progress import ProgressBars
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
-from resnet_demo.files import Json, read_json
-from resnet_demo.presets import CLASSIFIER_ONLY, preset
+from resnet_demo.files import read_json
 from resnet_demo.runs import control, followers, mirror
 from resnet_demo.runs.snapshot import RunSnapshot
 
@@ -172,21 +171,10 @@ def summary(home: Home, run: str) -> Answer:
 
 
 def config_from(args: argparse.Namespace, home: Home) -> TrainConfig:
-    """Defaults, then the preset, then the network that it starts from, then what was typed."""
+    """What was typed, and what follows from it."""
     typed = {f.name: getattr(args, f.name) for f in fields(TrainConfig)}
-    chosen = preset(args.preset) if args.preset else {}
-    if arch := control.arch_of(home, args.init or ""):
-        chosen = chosen | {"arch": arch}
-    if typed["freeze"] == "backbone":
-        chosen = chosen | CLASSIFIER_ONLY
-    config = {**chosen, **{name: value for name, value in typed.items() if value is not None}}
-    if "px" in config and "start_px" not in typed_names(typed):
-        config["start_px"] = min(config.get("start_px", TrainConfig.start_px), config["px"])
-    return TrainConfig(**config)
-
-
-def typed_names(typed: Json) -> set[str]:
-    return {name for name, value in typed.items() if value is not None}
+    given = {name: value for name, value in typed.items() if value is not None}
+    return control.config_of(home, given, args.preset or "")
 
 
 # --- arguments ---------------------------------------------------------------------------------

@@ -32,7 +32,12 @@ def decode(data: bytes) -> np.ndarray:
     Raises UserError (one sentence) for what is no picture or is larger than the limits.
     """
     with opened(io.BytesIO(data)) as image:
-        return upright(np.concatenate(list(strips(image))), orientation(image))
+        return pixels_of(image)
+
+
+def pixels_of(image: Image.Image) -> np.ndarray:
+    """Of a picture that is open, as `decode` gives them."""
+    return upright(np.concatenate(list(strips(image))), orientation(image))
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from resnet_demo.config import ARCHS, BUNDLED, Home, TrainConfig, changed
 from resnet_demo.data.sources import checked, count, open_here
 from resnet_demo.errors import UserError
 from resnet_demo.export import hub_jobs
-from resnet_demo.files import numbered_folder
+from resnet_demo.files import Json, numbered_folder
+from resnet_demo.presets import CLASSIFIER_ONLY, preset
 from resnet_demo.refs import ModelRef
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.locks import is_held
@@ -48,6 +49,19 @@ def arch_of(home: Home, init: str) -> str:
             return store.config.arch
     name = model.name or (BUNDLED if model.kind == "bundled" else "")
     return name if name in ARCHS else ""
+
+
+def config_of(home: Home, given: Json, preset_name: str = "") -> TrainConfig:
+    """Defaults, then the preset, then the network that it starts from, then what was given."""
+    chosen = preset(preset_name) if preset_name else {}
+    if arch := arch_of(home, given.get("init", "")):
+        chosen = chosen | {"arch": arch}
+    if given.get("freeze") == "backbone":
+        chosen = chosen | CLASSIFIER_ONLY
+    settings = chosen | given
+    if "px" in settings and "start_px" not in given:
+        settings["start_px"] = min(settings.get("start_px", TrainConfig.start_px), settings["px"])
+    return TrainConfig.from_dict(settings)
 
 
 def run_names(home: Home) -> list[str]:
