@@ -32,6 +32,7 @@ BUNDLED = "resnet18d"  # the network that ships with the program; others are `bu
 OPTIMIZERS = ("muon", "sgd", "adamw")
 SCHEDULES = ("linear", "steps")
 CROPS = ("area", "pad")
+BALANCES = ("none", "loss", "sampling")
 CHANGEABLE = ("lr", "epochs")  # by a person, while a run is on
 FREEZES = ("none", "backbone")
 TRACKERS = ("none", "trackio", "wandb")
@@ -62,6 +63,11 @@ class TrainConfig:
     weight_decay: float = setting(0.01, "share of the weights taken off at each step, times lr")
     warmup: float = setting(0.1, "share of all steps")
     label_smoothing: float = setting(0.1, "share of a label that is spread over all classes")
+    balance: str = setting(
+        "none",
+        "none; or what makes rare classes count as much as others: loss (their pictures weigh "
+        "more), sampling (they come more often)",
+    )
     schedule: str = setting("linear", "linear, or steps: /10 at 1/2 and 3/4 (section 4.2)")
     crop: str = setting("area", "area, or pad: moved by up to px/8, not resized (section 4.2)")
     min_crop: float = setting(0.6, "least share of a picture's area that a random crop keeps")
@@ -100,6 +106,7 @@ class TrainConfig:
         require_one_of("optimizer", self.optimizer, OPTIMIZERS)
         require_one_of("schedule", self.schedule, SCHEDULES)
         require_one_of("crop", self.crop, CROPS)
+        require_one_of("balance", self.balance, BALANCES)
         require_one_of("tracker", self.tracker, TRACKERS)
         require_one_of("freeze", self.freeze, FREEZES)
         for name, (low, high) in LIMITS.items():

@@ -23,8 +23,15 @@ ASPECT = 4 / 3  # crops are at most this much wider than high, or the other way 
 
 
 @lru_cache(maxsize=2)  # for a million pictures it takes as long as a step
-def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng((seed, epoch)).permutation(count)
+def epoch_order(count: int, seed: int, epoch: int, balanced_by: bytes = b"") -> np.ndarray:
+    """Picture numbers. balanced_by: each picture's class, as int64, for `--balance sampling`: every
+    class comes as often as the others, so that the pictures of rare ones come several times."""
+    random = np.random.default_rng((seed, epoch))
+    if not balanced_by:
+        return random.permutation(count)
+    labels = np.frombuffer(balanced_by, np.int64)
+    chances = 1 / np.bincount(labels)[labels]
+    return random.choice(count, count, p=chances / chances.sum())
 
 
 @lru_cache(maxsize=2)

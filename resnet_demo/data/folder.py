@@ -257,7 +257,8 @@ def unequal_sentence(classes: tuple[str, ...], labels: Iterable[int]) -> str:
         return ""
     return (
         f"Unequal classes: {many} pictures of {classes[most]}, {few} of {classes[least]}. Look at "
-        f"the accuracy of each class; that of all hides the small ones."
+        f"the accuracy of each class; that of all hides the small ones. If they are to count "
+        f"alike: --balance loss or sampling (Unequal classes, under Every setting)."
     )
 
 

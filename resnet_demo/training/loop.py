@@ -37,6 +37,7 @@ from resnet_demo.training.events import (
     Validating,
 )
 from resnet_demo.training.gradient_norms import block_norms, gradients_of, not_finite
+from resnet_demo.training.objective import class_weights, mean_loss
 from resnet_demo.training.optim import make_optimizer
 from resnet_demo.training.ranks import ALONE, Ranks, synchronise_norms
 from resnet_demo.training.schedule import GentleStart, lr_at, px_at
@@ -86,6 +87,12 @@ class Training:
         self.ema = average_weights(self.model, self.config.ema)
         self.steps_per_epoch = self.config.num_batches(len(self.train))
         self.gentle = GentleStart.of(self.config)
+        balance, labels = self.config.balance, self.train.labels
+        weighed = balance == "loss"
+        self.class_weights = (
+            class_weights(labels, self.num_classes, self.device) if weighed else None
+        )
+        self.balanced_by = labels.tobytes() if balance == "sampling" else b""
 
     def make_model(self) -> nn.Module:
         with torch.random.fork_rng(devices=[]):  # no global random state is left changed
@@ -139,7 +146,7 @@ class Training:
         with self.ranks.listening():
             with device.autocast(self.device):
                 logits = self.logits(self.replica, images)
-            loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+            loss = mean_loss(logits, labels, settings.label_smoothing, self.class_weights)
             (loss * self.ranks.weight(len(labels), len(indices))).backward()
         finite, counts = self.read(loss, logits, labels)
         if not finite:
@@ -160,7 +167,7 @@ class Training:
     def indices(self, settings: TrainConfig) -> np.ndarray:
         """Of the pictures in the next batch, that of all processes."""
         epoch, number = divmod(self.step, self.steps_per_epoch)
-        order = epoch_order(len(self.train), settings.seed, epoch)
+        order = epoch_order(len(self.train), settings.seed, epoch, self.balanced_by)
         return order[number * settings.batch_size : (number + 1) * settings.batch_size]
 
     def batch(

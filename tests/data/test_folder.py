@@ -166,4 +166,5 @@ def test_a_class_of_one_picture_cannot_be_split(tmp_path: Path) -> None:
 def test_unequal_classes_are_said_with_their_counts(tmp_path: Path) -> None:
     draw(tmp_path, "train/a", "val/a", "val/b", count=30)
     draw(tmp_path, "train/b", count=2)
-    assert "30 pictures of a, 2 of b" in folder(tmp_path).note
+    note = folder(tmp_path).note
+    assert "30 pictures of a, 2 of b" in note and "--balance" in note

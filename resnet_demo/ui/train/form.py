@@ -37,6 +37,11 @@ STARTS = [
     *((f"timm's resnet{depth}, of ImageNet", f"timm:resnet{depth}") for depth in IMAGENET_DEPTHS),
 ]
 FREEZES = [("all of it", "none"), ("only the classifier", "backbone")]
+BALANCED = [
+    ("as they are", "none"),
+    ("rare ones weigh more in the loss", "loss"),
+    ("pictures of rare ones come more often", "sampling"),
+]
 # what a preset means; changing one of them leaves it
 PRESET_FIELDS = (
     "epochs", "px", "start_px", "batch_size", "lr", "min_crop", "val_scale", "crop_pct"
@@ -142,6 +147,7 @@ def advanced() -> dict[str, Widget]:
         "weight_decay": gr.Number(default.weight_decay, label="Weight decay"),
         "warmup": gr.Number(default.warmup, label="Warm-up, share of the steps"),
         "label_smoothing": gr.Number(default.label_smoothing, label="Label smoothing"),
+        "balance": gr.Dropdown(BALANCED, value="none", label="Unequal classes"),
         "min_crop": gr.Number(default.min_crop, label="Smallest crop, share of the area"),
         "val_scale": gr.Number(default.val_scale, label="Side in validation, over the side"),
         "crop_pct": gr.Number(default.crop_pct, label="Side seen in validation, share"),
