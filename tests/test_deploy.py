@@ -101,6 +101,13 @@ def test_on_zerogpu_only_what_is_lent_a_gpu_uses_it(tmp_path: Path) -> None:
     (tmp_path / "spaces.py").write_text(SPACES)
     Image.new("RGB", (90, 70), "red").save(tmp_path / "red.png")
     port = free_port()
+
+    def lent_for() -> str:
+        """How long the last GPU was; told once."""
+        told = (tmp_path / "lent").read_text()
+        (tmp_path / "lent").unlink()
+        return told
+
     process = subprocess.Popen(
         [sys.executable, "app.py", "--port", str(port), "--home", str(tmp_path / "home")],
         cwd=ROOT, stdout=subprocess.PIPE, text=True,
@@ -112,11 +119,19 @@ def test_on_zerogpu_only_what_is_lent_a_gpu_uses_it(tmp_path: Path) -> None:
         picture = handle_file(str(tmp_path / "red.png"))
         told = client.predict(picture, "bundled", 3, api_name="/classify")
         assert len(told["images"][0]["top"]) == 3
+        assert not (tmp_path / "lent").exists()
+        told = client.predict([picture] * 32, "bundled", 3, api_name="/classify_batch")
+        assert [len(row["top"]) for row in told["images"]] == [3] * 32
+        assert lent_for() == "for 21 s"
+        told = client.predict([picture] * 64, "bundled", 3, api_name="/classify_batch")
+        assert len(told["images"]) == 64 and not (tmp_path / "lent").exists()  # refused
         told = client.predict(picture, "bundled", "", api_name="/inspect")
-        assert told["blocks"]
+        assert told["blocks"] and not (tmp_path / "lent").exists()
+        told = client.predict(picture, "bundled:resnet56", "", api_name="/inspect")
+        assert told["blocks"][1]["receptive_field_px"] and lent_for() == "for 21 s"
         ask = ("bundled:resnet56", "shapes", 20, ["layer2.1"], [])
         lent = client.predict(*ask, api_name="/lesion")
-        assert (tmp_path / "lent").read_text() == "for 21 s"
+        assert lent_for() == "for 21 s"
         ask = ("bundled:resnet56", "shapes", 40, ["layer2.1"], [])
         refused = client.predict(*ask, api_name="/lesion")
         assert (lent["n"], refused["n"]) == (20, 40)

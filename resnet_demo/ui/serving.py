@@ -3,11 +3,12 @@
 import base64
 import functools
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import gradio as gr
 import numpy as np
 from PIL import Image
 
@@ -15,7 +16,9 @@ from resnet_demo.cache import kept
 from resnet_demo.config import Home
 from resnet_demo.files import Json
 from resnet_demo.images.decoder import Decoders
+from resnet_demo.progress import Progress, finish
 from resnet_demo.runs import control
+from resnet_demo.ui import zero_gpu
 from resnet_demo.ui.access import PUBLIC_TIMM, check_model, featured
 
 BUNDLED = ("bundled", "bundled:resnet56", "bundled:plain56")
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from resnet_demo.classify.predictor import Predictors
 
 MOST_PICTURES = 500
+MANY = (
+    32  # pictures from which a GPU's start pays, on ZeroGPU: a guess, as is what it does a second
+)
 KEPT_BYTES = 256 * 2**20  # of decoded pictures
 PAGE_THREADS = 1  # training has the cores
 
@@ -52,13 +58,25 @@ class Classifier:
 
         Raises UserError when the network cannot be had; a refused picture is an answer.
         """
+        model, taken = check_model(reference.strip()), paths[:MOST_PICTURES]
+        on_gpu = zero_gpu.is_here() and len(taken) >= MANY
+        yield from (self.with_gpu if on_gpu else self.classified)(taken, model, top)
+        for path in paths[MOST_PICTURES:]:
+            yield {"path": path.name, "error": f"At most {MOST_PICTURES} pictures at a time."}
+
+    def classified(self, paths: list[Path], model: str, top: int) -> Iterator[Json]:
         from resnet_demo.classify.prediction import classify
 
-        predictor = self.predictors.get(check_model(reference.strip()))
         pictures = [(path.name, partial(self.pixels, path)) for path in paths]
-        yield from classify(predictor, pictures[:MOST_PICTURES], top)
-        for name, _ in pictures[MOST_PICTURES:]:
-            yield {"path": name, "error": f"At most {MOST_PICTURES} pictures at a time."}
+        yield from classify(self.predictors.get(model), pictures, top)
+
+    def with_gpu(self, paths: list[Path], model: str, top: int) -> Iterator[Json]:
+        """With one that ZeroGPU lends; without, when none is to be had."""
+        try:
+            rows = finish(zero_gpu.answered(lent(paths, model, top, self.home)))
+        except gr.Error:  # a visitor's time for today is over, or no GPU was free
+            rows = self.classified(paths, model, top)
+        yield from rows
 
     def seen(self, path: Path, reference: str, target: int | None) -> tuple[np.ndarray, int | None]:
         """What the network sees of a picture: uint8 (px, px, 3), and None; with a `target`, the
@@ -72,6 +90,26 @@ class Classifier:
             return seen, None
         heat = grad_cam(network.model, network.normalise(seen[None]), target)
         return overlay(seen, heat) if heat.size > 1 else seen, max(heat.shape)
+
+
+def gpu_seconds(paths: list[Path], model: str, top: int, home: Home) -> int:
+    """More pictures, longer."""
+    return zero_gpu.seconds_for(len(paths) / MANY)
+
+
+@zero_gpu.lend(gpu_seconds)
+def lent(paths: list[Path], model: str, top: int, home: Home) -> Iterator[zero_gpu.Message]:
+    yield from zero_gpu.told(many(paths, model, top, home))
+
+
+def many(
+    paths: list[Path], model: str, top: int, home: Home
+) -> Generator[Progress, None, list[Json]]:
+    rows = []
+    for row in Classifier(home).classified(paths, model, top):
+        rows.append(row)
+        yield "Classifying", len(rows), len(paths)
+    return rows
 
 
 def data_url(pixels: np.ndarray, kind: str = "PNG") -> str:

@@ -1,16 +1,23 @@
 """On ZeroGPU a Space is lent a GPU for some seconds at a time, in a process forked for them.
 
-What is measured over many pictures goes there. A single picture stays on the Space's CPU: there it
-takes less time than a GPU's start, and nothing of what a visitor may have of GPUs in a day.
+What takes many passes goes there: many pictures, or a deep network block by block. A single picture
+stays on the Space's CPU: there it takes less time than a GPU's start, and nothing of what a visitor
+may have of GPUs in a day.
 """
 
 import os
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, ParamSpec, TypeVar
+
+from resnet_demo.errors import UserError
+from resnet_demo.progress import Progress
 
 ASKED = "RESNET_DEMO_DEVICE"  # see `device`; not imported from there, that imports torch
+# Guesses: no such GPU was tried. Over the most a visitor is refused.
+START_SECONDS, MOST_SECONDS = 20, 120
 P = ParamSpec("P")
 R = TypeVar("R")
+Message = tuple[str, Any]  # ("progress", Progress), ("answer", result) or ("refused", a sentence)
 
 
 def is_here() -> bool:
@@ -36,6 +43,32 @@ def lend(seconds: Callable[P, int]) -> Callable[[Callable[P, R]], Callable[P, R]
     return spaces.GPU(duration=seconds)
 
 
-def use_gpu() -> None:
-    """In a function that is lent one."""
+def seconds_for(passes: float) -> int:
+    """passes: a second's worth of them each."""
+    return min(START_SECONDS + int(passes), MOST_SECONDS)
+
+
+def told(work: Generator[Progress, None, Any]) -> Iterator[Message]:
+    """Long work in a function that is lent a GPU, as what passes between two processes."""
     os.environ.pop(ASKED, None)
+    try:
+        while True:
+            yield "progress", next(work)
+    except StopIteration as end:
+        yield "answer", end.value
+    except UserError as error:
+        yield "refused", str(error)
+
+
+def answered(messages: Iterator[Message]) -> Generator[Progress, None, Any]:
+    """Raises UserError as the work in the other process did."""
+    last: Message = ("refused", "The GPU was taken back before the end. Ask for fewer pictures.")
+    for message in messages:  # to their end, when the GPU is given back
+        if message[0] == "progress":
+            yield message[1]
+        else:
+            last = message
+    what, value = last
+    if what == "refused":
+        raise UserError(value)
+    return value

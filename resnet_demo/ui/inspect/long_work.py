@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from typing import Any
 
 import gradio as gr
 
@@ -104,7 +103,7 @@ def steps(inspector: Inspector, kind: str, request: InspectRequest) -> Work:
     """One of KINDS; on ZeroGPU with a GPU where that pays, and without when none is to be had."""
     if zero_gpu.is_here() and kind in WITH_GPU:
         try:
-            return (yield from answered(lent(kind, request, inspector.home)))
+            return (yield from zero_gpu.answered(lent(kind, request, inspector.home)))
         except gr.Error as refusal:  # a visitor's time for today is over, or no GPU was free
             yield f"No GPU ({refusal.message[:80]}), so on the CPU", 0, 1
     return (yield from KINDS[kind](inspector, request))
@@ -113,44 +112,17 @@ def steps(inspector: Inspector, kind: str, request: InspectRequest) -> Work:
 # --- with a GPU that is lent -------------------------------------------------------------------
 
 WITH_GPU = ("lesion", "dim", "compare", "probes", "top")
-START_SECONDS, PICTURES_A_SECOND, MOST_SECONDS = 20, 20, 120  # a guess: no such GPU was tried
+PICTURES_A_SECOND = 20  # a guess: no such GPU was tried
 
 
 def gpu_seconds(kind: str, request: InspectRequest, home: Home) -> int:
-    """More pictures, longer; over the most a visitor is refused."""
-    return min(START_SECONDS + request.pictures(500) // PICTURES_A_SECOND, MOST_SECONDS)
+    """More pictures, longer."""
+    return zero_gpu.seconds_for(request.pictures(500) / PICTURES_A_SECOND)
 
 
 @zero_gpu.lend(gpu_seconds)
-def lent(kind: str, request: InspectRequest, home: Home) -> Iterator[tuple[str, Any]]:
-    """What passes between two processes: ("progress", Progress) time and again, then ("answer",
-    JSON) or ("refused", a sentence)."""
-    zero_gpu.use_gpu()
-    try:
-        work = KINDS[kind](Inspector(home, Classifier(home)), request)
-        while True:
-            yield "progress", next(work)
-    except StopIteration as end:
-        yield "answer", end.value
-    except UserError as error:
-        yield "refused", str(error)
-
-
-def answered(messages: Iterator[tuple[str, Any]]) -> Work:
-    """Raises UserError as the work in the other process did."""
-    last: tuple[str, Any] = (
-        "refused",
-        "The GPU was taken back before the end. Ask for fewer pictures.",
-    )
-    for message in messages:  # to their end, when the GPU is given back
-        if message[0] == "progress":
-            yield message[1]
-        else:
-            last = message
-    what, value = last
-    if what == "refused":
-        raise UserError(value)
-    return value
+def lent(kind: str, request: InspectRequest, home: Home) -> Iterator[zero_gpu.Message]:
+    yield from zero_gpu.told(KINDS[kind](Inspector(home, Classifier(home)), request))
 
 
 # --- what the panel asks -----------------------------------------------------------------------

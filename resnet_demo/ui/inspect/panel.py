@@ -3,9 +3,12 @@
 import hashlib
 import io
 import threading
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import gradio as gr
 import numpy as np
 
 from resnet_demo.cache import kept
@@ -13,9 +16,11 @@ from resnet_demo.config import Home
 from resnet_demo.data.download import is_here
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
+from resnet_demo.progress import Progress, finish
 from resnet_demo.refs import run_of
 from resnet_demo.runs import control
 from resnet_demo.runs.store import Store
+from resnet_demo.ui import zero_gpu
 from resnet_demo.ui.access import check_model, measurable
 from resnet_demo.ui.jobs import Jobs
 from resnet_demo.ui.requests import InspectRequest
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 256 * 2**20  # of inspections
 KEPT_PATHS = 1000
+DEEP = 16  # blocks from which a GPU's start pays, with two walks for each: a guess
 AT_ONCE = 2  # visitors whose picture is looked into; others wait
 
 
@@ -85,6 +91,10 @@ class Inspector:
         from resnet_demo.probe.inspection import inspect_backward
 
         inspection = self.looks(key)
+        if zero_gpu.is_here() and len(inspection.maps) >= DEEP:
+            with suppress(gr.Error):  # a visitor's time for today is over, or no GPU was free
+                lent = lent_backward(key.model, inspection, self.home)
+                return finish(zero_gpu.answered(lent))
         with self.at_once:
             return inspect_backward(self.network(key.model), inspection)
 
@@ -222,3 +232,25 @@ class Inspector:
 
 def size_of(inspection: "Inspection") -> int:
     return sum(maps.nbytes for maps in inspection.maps.values())
+
+
+# --- with a GPU that is lent -------------------------------------------------------------------
+
+
+def gpu_seconds(model: str, inspection: "Inspection", home: Home) -> int:
+    """Deeper, longer."""
+    return zero_gpu.seconds_for(len(inspection.maps) / DEEP)
+
+
+@zero_gpu.lend(gpu_seconds)
+def lent_backward(model: str, inspection: "Inspection", home: Home) -> Iterator[zero_gpu.Message]:
+    yield from zero_gpu.told(backward(model, inspection, home))
+
+
+def backward(
+    model: str, inspection: "Inspection", home: Home
+) -> Generator[Progress, None, list[dict[str, float | None]]]:
+    from resnet_demo.probe.inspection import inspect_backward
+
+    yield "Looking into each block", 0, len(inspection.maps)
+    return inspect_backward(Classifier(home).predictors.network(model), inspection)
