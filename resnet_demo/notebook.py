@@ -2,7 +2,7 @@
 the page and the command line find them too; MODEL and DATA are their words.
 
     >>> from resnet_demo import accuracy, inspect, load, predict, save, train
-    >>> model = train(data="shapes", arch="resnet20", px=32, epochs=1)
+    >>> model = train(data="shapes", arch="resnet20", px=32, epochs=2, num_train=1000, num_val=200)
     >>> model
     'run:0001'
 """
@@ -47,7 +47,7 @@ def train(preset: str = "", **settings: str | int | float | bool) -> str:
     which override it. An interrupted cell does not end the run: it goes on, as on the page.
     Raises UserError for settings or pictures that cannot be trained on, and when the run fails.
 
-    >>> train("minute", data="shapes", epochs=1, px=32, num_train=64, seed=1)
+    >>> train("minute", data="shapes", epochs=1, px=32, num_train=64, num_val=20)
     'run:0002'
     """
     home = Home.find()
@@ -129,7 +129,7 @@ def accuracy(model: str, data: str = "imagenette", split: str = "val") -> Json:
     percent. Raises UserError when the network does not know the pictures' classes.
 
     >>> answer = accuracy("run:0001", "shapes")
-    >>> answer["n"], answer["top1"] > 10  # of drawn pictures, after one epoch
+    >>> answer["n"], answer["top1"] > 10  # of drawn pictures
     (2000, True)
     """
     home = Home.find()

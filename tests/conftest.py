@@ -109,7 +109,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 60) -> object:
         value = condition()
         if value:
             return value
-        time.sleep(0.01)
+        time.sleep(0.05)  # a look may take as long as the work that is waited for
     raise AssertionError(f"not so within {seconds} s")
 
 

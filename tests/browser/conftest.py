@@ -12,7 +12,7 @@ from PIL import Image
 ARGUMENTS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
     "--disable-background-networking --disable-component-update "
-    "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
+    "--use-fake-device-for-media-stream=fps=5 --use-fake-ui-for-media-stream"
 ).split()
 
 

@@ -1,5 +1,6 @@
 """From an archive on one's desktop to a network that is used, in the page."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -150,7 +151,8 @@ def test_the_camera_takes_a_burst_for_each_class(serve, page) -> None:
         page.get_by_label("Class of what it sees").fill(label)
         burst.hover()
         page.mouse.down()
-        expect(page.locator(".camera .taken")).to_contain_text(f"{label}: 6", timeout=30_000)
+        six_or_more = re.compile(rf"{label}: ([6-9]|\d\d)")
+        expect(page.locator(".camera .taken")).to_have_text(six_or_more, timeout=30_000)
         page.mouse.up()
     page.get_by_role("button", name="Use these").click()
     expect(page.locator("#my-files")).to_contain_text("camera")

@@ -22,7 +22,7 @@ def push(hub, home):
     """`push` with a token; more of the environment can be given."""
 
     def pushed(model: str = "bundled", repo: str = REPO, **more: str):
-        environment = {**hub, "HF_TOKEN": "hf_good", **more}
+        environment = {**hub, "HF_TOKEN": "hf_good", "IMPATIENT": "1", **more}
         words = ("push", model, repo, "--license=mit", f"--home={home.path}")
         return resnet_demo(environment, *words)
 

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from tests.classify.test_predictor import saved
-from tests.conftest import ROOT
+from tests.commands import command, python
 from tests.hub import Hub
 
 MODELS = (  # stems, crops, interpolations and sizes differ
@@ -69,24 +68,17 @@ def random_weights(path: Path, name: str, **options: object) -> Path:
     return path
 
 
-def python(program: str, *words: object, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", *map(str, (program, *words))],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-
-
 def test_logits_are_those_of_a_plain_timm_script(hub, tmp_path: Path, photo: Path) -> None:
     for name in MODELS:
         put(tmp_path / "hub", f"timm/{name}", random_weights(tmp_path / "w", name))
-    done = python("-c", SAME_AS_TIMM, photo, *MODELS, **hub)
+    done = python(hub, "-c", SAME_AS_TIMM, photo, *MODELS)
     assert done.returncode == 0, done.stderr
     for name, (difference, label) in json.loads(done.stdout.splitlines()[-1]).items():
         assert difference < 1e-4, name
         assert label == "French horn", name
     offline = {**hub, "HF_HUB_OFFLINE": "1"}
     words = ("classify", f"timm:{MODELS[0]}", photo, "--json")
-    assert python("-m", "resnet_demo", *words, **offline).returncode == 0
+    assert command(offline, *words).returncode == 0
 
 
 def test_hub_references(hub, tmp_path: Path, photo: Path) -> None:
@@ -102,7 +94,7 @@ def test_hub_references(hub, tmp_path: Path, photo: Path) -> None:
     put(root, "me/wide", config | {"num_classes": 10**9})
 
     def classify(reference: str) -> subprocess.CompletedProcess:
-        return python("-m", "resnet_demo", "classify", reference, photo, "--json", **hub)
+        return command(hub, "classify", reference, photo, "--json")
 
     for repo, names in (("me/ours", {"red", "green", "blue"}), ("me/theirs", {"cat", "dog"})):
         done = classify(f"hub:{repo}")
@@ -150,8 +142,8 @@ def test_what_the_hub_answers_is_a_sentence(
     status: int, error: str, says: str, hub, handler: type[Hub]
 ) -> None:
     handler.status, handler.error = status, error
-    at_once = "import time; time.sleep = lambda seconds: None\n" + LOAD
-    done = python("-c", at_once, "hub:me/net", "timm:resnet10t.c3_in1k", **hub)
+    at_once = hub | {"IMPATIENT": "1"}
+    done = python(at_once, "-c", LOAD, "hub:me/net", "timm:resnet10t.c3_in1k")
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     first, second = done.stdout.splitlines()
     assert says in first and says in second, done.stdout
@@ -164,21 +156,21 @@ def test_without_a_network_the_library_does_not_try_again(hub) -> None:
     silent.close()
     program = "import time; time.sleep = lambda seconds: print('waited')\n" + LOAD
     away = {**hub, "HF_ENDPOINT": f"http://127.0.0.1:{port}"}
-    done = python("-c", program, "hub:me/net", "timm:resnet10t.c3_in1k", **away)
+    done = python(away, "-c", program, "hub:me/net", "timm:resnet10t.c3_in1k")
     first, second = done.stdout.splitlines()
     assert "the Hub cannot be reached" in first and "the Hub cannot be reached" in second
 
 
 def test_a_cut_file_in_the_cache_is_fetched_anew(hub, tmp_path: Path) -> None:
     put(tmp_path / "hub", "me/ours", saved(tmp_path / "w"))
-    assert python("-c", LOAD, "hub:me/ours", **hub).stdout == "3\n"
+    assert python(hub, "-c", LOAD, "hub:me/ours").stdout == "3\n"
     (cached,) = (tmp_path / "hf").rglob("blobs/*")
     os.truncate(cached, 100)
-    assert python("-c", LOAD, "hub:me/ours", **hub).stdout == "3\n"
+    assert python(hub, "-c", LOAD, "hub:me/ours").stdout == "3\n"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_a_cache_that_cannot_be_written_is_named(hub, tmp_path: Path) -> None:
     put(tmp_path / "hub", "me/ours", saved(tmp_path / "w"))
     (tmp_path / "hf").mkdir(mode=0o500)
-    assert "cache cannot be written" in python("-c", LOAD, "hub:me/ours", **hub).stdout
+    assert "cache cannot be written" in python(hub, "-c", LOAD, "hub:me/ours").stdout
