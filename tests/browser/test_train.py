@@ -147,10 +147,10 @@ def test_zoom_is_kept_and_shared_and_nothing_piles_up(shared, page, config, busy
     assert len({tuple(each) for each in zoomed}) == 1
     nodes = "() => document.querySelectorAll('*').length"
     before_nodes, before_points = page.evaluate(nodes), points(page, run, "loss")
-    # 60 ticks without waiting for the clock
+    # 20 ticks without waiting for the clock
     page.evaluate(
         "async () => { const live = document.querySelector('#live .live');"
-        "for (let i = 0; i < 60; i++) await live.tick(); }"
+        "for (let i = 0; i < 20; i++) await live.tick(); }"
     )
     wait_for_points(page, run, before_points)
     assert page.evaluate(ranges) == zoomed
