@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from resnet_demo.classify.predictor import Predictors
 
 MOST_PICTURES = 500
-MANY = (
-    32  # pictures from which a GPU's start pays, on ZeroGPU: a guess, as is what it does a second
-)
+MANY = 32  # pictures from which ZeroGPU's start pays, and what it does a second: guesses
 KEPT_BYTES = 256 * 2**20  # of decoded pictures
 PAGE_THREADS = 1  # training has the cores
 
@@ -99,7 +97,7 @@ def gpu_seconds(paths: list[Path], model: str, top: int, home: Home) -> int:
 
 @zero_gpu.lend(gpu_seconds)
 def lent(paths: list[Path], model: str, top: int, home: Home) -> Iterator[zero_gpu.Message]:
-    yield from zero_gpu.told(many(paths, model, top, home))
+    yield from zero_gpu.told(partial(many, paths, model, top, home))
 
 
 def many(

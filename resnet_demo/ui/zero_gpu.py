@@ -48,10 +48,12 @@ def seconds_for(passes: float) -> int:
     return min(START_SECONDS + int(passes), MOST_SECONDS)
 
 
-def told(work: Generator[Progress, None, Any]) -> Iterator[Message]:
-    """Long work in a function that is lent a GPU, as what passes between two processes."""
+def told(begin: Callable[[], Generator[Progress, None, Any]]) -> Iterator[Message]:
+    """Long work in a function that is lent a GPU, as what passes between two processes. begin:
+    what starts it; it may load networks, which then go to the GPU."""
     os.environ.pop(ASKED, None)
     try:
+        work = begin()
         while True:
             yield "progress", next(work)
     except StopIteration as end:

@@ -122,7 +122,8 @@ def gpu_seconds(kind: str, request: InspectRequest, home: Home) -> int:
 
 @zero_gpu.lend(gpu_seconds)
 def lent(kind: str, request: InspectRequest, home: Home) -> Iterator[zero_gpu.Message]:
-    yield from zero_gpu.told(KINDS[kind](Inspector(home, Classifier(home)), request))
+    inspector = Inspector(home, Classifier(home))
+    yield from zero_gpu.told(partial(KINDS[kind], inspector, request))
 
 
 # --- what the panel asks -----------------------------------------------------------------------

@@ -5,6 +5,7 @@ import io
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -244,7 +245,7 @@ def gpu_seconds(model: str, inspection: "Inspection", home: Home) -> int:
 
 @zero_gpu.lend(gpu_seconds)
 def lent_backward(model: str, inspection: "Inspection", home: Home) -> Iterator[zero_gpu.Message]:
-    yield from zero_gpu.told(backward(model, inspection, home))
+    yield from zero_gpu.told(partial(backward, model, inspection, home))
 
 
 def backward(
