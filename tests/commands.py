@@ -1,5 +1,5 @@
-"""`python -m resnet_demo ...` as a process of its own that starts at once: forked from one that has
-imported torch and what all commands share, and nothing that reads the environment when imported.
+"""`python -m resnet_demo ...` and `python app.py` as processes of their own that start at once: forked
+from one that has imported torch, gradio and what the page and all commands share.
 
 With IMPATIENT in its environment it sleeps for a moment at most, however long others make it wait.
 """
@@ -12,14 +12,17 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 600
 FORKS = multiprocessing.get_context("forkserver")
-SHARED = ["torch", "torch.distributed", "torchvision", "resnet_demo.training.loop", __name__]
-FORKS.set_forkserver_preload(SHARED)
+SHARED = ["torch.distributed", "torchvision", "resnet_demo.training.loop", "resnet_demo.ui.page"]
+FORKS.set_forkserver_preload([*SHARED, __name__])
+READ_AT_IMPORT = ("HF_", "GRADIO_")  # variables, by
+READERS = ("huggingface_hub", "gradio", "gradio_client", "timm", "resnet_demo")
 MOMENT = 0.02  # s
 
 
@@ -29,7 +32,7 @@ class Started:
 
     def __init__(self, environment: dict[str, str], told: Path, *words: object) -> None:
         """told: a folder for the files stdout and stderr."""
-        self.words = [str(word) for word in words]
+        self.words, self.told = [str(word) for word in words], told
         self.process = FORKS.Process(target=become, args=(self.words, environment, told))
         self.process.start()
 
@@ -49,6 +52,10 @@ class Started:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+    def said(self) -> str:
+        """Until now."""
+        return "".join(path.read_text() for path in self.told.glob("std*"))
 
 
 def command(environment: dict[str, str], *words: object) -> CompletedProcess[str]:
@@ -70,9 +77,11 @@ def become(words: list[str], environment: dict[str, str], told: Path) -> None:
     for number, name in enumerate(("stdout", "stderr"), 1):
         os.dup2(os.open(told / name, os.O_WRONLY | os.O_CREAT), number)
     os.chdir(ROOT)
+    if read_at_import(environment) != read_at_import(os.environ):
+        for name in [name for name in sys.modules if name.split(".")[0] in READERS]:
+            del sys.modules[name]
     os.environ.clear()
     os.environ.update(environment)
-    assert "huggingface_hub.constants" not in sys.modules  # which reads where the Hub is
     if "IMPATIENT" in environment:
         time.sleep = lambda seconds, sleep=time.sleep: sleep(min(seconds, MOMENT))
     sys.argv = words
@@ -84,3 +93,7 @@ def become(words: list[str], environment: dict[str, str], told: Path) -> None:
             runpy.run_module(words[0], run_name="__main__", alter_sys=True)
     finally:
         atexit._run_exitfuncs()  # a child of multiprocessing leaves them out
+
+
+def read_at_import(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(READ_AT_IMPORT)}

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +27,9 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if WORKER and hasattr(os, "sched_setaffinity"):
     # Before torch counts them: a core for each worker and all that it starts. Two that share two
     # cores take three times as long, since the threads of one spin while the other's wait.
+    # And a session: Linux shares time out among sessions first, and a browser, which has its own,
+    # gets a tenth of its core where the others' session is busy on two (autogroup, sched(7)).
+    os.setsid()
     CORES = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
 
@@ -124,21 +127,17 @@ class Server:
 
     def __init__(self, home: Path, port: int | None = None, **environment: str) -> None:
         self.home, self.port = home, port or free_port()
-        self.process = subprocess.Popen(
-            [sys.executable, "app.py", "--home", str(home), "--port", str(self.port)],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.line = self.process.stdout.readline()
+        self.process = commands.Started(
+            {**os.environ, **environment}, Path(tempfile.mkdtemp()),
+            "app", "--home", home, "--port", self.port,
+        )  # fmt: skip
+        wait_until(lambda: "\n" in self.process.said() or self.process.poll() is not None)
+        self.line = self.process.said()
         self.url = f"http://127.0.0.1:{self.port}"
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         self.process.send_signal(number)
         self.process.wait(20)
-        self.process.stdout.close()
 
 
 def end_runs(home: Home) -> None:

@@ -129,13 +129,15 @@ def child(
 
 
 def end_with_parent() -> None:
-    """Called by the child: nobody waits for it any more once its standard input is closed."""
+    """Called by the child of a page: nobody waits for it any more once its standard input is
+    closed."""
 
     def wait() -> None:
         os.read(sys.stdin.fileno(), 1)
         os.kill(os.getpid(), signal.SIGKILL)
 
     if os.environ.get(FOR_A_PARENT):
+        os.nice(10)  # as a run that trains: the page goes first
         threading.Thread(target=wait, daemon=True).start()
 
 

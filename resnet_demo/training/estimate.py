@@ -18,7 +18,7 @@ from resnet_demo.training.loop import VAL_BATCH, Training
 from resnet_demo.training.schedule import px_at
 
 SLACK = 1.15  # measurements vary; a preset keeps its size until it is this much too slow
-WARM_UP, STEPS = 1, 2  # at each side; the fastest counts
+MOST_STEPS, ENOUGH_SECONDS = 3, 1.0  # at each side; the fastest counts, as the first warms up
 KNOWN_SECONDS = 86_400  # a measurement is used again for a day
 FLOOR_PX = 32
 
@@ -91,13 +91,14 @@ def random_pixels(count: int, px: int, num_classes: int) -> Pixels:
 
 
 def timed(action: Callable[[], object]) -> Generator[Progress, None, float]:
-    seconds = []
-    for number in range(WARM_UP + STEPS):
-        yield "Measuring this machine", number, WARM_UP + STEPS
+    """Of the action; where it is long, warming up is a small part of it, and once is enough."""
+    seconds: list[float] = []
+    while len(seconds) < MOST_STEPS and sum(seconds) < ENOUGH_SECONDS:
+        yield "Measuring this machine", len(seconds), MOST_STEPS
         started = time.perf_counter()
         action()
         seconds.append(time.perf_counter() - started)
-    return min(seconds[WARM_UP:])
+    return min(seconds)
 
 
 def line(sides: list[int], seconds: list[float]) -> tuple[float, float]:
