@@ -1,5 +1,5 @@
-"""`python -m resnet_demo ...` and `python app.py` as processes of their own that start at once: forked
-from one that has imported torch, gradio and what the page and all commands share.
+"""`python -m resnet_demo ...` and `python app.py` as processes of their own that start at once:
+forked from one that has imported torch, gradio and what the page and all commands share.
 
 With IMPATIENT in its environment it sleeps for a moment at most, however long others make it wait.
 """

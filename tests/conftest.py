@@ -16,13 +16,14 @@ import pytest
 from PIL import Image
 
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.runs import priority
 from tests import commands
 from tests.hub import Hub
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 # A training in this process would have all that tests start later, pages too, behind in line.
-os.nice = lambda increment: 0
+priority.give_way = lambda: None
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if WORKER and hasattr(os, "sched_setaffinity"):
     # Before torch counts them: a core for each worker and all that it starts. Two that share two

@@ -1,8 +1,8 @@
 """Convolutions whose weights' gradient is one matrix product where the output is a few pixels.
 
-There oneDNN's own is slow: 14.5 ms for 512 channels, a batch of 32 and 2 x 2 pixels, where forward
-takes 3.4 ms and the product 0.9 ms (bfloat16, two cores with AMX; `bench train` tells what a whole
-training gains). A product over all windows of the input gives the same sums: Chellapilla et al.
+There oneDNN's own is slow. 512 channels, a batch of 32, 2 x 2 pixels: 14.5 ms where forward takes
+3.4 ms and the product 0.9 ms (bfloat16, two cores with AMX); 59, 18 and 11 ms (float32, two cores
+with AVX2). `bench train` tells what a whole training gains. A product over all windows of the input gives the same sums: Chellapilla et al.
 2006, High Performance Convolutional Neural Networks for Document Processing, section 2.1.
 """
 
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 
-MOST_PIXELS = 8 * 8  # of the output: from 16 x 16 on oneDNN is faster
+MOST_PIXELS = {torch.bfloat16: 8 * 8, torch.float32: 4 * 4}  # of the output; oneDNN likes more
 FEWEST_CHANNELS = 128  # of the input: with fewer the product is too narrow to pay
 
 
@@ -34,7 +34,7 @@ def weight_gradient(x: Tensor, grad: Tensor, kernel: int, stride: int) -> Tensor
 
 
 class FewPixels(torch.autograd.Function):
-    """A convolution in bfloat16 that keeps the size at stride 1, as `F.conv2d` works it out."""
+    """A convolution that keeps the size at stride 1, as `F.conv2d` works it out."""
 
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)  # type: ignore[untyped-decorator]
@@ -57,10 +57,10 @@ def conv2d(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     """Also a way past a fault: where a stride meets a single pixel, the gradient of oneDNN (torch
     2.15) in bfloat16 is memory that nobody has written."""
     height, width = x.shape[-2:]
-    wide = x.shape[1] >= FEWEST_CHANNELS
-    few = height * width == 1 or wide and height * width <= MOST_PIXELS * stride**2
-    bf16 = x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
-    if few and bf16 and torch.is_grad_enabled() and weight.requires_grad:
+    dtype = torch.bfloat16 if torch.is_autocast_enabled("cpu") else x.dtype
+    most = MOST_PIXELS.get(dtype, 0) if x.shape[1] >= FEWEST_CHANNELS else 0
+    few = x.device.type == "cpu" and height * width <= max(1, most * stride**2)
+    if few and torch.is_grad_enabled() and weight.requires_grad:
         return FewPixels.apply(x, weight, stride)
     return F.conv2d(x, weight, None, stride, weight.shape[-1] // 2)
 

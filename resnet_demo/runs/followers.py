@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 from resnet_demo.config import Home, TrainConfig, with_changes
 from resnet_demo.errors import UserError
 from resnet_demo.progress import Progress, finish
-from resnet_demo.runs import control
+from resnet_demo.runs import control, priority
 from resnet_demo.runs.store import Store
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def follow(home: Home) -> NoReturn:
     """Do what rank 0 announces, and end with it. Raises UserError when it is no longer heard."""
     from resnet_demo.training import ranks
 
-    os.nice(10)
+    priority.give_way()
     mine, training = ranks.join(), None
     for number in (signal.SIGINT, signal.SIGTERM):  # from here on rank 0 decides, and saves first
         signal.signal(number, signal.SIG_IGN)

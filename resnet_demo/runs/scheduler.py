@@ -4,7 +4,6 @@ python -m resnet_demo resume 0001        # what the page starts, and what you ma
 """
 
 import logging
-import os
 import signal
 import sqlite3
 import time
@@ -13,6 +12,7 @@ from contextlib import contextmanager, suppress
 
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
+from resnet_demo.runs import priority
 from resnet_demo.runs.locks import try_lock
 from resnet_demo.runs.queue import ahead_of, dequeue, enqueue
 from resnet_demo.runs.worker import POLL_SECONDS, Halt, Worker
@@ -58,7 +58,7 @@ class Scheduler:
                     worker.drop_stale_commands()
                     enqueue(self.home, worker.run)
                 with self.turn():
-                    os.nice(10)  # the page and everything else go first
+                    priority.give_way()
                     while self.workers:
                         self.step_all()
                     if not self.signalled:

@@ -23,6 +23,7 @@ from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.progress import Progress, finish
+from resnet_demo.runs import priority
 from resnet_demo.runs.control import child_environment
 from resnet_demo.runs.locks import try_lock
 from resnet_demo.runs.queue import line
@@ -137,7 +138,7 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     if os.environ.get(FOR_A_PARENT):
-        os.nice(10)  # as a run that trains: the page goes first
+        priority.give_way()
         threading.Thread(target=wait, daemon=True).start()
 
 

@@ -37,18 +37,31 @@ def test_gradients_in_bfloat16_are_float32s(px: int, stride: int) -> None:
         assert (got - wanted).norm() <= 0.01 * wanted.norm()
 
 
-def test_only_wide_layers_of_few_pixels_leave_the_usual_way() -> None:
+@pytest.mark.parametrize("px, stride", [(1, 2), (2, 1), (4, 1), (8, 2)])
+def test_gradients_in_float32_are_the_usual_ones(px: int, stride: int) -> None:
+    layer = conv(FEWEST_CHANNELS, 8, 3, stride).to(memory_format=torch.channels_last)
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.randn(16, FEWEST_CHANNELS, px, px, generator=generator, requires_grad=True)
+    usual = F.conv2d(pictures, layer.weight, None, stride, 1).square().sum()
+    found = layer(pictures).square().sum()
+    learned = (layer.weight, pictures)
+    made = [torch.autograd.grad(loss, learned) for loss in (found, usual)]
+    torch.testing.assert_close(*made, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", MOST_PIXELS)
+def test_only_wide_layers_of_few_pixels_leave_the_usual_way(dtype: torch.dtype) -> None:
     """So the lab's networks (at most 64 channels) learn as they always did."""
-    few, many = int(MOST_PIXELS**0.5), 2 * int(MOST_PIXELS**0.5)
-    assert way(conv(FEWEST_CHANNELS, 8, 3), few) == "FewPixelsBackward"
-    assert way(conv(FEWEST_CHANNELS, 8, 3), many) != "FewPixelsBackward"
-    assert way(conv(FEWEST_CHANNELS // 2, 8, 3, stride=2), few) != "FewPixelsBackward"
+    few, many = int(MOST_PIXELS[dtype] ** 0.5), 2 * int(MOST_PIXELS[dtype] ** 0.5)
+    assert way(conv(FEWEST_CHANNELS, 8, 3), few, dtype) == "FewPixelsBackward"
+    assert way(conv(FEWEST_CHANNELS, 8, 3), many, dtype) != "FewPixelsBackward"
+    assert way(conv(FEWEST_CHANNELS // 2, 8, 3, stride=2), few, dtype) != "FewPixelsBackward"
     strided = [m for m in build("resnet56", 10).modules() if isinstance(m, Conv2d)]
     assert all(layer.in_channels < FEWEST_CHANNELS for layer in strided)
 
 
-def way(layer: torch.nn.Conv2d, px: int) -> str:
-    with torch.autocast("cpu", torch.bfloat16):
+def way(layer: torch.nn.Conv2d, px: int, dtype: torch.dtype) -> str:
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
         return str(layer(torch.randn(2, layer.in_channels, px, px)).grad_fn.name())
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from resnet_demo.config import Home, TrainConfig
-from resnet_demo.training import preflight
+from resnet_demo.training import estimate, preflight
 from resnet_demo.training.estimate import Speed, fitting_px
 from resnet_demo.training.lr_finder import Tried, suggest
 from tests.data.test_pixel_cache import drained
@@ -48,6 +48,17 @@ def test_what_was_measured_today_is_known(config: TrainConfig, home: Home) -> No
     assert measured and not again and first == second
     (home.caches / "speeds.json").write_text('{"damaged": [')
     assert drained(preflight.estimate(config, home))[0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fastest"), [((5.0,), 5.0), ((0.6, 0.5), 0.5), ((0.2, 0.05, 0.1), 0.05)]
+)
+def test_what_takes_long_is_measured_once(monkeypatch, seconds, fastest: float) -> None:
+    clock = iter([moment for took in seconds for moment in (0.0, took)])
+    monkeypatch.setattr(estimate.time, "perf_counter", clock.__next__)
+    _, found = drained(estimate.timed(lambda: None))
+    assert found == pytest.approx(fastest)
+    assert next(clock, None) is None
 
 
 def test_an_estimate_downloads_nothing(config: TrainConfig, home: Home) -> None:
