@@ -21,6 +21,8 @@ def test_a_run_is_rented_and_comes_back(serve, page, hub, handler: type[Hub], tm
     page.get_by_label("Pictures", exact=True).fill("shapes")
     page.keyboard.press("Enter")
     page.get_by_text("Every setting", exact=True).click()
+    page.get_by_label("Network", exact=True).click()
+    page.get_by_role("option", name="ResNet-8", exact=True).click()
     for label, value in {"Epochs": "1", "Side in px": "16", "Batch size": "256"}.items():
         page.get_by_label(label, exact=True).fill(value)
     page.get_by_text("On a machine rented from Hugging Face").click()

@@ -21,6 +21,8 @@ def test_a_sweep_is_begun_and_compared(serve, page, pictures: Path) -> None:
     page.get_by_label("Pictures", exact=True).fill(f"folder:{pictures}")
     page.keyboard.press("Enter")
     page.get_by_text("Every setting", exact=True).click()
+    page.get_by_label("Network", exact=True).click()
+    page.get_by_role("option", name="ResNet-8", exact=True).click()
     page.get_by_label("Epochs", exact=True).fill("2")
     page.get_by_label("Side in px", exact=True).fill("16")
     page.get_by_label("Batch size", exact=True).fill("8")
