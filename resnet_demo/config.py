@@ -85,7 +85,9 @@ class TrainConfig:
     init: str = setting("", "MODEL whose weights to start from")
     freeze: str = setting("none", "none, or backbone: only the classifier is trained")
     backbone_lr: float = setting(1.0, "learning rate of all but the classifier, over lr")
-    budget_seconds: int = setting(0, "over it, pictures shrink before the first step; 0: no limit")
+    budget_seconds: int = setting(
+        0, "over it, a run is made smaller before its first step; 0: no limit"
+    )
     probe_every: int = setting(20, "steps between two measurements of gradient and weight norms")
     sync_norms: bool = setting(
         False, "batch norm over the whole batch where several processes share it (torchrun)"

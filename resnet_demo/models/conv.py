@@ -2,8 +2,9 @@
 
 There oneDNN's own is slow. 512 channels, a batch of 32, 2 x 2 pixels: 14.5 ms where forward takes
 3.4 ms and the product 0.9 ms (bfloat16, two cores with AMX); 59, 18 and 11 ms (float32, two cores
-with AVX2). `bench train` tells what a whole training gains. A product over all windows of the input gives the same sums: Chellapilla et al.
-2006, High Performance Convolutional Neural Networks for Document Processing, section 2.1.
+with AVX2). `bench train` tells what a whole training gains. A product over all windows of the
+input gives the same sums: Chellapilla et al. 2006, High Performance Convolutional Neural Networks
+for Document Processing, section 2.1.
 """
 
 from typing import Any

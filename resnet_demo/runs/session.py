@@ -18,7 +18,7 @@ from resnet_demo.refs import shown_data
 from resnet_demo.runs.context import RunContext
 from resnet_demo.runs.trackers import Tracker
 from resnet_demo.training import checkpoint
-from resnet_demo.training.estimate import fitting_batch, fitting_px, speed_here
+from resnet_demo.training.estimate import fitting, fitting_batch, speed_here, told
 from resnet_demo.training.events import Change, EpochDone, Event, StepDone, Validating
 from resnet_demo.training.gradient_norms import block_of
 from resnet_demo.training.head import HeadTraining, make_training
@@ -106,19 +106,18 @@ def power(threads: int, processes: int) -> str:
 
 
 def fit_to_budget(context: RunContext, pictures: Pictures) -> Generator[None, None, list[Change]]:
-    """Measure this machine; smaller pictures when the run would take longer than promised."""
+    """Measure this machine; a smaller run when it would take longer than promised."""
     config, sizes = context.config, (len(pictures.train), len(pictures.val))
     speed = yield from context.follow(speed_here(config, len(pictures.classes), context.home))
-    px = fitting_px(config, speed, *sizes)
-    sized = replace(config, px=px, start_px=min(px, config.start_px))
-    sentence = (
-        f"This machine will take about {speed.seconds(sized, *sizes) / 60:.1f} minutes "
-        f"with pictures of {px} px."
-    )
+    fitted = fitting(config, speed, *sizes)
+    minutes = speed.seconds(fitted, *sizes) / 60
+    sentence = f"This machine will take about {minutes:.1f} minutes: {told(config, fitted)}."
     context.say("estimate", sentence)
     context.store.set(estimate=sentence)
-    context.store.add_event(0, "set", json.dumps(["px", px]))
-    return [Change(0, "px", px)]
+    made = [Change(0, name, getattr(fitted, name)) for name in ("px", "epochs")]
+    for _, name, value in made:
+        context.store.add_event(0, "set", json.dumps([name, value]))
+    return made
 
 
 def fit_batch(context: RunContext, num_train: int) -> TrainConfig:

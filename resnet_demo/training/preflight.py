@@ -11,28 +11,28 @@ from resnet_demo.data.sources import count
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.progress import Progress
-from resnet_demo.training.estimate import fitting_batch, fitting_px, speed_here
+from resnet_demo.training.estimate import fitting, fitting_batch, speed_here, told
 from resnet_demo.training.loop import Training
 from resnet_demo.training.lr_finder import STEPS, suggest, sweep
 
 
 def estimate(config: TrainConfig, home: Home) -> Generator[Progress, None, Json]:
-    """Seconds from the first step to the last validation, and the side that keeps the budget."""
+    """Seconds from the first step to the last validation, and the size that keeps the budget."""
     num_classes, *sizes = count(config, home)
     config = replace(config, batch_size=fitting_batch(config, sizes[0]))
     device.prepare()
     speed = yield from speed_here(config, num_classes, home)
-    px = fitting_px(config, speed, *sizes)
-    sized = replace(config, px=px, start_px=min(px, config.start_px))
-    seconds = speed.seconds(sized, *sizes)
+    fitted = fitting(config, speed, *sizes)
+    seconds = speed.seconds(fitted, *sizes)
     where = device.describe_machine()
     return {
         "seconds": seconds,
-        "px": px,
+        "px": fitted.px,
+        "epochs": fitted.epochs,
         "num_train": sizes[0],
         "num_val": sizes[1],
         "machine": where,
-        "sentence": f"About {seconds / 60:.1f} minutes here at {px} px ({where}).",
+        "sentence": f"About {seconds / 60:.1f} minutes here ({where}): {told(config, fitted)}.",
     }
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.training import estimate, preflight
-from resnet_demo.training.estimate import Speed, fitting_px
+from resnet_demo.training.estimate import Speed, ever_shorter, fitting, told
 from resnet_demo.training.lr_finder import Tried, suggest
 from tests.data.test_pixel_cache import drained
 
@@ -19,21 +19,38 @@ def test_seconds_are_steps_and_validations() -> None:
     assert FAST.seconds(config, 100, 128) == pytest.approx(2 * (10 * step + val))
 
 
-def test_a_fast_machine_keeps_the_presets_side() -> None:
+def test_a_fast_machine_keeps_the_preset() -> None:
     config = TrainConfig(budget_seconds=480)
-    assert fitting_px(config, Speed((0.1, 2e-5), (0.0, 1e-5)), 9469, 3925) == 128
+    assert fitting(config, Speed((0.1, 2e-5), (0.0, 1e-5)), 9469, 3925) == config
 
 
-def test_a_slow_machine_shrinks_the_pictures_not_the_promise() -> None:
+@pytest.mark.parametrize("per_pixel", [4e-5, 8e-5, 2e-4])
+def test_a_slow_machine_shrinks_the_run_not_the_promise(per_pixel: float) -> None:
     config = TrainConfig(budget_seconds=480)
-    slow = Speed((0.1, 8e-5), (0.0, 3e-5))
-    px = fitting_px(config, slow, 9469, 3925)
-    sized = replace(config, px=px, start_px=min(px, config.start_px))
-    assert 32 <= px < 128 and slow.seconds(sized, 9469, 3925) <= 1.15 * 480
+    slow = Speed((0.1, per_pixel), (0.0, 3e-5))
+    fitted = fitting(config, slow, 9469, 3925)
+    assert slow.seconds(fitted, 9469, 3925) <= 1.15 * 480
+    assert fitted.px == 96 or (fitted.px, fitted.epochs) < (96, 4)
+
+
+def test_pictures_shrink_while_they_are_clear_then_epochs_go_then_pictures_again() -> None:
+    config = TrainConfig(budget_seconds=1, epochs=5, px=128)
+    sizes = [(shorter.epochs, shorter.px) for shorter in ever_shorter(config)]
+    assert sizes[:5] == [(5, 128), (5, 112), (5, 96), (4, 96), (3, 96)]
+    assert sizes[5:] == [(3, 80), (3, 64), (3, 48), (3, 32)]
+    small = TrainConfig(budget_seconds=1, epochs=4, px=48, start_px=32)
+    assert [(s.epochs, s.px) for s in ever_shorter(small)] == [(4, 48), (3, 48), (3, 32)]
 
 
 def test_no_budget_changes_nothing() -> None:
-    assert fitting_px(TrainConfig(), Speed((9.0, 9.0), (9.0, 9.0)), 9469, 3925) == 128
+    config = TrainConfig()
+    assert fitting(config, Speed((9.0, 9.0), (9.0, 9.0)), 9469, 3925) == config
+
+
+def test_the_estimate_says_what_is_spared(config: TrainConfig) -> None:
+    assert told(config, config) == "3 epochs to 16 px"
+    fewer = told(config, replace(config, epochs=2))
+    assert fewer == "2 epochs to 16 px instead of 3 to 16, so it will be right less often"
 
 
 def test_the_estimate_names_the_machine(config: TrainConfig, home: Home) -> None:

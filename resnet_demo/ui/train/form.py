@@ -61,7 +61,7 @@ class Form:
     def __init__(self) -> None:
         self.preset = gr.Radio(
             list(CHOICES.items()), value="coffee", label="How much time do you have?",
-            elem_id="presets", info="On two cores; a slower machine gets smaller pictures.",
+            elem_id="presets", info="On two cores; a slower machine gets a smaller run.",
         )  # fmt: skip
         self.widgets: dict[str, Widget] = {}
         self.folds: list[gr.Accordion] = []  # what is closed again once a run has begun
