@@ -21,7 +21,7 @@ SECONDS = 600
 FORKS = multiprocessing.get_context("forkserver")
 SHARED = ["torch.distributed", "torchvision", "resnet_demo.training.loop", "resnet_demo.ui.page"]
 FORKS.set_forkserver_preload([*SHARED, __name__])
-READ_AT_IMPORT = ("HF_", "GRADIO_")  # variables, by
+READ_AT_IMPORT = ("HF_", "GRADIO_")  # how names of variables begin that READERS read then
 READERS = ("huggingface_hub", "gradio", "gradio_client", "timm", "resnet_demo")
 MOMENT = 0.02  # s
 

@@ -40,7 +40,7 @@ def open_training(context: RunContext) -> Generator[None, None, Training]:
     changes = [Change(*row) for row in store.changes()]
     limited = config.budget_seconds and config.freeze == "none"
     if limited and not any(change.name == "px" for change in changes):
-        changes += yield from fit_to_budget(context, pictures)
+        changes += yield from fit_to_budget(context, with_changes(config, changes), pictures)
     settings = with_changes(context.config, changes)
     train, val = yield from context.follow(load_pixels(pictures, settings, context.home))
     tell_about_data(context, pictures, train, val)
@@ -105,16 +105,21 @@ def power(threads: int, processes: int) -> str:
     return each if processes == 1 else f"{processes} processes of {each}"
 
 
-def fit_to_budget(context: RunContext, pictures: Pictures) -> Generator[None, None, list[Change]]:
-    """Measure this machine; a smaller run when it would take longer than promised."""
-    config, sizes = context.config, (len(pictures.train), len(pictures.val))
+def fit_to_budget(
+    context: RunContext, config: TrainConfig, pictures: Pictures
+) -> Generator[None, None, list[Change]]:
+    """Measure this machine; a smaller run when it would take longer than promised. config: with
+    what was set while the run stood in line."""
+    sizes = len(pictures.train), len(pictures.val)
     speed = yield from context.follow(speed_here(config, len(pictures.classes), context.home))
     fitted = fitting(config, speed, *sizes)
     minutes = speed.seconds(fitted, *sizes) / 60
     sentence = f"This machine will take about {minutes:.1f} minutes: {told(config, fitted)}."
     context.say("estimate", sentence)
     context.store.set(estimate=sentence)
-    made = [Change(0, name, getattr(fitted, name)) for name in ("px", "epochs")]
+    made = [Change(0, "px", fitted.px)]
+    if fitted.epochs != config.epochs:
+        made.append(Change(0, "epochs", fitted.epochs))
     for _, name, value in made:
         context.store.add_event(0, "set", json.dumps([name, value]))
     return made

@@ -1,0 +1,38 @@
+"""A run that does not fit its time is made smaller before its first step, and says so."""
+
+import json
+from dataclasses import replace
+
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.runs import control, session
+from resnet_demo.runs.scheduler import train_here
+from resnet_demo.runs.store import Store
+from resnet_demo.training.estimate import Speed
+
+
+def trained(home: Home, config: TrainConfig, in_line: int | None = None) -> tuple[int, str]:
+    """Epochs, and what was estimated; in_line: epochs that are set before its turn comes."""
+    run = control.new_run(home, replace(config, budget_seconds=60))
+    if in_line:
+        with Store(home.run(run)) as store:
+            store.add_event(0, "set", json.dumps(["epochs", in_line]))
+    assert train_here(home, run) == "finished"
+    row = control.read_run(home, run)
+    assert row.epoch == row.epochs
+    with Store(home.run(run)) as store:
+        return row.epochs, store.fact("estimate")
+
+
+def test_what_was_set_in_line_is_kept(home: Home, config: TrainConfig) -> None:
+    epochs, told = trained(home, config, in_line=2)
+    assert epochs == 2 and told.endswith("minutes: 2 epochs to 16 px.")
+
+
+def test_a_slow_machine_trains_fewer_epochs(home: Home, config, monkeypatch) -> None:
+    def speed_here(*_: object):
+        yield from ()
+        return Speed((9.0, 0.0), (0.0, 0.0))
+
+    monkeypatch.setattr(session, "speed_here", speed_here)
+    epochs, told = trained(home, replace(config, epochs=5))
+    assert epochs == 3 and "3 epochs to 16 px instead of 5 to 16" in told
