@@ -36,6 +36,11 @@ class Started:
         self.process = FORKS.Process(target=become, args=(self.words, environment, told))
         self.process.start()
 
+    @property
+    def pid(self) -> int:
+        assert self.process.pid
+        return self.process.pid
+
     def poll(self) -> int | None:
         return self.process.exitcode
 
@@ -47,8 +52,7 @@ class Started:
         return self.process.exitcode
 
     def send_signal(self, number: int) -> None:
-        assert self.process.pid
-        os.kill(self.process.pid, number)
+        os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)

@@ -129,7 +129,7 @@ class Server:
     def __init__(self, home: Path, port: int | None = None, **environment: str) -> None:
         self.home, self.port = home, port or free_port()
         self.process = commands.Started(
-            {**os.environ, **environment}, Path(tempfile.mkdtemp()),
+            {**os.environ, **environment}, Path(tempfile.mkdtemp(dir=home.parent)),
             "app", "--home", home, "--port", self.port,
         )  # fmt: skip
         wait_until(lambda: "\n" in self.process.said() or self.process.poll() is not None)

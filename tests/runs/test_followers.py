@@ -2,20 +2,21 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.runs import control, followers
-from tests.conftest import ROOT, wait_until
+from tests.commands import Started
+from tests.conftest import wait_until
 from tests.runs.test_worker import digest, events_of, rows, step_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -28,32 +29,30 @@ def shared(config: TrainConfig) -> TrainConfig:
 
 
 @contextmanager
-def torchrun(home: Home, *words: str, restarts: int = 0) -> Iterator[subprocess.Popen[str]]:
+def torchrun(home: Home, *words: str, restarts: int = 0) -> Iterator[Started]:
     """Two processes of one thread each; ended when the test ends."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node=2", f"--max-restarts={restarts}", "--monitor-interval=0.1"]
-    command += ["-m", "resnet_demo", *words, "--home", str(home.path)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        command, cwd=ROOT, text=True, stderr=subprocess.PIPE, env=environment
-    )
-    try:
-        yield process
-    finally:
-        for pid in [*children(process), process.pid]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        process.communicate()
+    command = ["torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += [f"--max-restarts={restarts}", "--monitor-interval=0.1", "-m", "resnet_demo", *words]
+    with TemporaryDirectory() as told:
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        process = Started(environment, Path(told), *command, "--home", home.path)
+        try:
+            yield process
+        finally:
+            for pid in [*children(process), process.pid]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.wait()
 
 
-def children(process: subprocess.Popen[str]) -> list[int]:
+def children(process: Started) -> list[int]:
     with suppress(FileNotFoundError):
         listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
         return [int(pid) for pid in listed.split()]
     return []
 
 
-def pid_of(process: subprocess.Popen[str], rank: int) -> int:
+def pid_of(process: Started, rank: int) -> int:
     for pid in children(process):
         if f"RANK={rank}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
             return pid
@@ -70,6 +69,7 @@ def passes(home: Home, step: int, resumed: int = 0) -> bool:
 
 
 def test_a_killed_process_is_started_again_and_leaves_no_trace(home: Home, shared) -> None:
+    shared = replace(shared, epochs=14)
     with torchrun(home, "train", *options(shared), restarts=2) as process:
         for kills, (rank, step) in enumerate(((1, 8), (0, 40))):
             wait_until(partial(passes, home, step, kills), 90)
@@ -84,7 +84,7 @@ def test_a_killed_process_is_started_again_and_leaves_no_trace(home: Home, share
     assert not events_of(home, "0001", "not-exact")
 
 
-def test_all_stop_and_one_process_goes_on_and_says_so(home: Home, shared) -> None:
+def test_all_stop_and_one_process_goes_on_and_says_so(home: Home, shared, command) -> None:
     with torchrun(home, "train", *options(replace(shared, epochs=5000))) as process:
         wait_until(lambda: passes(home, 3), 90)
         assert control.send(home, "0001", "set", "epochs=30").startswith("epochs is 30")
@@ -92,8 +92,7 @@ def test_all_stop_and_one_process_goes_on_and_says_so(home: Home, shared) -> Non
         assert control.send(home, "0001", "resume").startswith("Going on at step")
         assert "everything is kept" in control.send(home, "0001", "stop")
         assert process.wait(30) == 0
-    command = [sys.executable, "-m", "resnet_demo", "resume", "0001", "--home", home.path]
-    assert subprocess.run(command, cwd=ROOT, stderr=subprocess.DEVNULL).returncode == 0
+    assert command("resume", "0001", "--home", home.path).returncode == 0
     assert control.read_run(home, "0001").epochs == 30
     (said,) = events_of(home, "0001", "not-exact")
     assert "begun on" in said and "2 processes of 1 threads" in said
