@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+# The shell is Chromium without what draws its own window.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
     "--disable-background-networking --disable-component-update "
@@ -20,11 +22,7 @@ ARGUMENTS = (
 def browser() -> Iterator[object]:
     from playwright.sync_api import expect, sync_playwright
 
-    path = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         assert not os.environ.get("CI"), "no Chromium; install it, e.g. apt-get install chromium"
         pytest.skip("no Chromium on this machine")

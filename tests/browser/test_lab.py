@@ -39,7 +39,7 @@ def test_a_lab_from_the_guess_to_the_report(serve, page, tmp_path: Path) -> None
 
     server = serve()
     home = Home(server.home)
-    data = draw_folder(tmp_path / "data", 150, 30, px=32)  # long enough to be paused
+    data = draw_folder(tmp_path / "data", 100, 30, px=32)  # long enough to be paused
     start(page, server.url, f"folder:{data}")
     panel = page.locator(PANEL)
     expect(panel.locator(".state")).to_contain_text("Lab 0001", timeout=60_000)

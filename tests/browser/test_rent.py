@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from resnet_demo.config import Home
+from resnet_demo.data.importing import import_path
+from resnet_demo.progress import finish
 from tests.browser.test_train import open_page, wait_for_state
+from tests.conftest import draw_folder
 from tests.hub import Hub
 from tests.runs.test_rented import machine
 
@@ -15,15 +19,18 @@ def test_a_run_is_rented_and_comes_back(serve, page, hub, handler: type[Hub], tm
     from playwright.sync_api import expect
 
     handler.machine = machine(hub, tmp_path)
+    home = Home(tmp_path / "home")
+    home.make()
+    finish(import_path(home, "drawn", str(draw_folder(tmp_path / "drawn", 12, 4, px=32))))
     server = serve(**hub, HF_TOKEN="hf_good")
     open_page(page, server.url)
     wait_for_state(page, "^finished")  # the run that ships
-    page.get_by_label("Pictures", exact=True).fill("shapes")
+    page.get_by_label("Pictures", exact=True).fill("dataset:drawn")
     page.keyboard.press("Enter")
     page.get_by_text("Every setting", exact=True).click()
     page.get_by_label("Network", exact=True).click()
     page.get_by_role("option", name="ResNet-8", exact=True).click()
-    for label, value in {"Epochs": "1", "Side in px": "16", "Batch size": "256"}.items():
+    for label, value in {"Epochs": "1", "Side in px": "16", "Batch size": "8"}.items():
         page.get_by_label(label, exact=True).fill(value)
     page.get_by_text("On a machine rented from Hugging Face").click()
     machine_field = page.get_by_role("combobox", name="Machine")

@@ -16,7 +16,7 @@ def test_a_linear_model_fails_where_resnet8_learns(home: Home) -> None:
     _, (train, val) = drained(load_pixels(shapes(), TrainConfig(px=32), home))
     assert linear_top1(train.images, train.labels) < 60
     device.prepare()
-    config = TrainConfig(data="shapes", arch="resnet8", px=32, start_px=32, epochs=4)
+    config = TrainConfig(data="shapes", arch="resnet8", px=32, start_px=16, epochs=4)
     events = [e for e in Training(config, train, val, 10).run() if isinstance(e, EpochDone)]
     assert events[-1].metrics["top1"] >= 95
 

@@ -91,7 +91,7 @@ def test_own_pictures_go_along(jobs, home: Home, config, tmp_path: Path) -> None
 
 
 def test_a_stopped_machine_loses_nothing_and_the_run_goes_on_here(jobs, home, config) -> None:
-    long = replace(config, epochs=200)
+    long = replace(config, epochs=80)
     jobs("start", *long.options(), *WHERE, "--save-every=0.2", "--yes")
     fetched_until(jobs, home, lambda run: run.state == "running")
     for refused in (
