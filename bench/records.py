@@ -39,7 +39,7 @@ RECIPES = {  # the shortest first
     "minute": Recipe(3, PRESETS["minute"] | UNLIMITED),
     "fastest": Recipe(3, SHORT | dict(epochs=7, px=124)),
     "coffee": Recipe(3, PRESETS["coffee"] | UNLIMITED),
-    "five": Recipe(5, LONG | dict(epochs=5, px=128)),
+    "five": Recipe(5, LONG | dict(epochs=5, px=128, start_px=128)),
     "twenty": Recipe(3, LONG | dict(epochs=20, px=128, start_px=96, min_crop=0.35)),
 }
 
