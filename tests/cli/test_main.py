@@ -15,6 +15,7 @@ from resnet_demo.cli.main import parser
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import is_held
+from tests.commands import Started
 from tests.conftest import ROOT, draw_folder, small, wait_until
 
 
@@ -73,12 +74,11 @@ def test_wrong_arguments_are_status_2(command) -> None:
 
 
 def test_interrupt_keeps_the_run_and_is_status_130(pictures: Path, tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "resnet_demo", "train", *words(pictures, epochs=5000),
-         "--home", str(tmp_path)],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ),
-    )  # fmt: skip
-    home = Home(tmp_path)
+    home = Home(tmp_path / "home")
+    long = words(pictures, epochs=5000)
+    process = Started(
+        dict(os.environ), tmp_path, "resnet_demo", "train", *long, "--home", home.path
+    )
     wait_until(lambda: control.run_names(home) and control.read_run(home, "0001").step > 2)
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 130
@@ -86,21 +86,16 @@ def test_interrupt_keeps_the_run_and_is_status_130(pictures: Path, tmp_path: Pat
 
 
 def test_a_second_train_waits_its_turn_and_says_so(command, pictures: Path, tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    first = subprocess.Popen(
-        [sys.executable, "-m", "resnet_demo", "train", *words(pictures, epochs=5000),
-         "--home", str(tmp_path)],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    home, told = Home(tmp_path / "home"), tmp_path / "second"
+    told.mkdir()
+    train = ("resnet_demo", "train", "--home", home.path)
+    first = Started(dict(os.environ), tmp_path, *train, *words(pictures, epochs=5000))
     wait_until(lambda: control.run_names(home) and control.read_run(home, "0001").step > 2)
-    second = subprocess.Popen(
-        [sys.executable, "-m", "resnet_demo", "train", *words(pictures), "--home", str(tmp_path)],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    second = Started(dict(os.environ), told, *train, *words(pictures))
     wait_until(lambda: home.run("0002").lock.exists()
                and "another run" in control.read_run(home, "0002").message)  # fmt: skip
-    assert "Stopped at step" in command("stop", "0001", "--home", tmp_path).stdout
-    assert second.wait(60) == 0 and "Waiting for another run" in second.stderr.read()
+    assert "Stopped at step" in command("stop", "0001", "--home", home.path).stdout
+    assert second.wait(60) == 0 and "Waiting for another run" in second.said()
     assert first.wait(20) == 0
     wait_until(lambda: not is_held(home.run("0002").lock))
 

@@ -3,9 +3,6 @@ Hub."""
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +18,8 @@ from resnet_demo.runs import control, mirror
 from resnet_demo.runs.mirror_places import KEPT, FolderMirror, mirror_at
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
-from tests.commands import command
-from tests.conftest import ROOT, draw_folder, wait_until
+from tests.commands import Started, command
+from tests.conftest import draw_folder, wait_until
 from tests.runs.test_worker import digest, events_of, rows, step_of
 
 
@@ -34,12 +31,9 @@ def hard(config: TrainConfig) -> TrainConfig:
 def killed_after(home: Home, environment: dict, config: TrainConfig, place: str, step: int) -> None:
     """A training that sends to the mirror at each step, killed; then its home is gone."""
     words = ["train", *config.options(), "--save-every=0", "--mirror", place, "--home", home.path]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "resnet_demo", *map(str, words)],
-        cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    process = Started(environment, home.path.parent, "resnet_demo", *words)
     wait_until(lambda: home.run("0001").store.exists() and step_of(home, "0001") >= step)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     shutil.rmtree(home.path)
 

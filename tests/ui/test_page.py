@@ -84,14 +84,13 @@ def test_the_table_of_networks_counts_like_the_paper() -> None:
     assert "11,689,512" in table and "layer4" in table
 
 
-def test_a_client_starts_steers_and_reads(serve, pictures) -> None:
+def test_a_client_starts_steers_and_reads(shared, pictures) -> None:
     from gradio_client import Client
 
-    server = serve()
-    client = Client(server.url, verbose=False)
+    client = Client(shared.url, verbose=False)
     config = {**small(pictures), "epochs": 5000}
     run = client.predict(config, "", api_name="/start")["run"]
-    home = Home(server.home)
+    home = Home(shared.home)
     wait_until(lambda: control.read_run(home, run).step > 2)
     assert client.predict(api_name="/runs")["runs"][0]["run"] == run
     series = client.predict(run, -1, api_name="/history")
@@ -111,29 +110,26 @@ def test_a_public_page_lets_visitors_watch_only(serve, pictures, tmp_path) -> No
     assert client.predict(small(pictures), "secret", api_name="/start")["run"] == "0001"
 
 
-def test_launch_settings_hold(serve) -> None:
-    server = serve()
-    get = lambda path: httpx.get(server.url + path, timeout=30)  # noqa: E731
+def test_launch_settings_hold(shared) -> None:
+    get = lambda path: httpx.get(shared.url + path, timeout=30)  # noqa: E731
     assert get("/gradio_api/monitoring").status_code in (403, 404)
-    assert get(f"/gradio_api/file={server.home}/page.lock").status_code == 403
+    assert get(f"/gradio_api/file={shared.home}/page.lock").status_code == 403
     script = get("/bokeh/bokeh.min.js")
     assert script.status_code == 200 and "max-age" in script.headers["cache-control"]
-    big = httpx.post(f"{server.url}/gradio_api/queue/join", content=b"x" * (5 * 2**20), timeout=30)
+    big = httpx.post(f"{shared.url}/gradio_api/queue/join", content=b"x" * (5 * 2**20), timeout=30)
     assert big.status_code == 413
 
 
-def test_a_second_page_on_the_same_home_is_refused(serve) -> None:
-    first = serve()
-    second = serve()
+def test_a_second_page_on_the_same_home_is_refused(serve, shared) -> None:
+    second = serve(shared.home)
     assert second.process.wait(30) == 1
-    assert f"already, at {first.url}" in second.line and "--home" in second.line
+    assert f"already, at {shared.url}" in second.line and "--home" in second.line
 
 
-def test_a_taken_port_is_refused(serve, tmp_path) -> None:
-    first = serve()
-    second = serve(tmp_path / "other", port=first.port)
+def test_a_taken_port_is_refused(serve, shared) -> None:
+    second = serve(port=shared.port)
     assert second.process.wait(30) == 1
-    assert f"Cannot listen on port {first.port}" in second.line
+    assert f"Cannot listen on port {shared.port}" in second.line
 
 
 def test_every_endpoint_says_what_goes_in_and_out(home: Home) -> None:
