@@ -77,7 +77,9 @@ def test_start_watch_reload_stop_resume(serve, page, config: TrainConfig) -> Non
     open_page(page, server.url)
     expect(page.locator("#live .title")).to_have_text("The network that ships with this page")
     wait_for_state(page, "^finished")
-    page.get_by_role("radio", name="my own").check()
+    own = page.get_by_role("radio", name="my own")
+    own.check()  # the pointer is still over it
+    expect(own).not_to_have_css("background-color", "rgb(255, 255, 255)")
     page.get_by_text("Every setting", exact=True).click()
     page.get_by_label("Pictures", exact=True).fill(config.data)
     page.get_by_label("Pictures", exact=True).press("Enter")
