@@ -16,6 +16,10 @@ from tests.conftest import end_runs, wait_until
 
 pytestmark = pytest.mark.browser
 LONG = 5000  # epochs: until it is told otherwise
+COLOUR_AT_REST = (
+    "node => Promise.all(node.getAnimations().map(each => each.finished))"
+    ".then(() => getComputedStyle(node).backgroundColor)"
+)
 
 
 @pytest.fixture
@@ -78,8 +82,10 @@ def test_start_watch_reload_stop_resume(serve, page, config: TrainConfig) -> Non
     expect(page.locator("#live .title")).to_have_text("The network that ships with this page")
     wait_for_state(page, "^finished")
     own = page.get_by_role("radio", name="my own")
-    own.check()  # the pointer is still over it
-    expect(own).not_to_have_css("background-color", "rgb(255, 255, 255)")
+    own.check()
+    own.blur()
+    own.hover()
+    assert own.evaluate(COLOUR_AT_REST) != "rgb(255, 255, 255)"
     page.get_by_text("Every setting", exact=True).click()
     page.get_by_label("Pictures", exact=True).fill(config.data)
     page.get_by_label("Pictures", exact=True).press("Enter")
