@@ -175,6 +175,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("shared") / "home")
     yield server
     server.kill()
+    end_runs(Home(server.home))
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def passes(home: Home, step: int, resumed: int = 0) -> bool:
 
 
 def test_a_killed_process_is_started_again_and_leaves_no_trace(home: Home, shared) -> None:
-    shared = replace(shared, epochs=14)
+    shared = replace(shared, epochs=20)
     with torchrun(home, "train", *options(shared), restarts=2) as process:
         for kills, (rank, step) in enumerate(((1, 8), (0, 40))):
             wait_until(partial(passes, home, step, kills), 90)
