@@ -1,5 +1,6 @@
 """`python -m resnet_demo ...` and `python app.py` as processes of their own that start at once:
-forked from one that has imported torch, gradio and what the page and all commands share.
+forked from one that has imported torch, gradio and what the page and all commands share. So are
+the runs and measurements that these start (`fork_what_is_started`).
 
 With IMPATIENT in its environment it sleeps for a moment at most, however long others make it wait.
 """
@@ -9,12 +10,16 @@ import multiprocessing
 import os
 import runpy
 import signal
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from multiprocessing import forkserver, process, reduction
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
+from types import SimpleNamespace
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 600
@@ -26,15 +31,23 @@ READERS = ("huggingface_hub", "gradio", "gradio_client", "timm", "resnet_demo")
 MOMENT = 0.02  # s
 
 
-class Started:
+class Forked:
     """`python -m MODULE ...` or `python -c PROGRAM ...`; as `subprocess.Popen` in what it can be
     asked."""
 
-    def __init__(self, environment: dict[str, str], told: Path, *words: object) -> None:
-        """told: a folder for the files stdout and stderr."""
-        self.words, self.told = [str(word) for word in words], told
-        self.process = FORKS.Process(target=become, args=(self.words, environment, told))
+    def __init__(
+        self,
+        words: list[str],
+        environment: Mapping[str, str],
+        files: tuple[int, int, int],
+        start_new_session: bool = False,
+    ) -> None:
+        """files: what its stdin, stdout and stderr are."""
+        self.words, handles = words, tuple(map(Handle, files))
+        told = (words, dict(environment), handles, start_new_session)
+        self.process = FORKS.Process(target=become, args=told)
         self.process.start()
+        process._children.discard(self.process)  # else we would wait for it when we end
 
     @property
     def pid(self) -> int:
@@ -57,9 +70,80 @@ class Started:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
+
+class Handle:
+    """An open file that travels to the process that is told of it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[Callable[[object], int], tuple[object]]:
+        return received, (reduction.DupFd(self.number),)
+
+
+def received(handle: reduction.DupFd) -> int:
+    return handle.detach()
+
+
+class Started(Forked):
+    """Told what `python` is told, by us."""
+
+    def __init__(self, environment: dict[str, str], told: Path, *words: object) -> None:
+        """told: a folder for the files stdout and stderr."""
+        self.told = told
+        with (
+            open(os.devnull) as nothing,
+            (told / "stdout").open("wb") as out,
+            (told / "stderr").open("wb") as errors,
+        ):
+            files = (nothing.fileno(), out.fileno(), errors.fileno())
+            super().__init__([str(word) for word in words], environment, files)
+
     def said(self) -> str:
         """Until now."""
         return "".join(path.read_text() for path in self.told.glob("std*"))
+
+
+class Worker(Forked):
+    """What the product starts by `subprocess.Popen([python, "-m", MODULE, ...], ...)`."""
+
+    def __init__(
+        self,
+        words: list[str],
+        stdin: int,
+        stdout: IO[bytes] | int,
+        stderr: IO[bytes] | int,
+        env: dict[str, str],
+        start_new_session: bool = False,
+    ) -> None:
+        read, write = os.pipe()
+        self.stdin = os.fdopen(write, "wb")
+        with os.fdopen(read, "rb") as theirs, open(os.devnull, "r+b") as nothing:
+            kinds = {subprocess.PIPE: theirs, subprocess.DEVNULL: nothing}
+            files = [kinds.get(file, file).fileno() for file in (stdin, stdout, stderr)]
+            super().__init__(words[2:], env, tuple(files), start_new_session)
+
+    returncode = property(Forked.poll)
+
+    def terminate(self) -> None:
+        if self.poll() is None:
+            self.send_signal(signal.SIGTERM)
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stdin.close()
+        self.wait()
+
+
+def fork_what_is_started() -> None:
+    """In this process from here on, by the product: runs and measurements."""
+    from resnet_demo.runs import control, subprocess_measurement
+
+    names = {name: getattr(subprocess, name) for name in ("PIPE", "DEVNULL")}
+    for module in (control, subprocess_measurement):
+        module.subprocess = SimpleNamespace(Popen=Worker, **names)
 
 
 def command(environment: dict[str, str], *words: object) -> CompletedProcess[str]:
@@ -76,10 +160,20 @@ def python(environment: dict[str, str], *words: object) -> CompletedProcess[str]
         return CompletedProcess(process.words, code, *told)
 
 
-def become(words: list[str], environment: dict[str, str], told: Path) -> None:
+def become(
+    words: list[str],
+    environment: dict[str, str],
+    files: tuple[int, int, int],
+    start_new_session: bool,
+) -> None:
     """`python` with these words, in this process."""
-    for number, name in enumerate(("stdout", "stderr"), 1):
-        os.dup2(os.open(told / name, os.O_WRONLY | os.O_CREAT), number)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    sys.stdin = open(0, closefd=False)
+    if start_new_session:
+        os.setsid()
+    forkserver._forkserver.ensure_running = lambda: None  # ours; else it starts one of its own
     os.chdir(ROOT)
     if read_at_import(environment) != read_at_import(os.environ):
         for name in [name for name in sys.modules if name.split(".")[0] in READERS]:
@@ -88,6 +182,7 @@ def become(words: list[str], environment: dict[str, str], told: Path) -> None:
     os.environ.update(environment)
     if "IMPATIENT" in environment:
         time.sleep = lambda seconds, sleep=time.sleep: sleep(min(seconds, MOMENT))
+    fork_what_is_started()
     sys.argv = words
     try:
         if words[0] == "-c":

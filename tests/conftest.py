@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 # A training in this process would have all that tests start later, pages too, behind in line.
 priority.give_way = lambda: None
+commands.fork_what_is_started()
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if WORKER and hasattr(os, "sched_setaffinity"):
     # Before torch counts them: a core for each worker and all that it starts. Two that share two
