@@ -74,6 +74,8 @@ class TrainConfig:
     val_scale: float = setting(1.0, "side in validation and use, over px; crops magnify")
     crop_pct: float = setting(1.0, "share of a picture's shorter side seen in validation and use")
     zero_init: bool = setting(True, "each residual block starts as the identity")
+    paired_filters: bool = setting(False, "each filter has its mirror image for a partner")
+    sam_radius: float = setting(0.0, "of sharpness-aware steps, of two passes each; 0: none")
     ema: float = setting(0.0, "decay of the averaged weights; 0: none")
     num_train: int = setting(0, "training pictures used, the same ones for every seed; 0: all")
     num_val: int = setting(0, "validation pictures used; 0: all")
@@ -119,6 +121,11 @@ class TrainConfig:
             raise UserError(
                 "freeze backbone trains the classifier of a network that has learned already: give "
                 "one with init, as in bundled or timm:resnet18."
+            )
+        if self.paired_filters and (self.init or is_cifar(self.arch)):
+            raise UserError(
+                f"paired_filters needs a start from nothing and projection shortcuts. Got arch "
+                f"{self.arch} and init '{self.init}'; choose resnet18d, say, and no init."
             )
         if self.crop == "pad" and self.start_px != self.px:
             raise UserError(
@@ -192,6 +199,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "min_crop": (0.05, 1.0),
     "val_scale": (0.5, 2.0),
     "crop_pct": (0.5, 1.0),
+    "sam_radius": (0.0, 10.0),
     "ema": (0.0, 0.99999),
     "num_train": (0, 10**9),
     "num_val": (0, 10**9),

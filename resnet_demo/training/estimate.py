@@ -64,7 +64,8 @@ def speed_here(
     path = home.caches / "speeds.json"
     kept = read_json(path) or {}
     settings = (config.arch, config.optimizer, config.batch_size, config.px, num_classes)
-    key = " ".join(map(str, (device.describe_machine(), *settings)))
+    dearer = (config.sam_radius > 0, config.paired_filters)
+    key = " ".join(map(str, (device.describe_machine(), *settings, *dearer)))
     with suppress(KeyError, TypeError, ValueError):
         if 0 <= time.time() - kept[key]["time"] < KNOWN_SECONDS:
             return Speed(pair(kept[key]["step"]), pair(kept[key]["val"]))

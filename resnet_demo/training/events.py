@@ -9,6 +9,14 @@ from resnet_demo.errors import UserError
 class Diverged(UserError):
     """Loss or gradient stopped being a number; the weights are those of before the step."""
 
+    @classmethod
+    def at(cls, step: int, what: str, lr: float, advised: float) -> "Diverged":
+        return cls(
+            f"{what} stopped being a finite number at step {step} (learning rate {lr:.3g}). Choose "
+            f"a lower lr, {advised:.3g} say, and resume: the run goes back to the end of its last "
+            f"sound epoch."
+        )
+
 
 class Change(NamedTuple):
     """A setting that a person changed: in force from `step` on."""

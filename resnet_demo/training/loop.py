@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_demo import device
@@ -39,9 +38,11 @@ from resnet_demo.training.events import (
 from resnet_demo.training.gradient_norms import block_norms, gradients_of, not_finite
 from resnet_demo.training.objective import class_weights, mean_loss
 from resnet_demo.training.optim import make_optimizer
+from resnet_demo.training.paired_filters import keep_paired, pair_up, pair_up_gradients
 from resnet_demo.training.ranks import ALONE, Ranks, synchronise_norms
 from resnet_demo.training.schedule import GentleStart, lr_at, px_at
-from resnet_demo.training.scores import scores_of
+from resnet_demo.training.scores import scores_of, step_scores
+from resnet_demo.training.sharpness import uphill
 
 VAL_BATCH = 128
 
@@ -87,17 +88,17 @@ class Training:
         self.ema = average_weights(self.model, self.config.ema)
         self.steps_per_epoch = self.config.num_batches(len(self.train))
         self.gentle = GentleStart.of(self.config)
-        balance, labels = self.config.balance, self.train.labels
+        labels, balance, classes = self.train.labels, self.config.balance, self.num_classes
         weighed = balance == "loss"
-        self.class_weights = (
-            class_weights(labels, self.num_classes, self.device) if weighed else None
-        )
+        self.class_weights = class_weights(labels, classes, self.device) if weighed else None
         self.balanced_by = labels.tobytes() if balance == "sampling" else b""
 
     def make_model(self) -> nn.Module:
         with torch.random.fork_rng(devices=[]):  # no global random state is left changed
             torch.manual_seed(self.config.seed)
             model = build(self.config.arch, self.num_classes, self.config.zero_init)
+        if self.config.paired_filters:
+            pair_up(model)
         if self.weights is not None:
             model.load_state_dict(self.weights)
         return model
@@ -142,13 +143,13 @@ class Training:
         images, labels = self.batch(settings, indices, self.ranks.share(len(indices)))
         buffers = [buffer.clone() for buffer in self.model.buffers()]
         self.replica.train()
-        self.optimizer.zero_grad(set_to_none=True)
-        with self.ranks.listening():
-            with device.autocast(self.device):
-                logits = self.logits(self.replica, images)
-            loss = mean_loss(logits, labels, settings.label_smoothing, self.class_weights)
-            (loss * self.ranks.weight(len(labels), len(indices))).backward()
-        finite, counts = self.read(loss, logits, labels)
+        weight = self.ranks.weight(len(labels), len(indices))
+        loss, logits = self.passes(images, labels, weight)
+        if settings.sam_radius:
+            with uphill(self.model, settings.sam_radius):
+                self.passes(images, labels, weight)
+        finite, sums = step_scores(loss, logits, labels, gradients_of(self.model))
+        counts = dict(zip(("loss", "wrong", "pictures"), self.ranks.sum(sums).tolist()))
         if not finite:
             raise self.refused(loss, lr, buffers)
         probing = self.step % settings.probe_every == 0
@@ -163,6 +164,18 @@ class Training:
         elapsed = time.perf_counter() - started
         self.seconds += elapsed
         return StepDone(self.step, metrics | {"images_per_s": len(indices) / elapsed})
+
+    def passes(self, images: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+        """Forward and backward: a batch's loss and logits (B, classes); leaves the gradients."""
+        self.optimizer.zero_grad(set_to_none=True)
+        with self.ranks.listening():
+            with device.autocast(self.device):
+                logits = self.logits(self.replica, images)
+            loss = mean_loss(logits, labels, self.config.label_smoothing, self.class_weights)
+            (loss * weight).backward()
+        if self.config.paired_filters:
+            pair_up_gradients(self.model)
+        return loss, logits
 
     def indices(self, settings: TrainConfig) -> np.ndarray:
         """Of the pictures in the next batch, that of all processes."""
@@ -191,32 +204,12 @@ class Training:
         """Of a batch: float32 (B, classes)."""
         return model(normalise(inputs.to(self.device))).float()
 
-    @torch.no_grad()
-    def read(self, loss: Tensor, logits: Tensor, labels: Tensor) -> tuple[bool, dict[str, float]]:
-        """All that a step must know of what the device worked out, in one reading, which waits for
-        it: whether loss and gradients are finite; sums over the batch of all processes, the loss
-        as in `val_loss`, without smoothing."""
-        norms = torch._foreach_norm(gradients_of(self.model))
-        finite = torch.stack([loss, *norms]).isfinite().all()
-        plain, wrong = F.cross_entropy(logits, labels), (logits.argmax(1) != labels).sum()
-        told = torch.stack([finite.float(), plain, wrong.float()]).cpu().tolist()
-        sums = torch.tensor([told[1] * len(labels), told[2], len(labels)], dtype=torch.float64)
-        counts = dict(zip(("loss", "wrong", "pictures"), self.ranks.sum(sums).tolist()))
-        return bool(told[0]), counts
-
     def refused(self, loss: Tensor, lr: float, buffers: list[Tensor]) -> Diverged:
         """buffers: batch norm's, from before the forward pass; they go back."""
         for buffer, before in zip(self.model.buffers(), buffers):
             buffer.copy_(before)
         bad = not_finite(self.model) if torch.isfinite(loss) else "loss"
-        return self.diverged(f"The {bad}", self.step + 1, lr)
-
-    def diverged(self, what: str, step: int, lr: float) -> Diverged:
-        return Diverged(
-            f"{what} stopped being a finite number at step {step} (learning rate {lr:.3g}). Choose "
-            f"a lower lr, {self.settings.lr / 4:.3g} say, and resume: the run goes back to the end "
-            f"of its last sound epoch."
-        )
+        return Diverged.at(self.step + 1, f"The {bad}", lr, self.settings.lr / 4)
 
     def count(self, counts: dict[str, float], pictures: int) -> dict[str, float]:
         """Add the batch to the epoch's sums; loss and error of the batch."""
@@ -240,7 +233,8 @@ class Training:
         logits = torch.cat(scores)
         if not torch.isfinite(logits).all():  # the last step spoilt the weights
             lr = lr_at((self.step - 1) / self.total_steps, self.settings)
-            raise self.diverged("Of the validation pictures a logit", self.step, lr)
+            what = "Of the validation pictures a logit"
+            raise Diverged.at(self.step, what, lr, self.settings.lr / 4)
         metrics = {
             "train_loss": self.sums.loss / self.sums.pictures,
             "train_error": 100 * self.sums.wrong / self.sums.pictures,
@@ -256,6 +250,9 @@ class Training:
         """Logits (B, classes), on the CPU; each process works out its share of them."""
         model = self.best_model.eval()
         if part.start == 0:
+            if self.config.paired_filters:
+                keep_paired(self.model)
+                keep_paired(model)
             self.ranks.equalise(model.buffers())
         share = self.ranks.share(len(part))
         images, _ = self.val_batch(part[share])

@@ -75,10 +75,13 @@ def trained(size: int, config: TrainConfig, splits: Splits, out: Path) -> tuple[
     return torch.tensor(rows), torch.cat([t.float().flatten() for t in weights.values()])
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "muon"])
-def test_two_and_four_processes_equal_one(optimizer, config, splits: Splits, tmp_path) -> None:
+@pytest.mark.parametrize("optimizer, sam_radius", [("sgd", 0.05), ("muon", 0.0)])
+def test_two_and_four_processes_equal_one(
+    optimizer, sam_radius, config, splits: Splits, tmp_path
+) -> None:
     """Fifty steps; batches of 13 and a last one of 8 pictures, which do not part evenly."""
-    config = replace(config, optimizer=optimizer, batch_size=13, epochs=10, sync_norms=True)
+    config = replace(config, batch_size=13, epochs=10, sync_norms=True)
+    config = replace(config, optimizer=optimizer, sam_radius=sam_radius)
     assert config.num_batches(60) == 5
     one, *more = (trained(size, config, splits, tmp_path / f"{size}") for size in (1, 2, 4))
     assert one[0][0] > 1.2 * one[0][49]  # it learned

@@ -152,6 +152,10 @@ def advanced() -> dict[str, Widget]:
         "val_scale": gr.Number(default.val_scale, label="Side in validation, over the side"),
         "crop_pct": gr.Number(default.crop_pct, label="Side seen in validation, share"),
         "zero_init": gr.Checkbox(default.zero_init, label="start blocks as identity"),
+        "paired_filters": gr.Checkbox(default.paired_filters, label="filters in mirrored pairs"),
+        "sam_radius": gr.Number(
+            default.sam_radius, label="Radius of sharpness-aware steps (0: none)"
+        ),
         "ema": gr.Number(default.ema, label="Weight EMA decay (0: none)"),
         "seed": gr.Number(default.seed, label="Seed", precision=0),
         "backbone_lr": gr.Number(

@@ -1,0 +1,65 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from resnet_demo.config import TrainConfig
+from resnet_demo.errors import UserError
+from resnet_demo.models import build
+from resnet_demo.training.loop import Training
+from resnet_demo.training.paired_filters import flipped, keep_paired, pair_up
+from tests.training.test_loop import splits as splits
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
+def test_a_picture_and_its_mirror_image_are_one(arch: str) -> None:
+    """At a side at which strides, too, look at the same pixels of both."""
+    torch.manual_seed(0)
+    model = build(arch, 10).eval()
+    images = torch.randn(2, 3, 65, 65)
+    assert not torch.allclose(model(images), model(images.flip(3)), rtol=1e-3)
+    pair_up(model)
+    torch.testing.assert_close(model(images), model(images.flip(3)), rtol=1e-3, atol=1e-4)
+
+
+def test_drawn_weights_stay_as_large_as_they_were() -> None:
+    before, after = build("resnet10d", 10), build("resnet10d", 10)
+    after.load_state_dict(before.state_dict())
+    pair_up(after)
+    for p, q in zip(before.parameters(), after.parameters()):
+        torch.testing.assert_close(p.norm(), q.norm())
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "sgd", "adamw"])
+def test_training_keeps_the_pairs(optimizer: str, splits) -> None:
+    """To the last bit where it is validated; nearly, in between."""
+    config = TrainConfig(
+        arch="resnet10d", px=32, start_px=32, batch_size=8, epochs=1, optimizer=optimizer, lr=0.01,
+        ema=0.9, paired_filters=True,
+    )  # fmt: skip
+    training = Training(config, *splits, 3)
+    for _ in range(training.steps_per_epoch):
+        training.train_step()
+    before = {name: p.detach().clone() for name, p in training.model.named_parameters()}
+    list(training.validate())
+    for model in (training.model, training.best_model):
+        for name, values in [*model.named_parameters(), *model.named_buffers()]:
+            assert torch.equal(values, flipped(name, values)), name
+    for name, p in training.model.named_parameters():
+        torch.testing.assert_close(before[name], p, rtol=0.05, atol=2e-3)
+    assert training.model.layer4[0].conv1.weight.unique().numel() > 512 * 256 * 9 / 3
+
+
+def test_pairs_once_kept_are_kept() -> None:
+    torch.manual_seed(0)
+    model = build("resnet10d", 10)
+    keep_paired(model)
+    kept = [values.clone() for values in model.state_dict().values()]
+    keep_paired(model)
+    assert all(torch.equal(a, b) for a, b in zip(kept, model.state_dict().values()))
+
+
+@pytest.mark.parametrize("options", [{"arch": "resnet20"}, {"init": "bundled"}])
+def test_a_network_that_cannot_be_paired_is_refused(options: dict[str, str]) -> None:
+    with pytest.raises(UserError, match="paired_filters needs a start from nothing .* resnet18d"):
+        replace(TrainConfig(paired_filters=True), **options)

@@ -1,0 +1,62 @@
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from resnet_demo.config import TrainConfig
+from resnet_demo.models import build
+from resnet_demo.training.loop import Training
+from resnet_demo.training.sharpness import uphill
+from tests.training.test_loop import splits as splits
+
+RADIUS = 0.3
+
+
+def with_gradients() -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    model = build("resnet8", 3).train()
+    images, labels = torch.randn(4, 3, 16, 16), torch.tensor([0, 1, 2, 0])
+    F.cross_entropy(model(images), labels).backward()
+    return model, images, labels
+
+
+def flat(model: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def test_weights_move_by_the_radius_along_the_gradient_and_come_back() -> None:
+    model, images, labels = with_gradients()
+    before = copy.deepcopy(model.state_dict())
+    start, gradient = flat(model), torch.cat([p.grad.flatten() for p in model.parameters()])
+    with uphill(model, RADIUS):
+        moved = flat(model) - start
+        assert moved.norm().item() == pytest.approx(RADIUS, rel=1e-4)
+        assert F.cosine_similarity(moved, gradient, dim=0) > 0.999
+        model.zero_grad()
+        F.cross_entropy(model(images), labels).backward()  # norms see the batch once more
+    after = model.state_dict()
+    for name, value in before.items():
+        assert torch.equal(value, after[name]) or name.endswith("num_batches_tracked")
+
+
+def test_a_step_takes_the_gradient_of_where_it_has_climbed(config: TrainConfig, splits) -> None:
+    config = replace(config, optimizer="sgd", weight_decay=0.0)
+    plain, sharp = (
+        Training(replace(config, sam_radius=radius), *splits, 3) for radius in (0.0, RADIUS)
+    )
+    plain.train_step(lr=0.0)
+    below = gradient_of(plain)
+    with torch.no_grad():
+        for p in plain.model.parameters():
+            p.add_(p.grad, alpha=RADIUS / below.norm().item())
+    plain.step = 0
+    plain.train_step(lr=0.0)
+    sharp.train_step(lr=0.0)
+    above = gradient_of(sharp)
+    assert (above - gradient_of(plain)).norm() < 0.1 * (above - below).norm()
+
+
+def gradient_of(training: Training) -> torch.Tensor:
+    return torch.cat([p.grad.flatten() for p in training.model.parameters()])
