@@ -8,52 +8,56 @@ would have taught. (A layer with stride 2 looks at every second pixel, the mirro
 the others: alike but for a pixel.)
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
-CLASSIFIER = "fc."
 PICTURE_CHANNELS = 3
 
 
-def flipped(name: str, values: Tensor) -> Tensor:
-    """What a parameter, its gradient or a norm's average is in the network that sees pictures the
-    other way round."""
-    if name.startswith(CLASSIFIER):
-        return swapped(values, 1) if values.ndim == 2 else values
-    if values.ndim == 0:  # batch norm's counter
-        return values
-    values = swapped(values, 0)
-    if values.ndim == 4:  # a convolution: (out, in, rows, columns)
-        values = values.flip(3)
-        return values if values.shape[1] == PICTURE_CHANNELS else swapped(values, 1)
-    return values
+def halves(name: str, values: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]] | None:
+    """Of a parameter, its gradient or a norm's average: views of what belongs to a layer's first
+    channels and to their partners, and the dimensions to flip that make one the other. None of
+    what belongs to no channel."""
+    if values.ndim == 0 or name == "fc.bias":  # a scalar is batch norm's counter
+        return None
+    if values.ndim < 4:
+        first, second = values.chunk(2, 1 if name == "fc.weight" else 0)
+        return first, second, ()
+    first, second = values.permute(0, 2, 3, 1).chunk(2)  # in memory's order: 15 times as fast
+    if values.shape[1] == PICTURE_CHANNELS:
+        return first, second, (2,)
+    return first.unflatten(3, (2, -1)), second.unflatten(3, (2, -1)), (2, 3)
 
 
-def swapped(values: Tensor, dim: int) -> Tensor:
-    """Each channel in the place of its mirror image."""
-    return values.roll(values.shape[dim] // 2, dim)
+def average(named: Iterable[tuple[str, Tensor]]) -> None:
+    """Each and its partner become their mean, in place."""
+    for name, values in named:
+        parts = halves(name, values)
+        if parts:
+            first, second, flips = parts
+            first.add_(second.flip(flips)).mul_(0.5)
+            second.copy_(first.flip(flips))
 
 
 @torch.no_grad()
 def pair_up(model: nn.Module) -> None:
     """The nearest network whose filters are paired, drawn weights as large as they were."""
-    for name, p in model.named_parameters():
-        size = p.norm()
-        p.add_(flipped(name, p))
+    named = list(model.named_parameters())
+    sizes = [p.norm() for _, p in named]
+    average(named)
+    for (_, p), size in zip(named, sizes):
         p.mul_(size / p.norm().clamp(min=torch.finfo(p.dtype).tiny))
 
 
 @torch.no_grad()
 def pair_up_gradients(model: nn.Module) -> None:
     """As half of the weights are, so are their gradients."""
-    for name, p in model.named_parameters():
-        if p.grad is not None:
-            p.grad.add_(flipped(name, p.grad)).mul_(0.5)
+    average((name, p.grad) for name, p in model.named_parameters() if p.grad is not None)
 
 
 @torch.no_grad()
 def keep_paired(model: nn.Module) -> None:
     """Take off what rounding, and norms that see no mirror images, have added since."""
-    for name, values in [*model.named_parameters(), *model.named_buffers()]:
-        if values.is_floating_point():
-            values.add_(flipped(name, values)).mul_(0.5)
+    average([*model.named_parameters(), *model.named_buffers()])
