@@ -32,12 +32,14 @@ log = logging.getLogger(__name__)
 SAVE_EVERY = 60.0  # seconds between snapshots: the Hub takes 128 commits an hour
 LOOK_EVERY = 20.0  # seconds between two looks at what has come
 MOST_HOURS = 48.0
-PROGRAM = "program"  # folder of the repository
+PROGRAM, ARCHIVE = "program", "program.tar.gz"  # folder of the repository, and the file in it
 SCRIPT = f"""set -e
 cd "$(mktemp -d)"
 pip install -q --root-user-action=ignore "huggingface_hub>=2.4,<3"
-hf download "$REPO" --include "{PROGRAM}/*" --local-dir . > /dev/null
-cd {PROGRAM}
+hf download "$REPO" {PROGRAM}/{ARCHIVE} --local-dir . > /dev/null
+mkdir code
+tar -xzf {PROGRAM}/{ARCHIVE} -C code
+cd code
 pip install -q --root-user-action=ignore -r requirements.txt
 python -m resnet_demo mirror "hub:$REPO" --restore --only "$NAME" --home ../home
 exec python -m resnet_demo resume "$RUN" --mirror "hub:$REPO" --home ../home
@@ -141,10 +143,11 @@ def rent(home: Home, run: str, repo: str, machine: Hardware, hours: float) -> No
 @contextmanager
 def program(config: TrainConfig) -> Iterator[Path]:
     """What a machine needs to train: this package and what it requires; the networks that ship
-    with it only where one is started from."""
+    with it only where one is started from. One file: some hundred would cost it a minute."""
     with tempfile.TemporaryDirectory() as made:
-        place = Path(made)
-        copy_program(place, networks=config.init.startswith("bundled"))
+        code, place = Path(made) / "code", Path(made) / "sent"
+        copy_program(code, networks=config.init.startswith("bundled"))
+        shutil.make_archive(str(place / ARCHIVE.removesuffix(".tar.gz")), "gztar", code)
         yield place
 
 

@@ -57,18 +57,30 @@ def jobs(home: Home, hub: dict[str, str], handler: type[Hub], tmp_path: Path) ->
         process.wait()
 
 
-def fetched_until(jobs: Jobs, home: Home, done: Callable[[SimpleNamespace], bool]) -> None:
-    def looked() -> bool:
-        found = jobs("fetch", "0001")
-        return not found.error and done(found)
-
-    wait_until(looked)
+def ended(handler: type[Hub]) -> bool:
+    """All machines."""
+    return all(process.poll() is not None for process in handler.jobs.values())
 
 
-def test_a_run_comes_back_as_it_would_have_been_here(jobs, home: Home, config) -> None:
+def has_sent(handler: type[Hub]) -> bool:
+    """A snapshot, since the machine was asked for."""
+    asked = list(handler.asked)
+    start = max(number for number, line in enumerate(asked) if line.startswith("POST /api/jobs/"))
+    return any("/commit/" in line for line in asked[start:])
+
+
+def fetched_when(condition: Callable[[type[Hub]], bool], jobs: Jobs, handler: type[Hub]) -> str:
+    """The run's state then."""
+    wait_until(lambda: condition(handler))
+    found = jobs("fetch", "0001")
+    assert not found.error
+    return found.state
+
+
+def test_a_run_comes_back_as_it_would_have_been_here(jobs, handler, home: Home, config) -> None:
     begun = jobs("start", *config.options(), *WHERE, "--yes")
     assert not begun.error and (begun.run, begun.state) == ("0001", "queued")
-    fetched_until(jobs, home, lambda run: run.state == "finished")
+    assert fetched_when(ended, jobs, handler) == "finished"
     reference = control.new_run(home, config)
     assert train_here(home, reference) == "finished"
     assert rows(home, "0001") == rows(home, reference)
@@ -79,21 +91,23 @@ def test_a_run_comes_back_as_it_would_have_been_here(jobs, home: Home, config) -
     assert rented.away(home) == [] == jobs("list").runs
 
 
-def test_own_pictures_go_along(jobs, home: Home, config, tmp_path: Path) -> None:
+def test_own_pictures_go_along(jobs, handler, home: Home, config, tmp_path: Path) -> None:
     drawn = draw_folder(tmp_path / "drawn", 12, 4, px=32)
     finish(import_path(home, "pets", str(drawn)))
     own = replace(config, data="dataset:pets")
     assert not jobs("start", *own.options(), *WHERE, "--yes").error
-    fetched_until(jobs, home, lambda run: run.state == "finished")
+    assert fetched_when(ended, jobs, handler) == "finished"
     reference = control.new_run(home, own)
     assert train_here(home, reference) == "finished"
     assert digest(home, "0001") == digest(home, reference)
 
 
-def test_a_stopped_machine_loses_nothing_and_the_run_goes_on_here(jobs, home, config) -> None:
+def test_a_stopped_machine_loses_nothing_and_the_run_goes_on_here(
+    jobs, handler, home, config
+) -> None:
     long = replace(config, epochs=80)
     jobs("start", *long.options(), *WHERE, "--save-every=0.2", "--yes")
-    fetched_until(jobs, home, lambda run: run.state == "running")
+    assert fetched_when(has_sent, jobs, handler) == "running"
     for refused in (
         lambda: control.send(home, "0001", "pause"),
         lambda: control.resume(home, "0001"),
@@ -103,7 +117,7 @@ def test_a_stopped_machine_loses_nothing_and_the_run_goes_on_here(jobs, home, co
             refused()
     assert "only a run that is left" in jobs("resume", "0001", *WHERE, "--yes").error
     assert "told to end" in jobs("stop", "0001").answer
-    fetched_until(jobs, home, lambda run: run.state != "running")
+    assert fetched_when(ended, jobs, handler) != "running"
     row = control.read_run(home, "0001")
     assert 0 < row.step < row.steps and "resume it" in row.message
     assert train_here(home, "0001") == "finished"
@@ -112,14 +126,14 @@ def test_a_stopped_machine_loses_nothing_and_the_run_goes_on_here(jobs, home, co
     assert digest(home, "0001") == digest(home, reference)
 
 
-def test_a_run_that_was_begun_here_goes_on_there(jobs, home, config) -> None:
+def test_a_run_that_was_begun_here_goes_on_there(jobs, handler, home, config) -> None:
     half = replace(config, iterations=5)
     assert train_here(home, control.new_run(home, half)) == "finished"
     assert "finished" in jobs("resume", "0001", *WHERE, "--yes").error
     with control.Store(home.run("0001")) as store:
         store.set(state="stopped", config=config.to_dict())
     assert not jobs("resume", "0001", *WHERE, "--yes").error
-    fetched_until(jobs, home, lambda run: run.state == "finished")
+    assert fetched_when(ended, jobs, handler) == "finished"
     assert control.read_run(home, "0001").step > 5
 
 
@@ -172,9 +186,9 @@ def test_a_hub_that_rents_nothing_leaves_no_run(jobs, home, handler, status, say
     assert control.run_names(home) == [] == rented.away(home)
 
 
-def test_a_machine_that_never_trained_is_said(jobs, home: Home, config, tmp_path: Path) -> None:
+def test_a_machine_that_never_trained_is_said(jobs, handler, home, config, tmp_path) -> None:
     (tmp_path / "machine" / "pip").write_text("#!/bin/sh\nexit 1\n")
     jobs("start", *config.options(), *WHERE, "--yes")
-    fetched_until(jobs, home, lambda run: run.state != "queued")
+    assert fetched_when(ended, jobs, handler) != "queued"
     row = control.read_run(home, "0001")
     assert row.state == "interrupted" and "The rented machine ended (error)" in row.message
