@@ -16,6 +16,7 @@ import torchvision
 
 from resnet_demo import device
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.errors import UserError
 from resnet_demo.files import Json, read_json
 from resnet_demo.presets import PRESETS, SHORT
 from resnet_demo.runs import control
@@ -83,6 +84,8 @@ def add(row: Json, home: Home, config: TrainConfig, seed: int) -> None:
     run = control.new_run(home, TrainConfig(**values))
     bare = bare_images(home, run)
     found: RunSnapshot[None] = RunSnapshot.read(home.run(run))
+    if found.row.state != "finished":  # somebody ended it: no result
+        raise UserError(f"Run {run} of {row['name']} is {found.row.state}. Measure it again.")
     row["seeds"].append(seed)
     row["top1"].append(round(found.row.top1 or 0.0, 2))
     row["seconds"].append(round(found.row.seconds))
