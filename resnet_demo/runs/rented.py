@@ -143,7 +143,7 @@ def rent(home: Home, run: str, repo: str, machine: Hardware, hours: float) -> No
 @contextmanager
 def program(config: TrainConfig) -> Iterator[Path]:
     """What a machine needs to train: this package and what it requires; the networks that ship
-    with it only where one is started from. One file: some hundred would cost it a minute."""
+    with it only where one is started from. In one file: the Hub is asked for each."""
     with tempfile.TemporaryDirectory() as made:
         code, place = Path(made) / "code", Path(made) / "sent"
         copy_program(code, networks=config.init.startswith("bundled"))

@@ -16,18 +16,20 @@ EPS = 1e-12
 @contextmanager
 def uphill(model: nn.Module, radius: float) -> Iterator[None]:
     """Inside, the weights are moved by `radius` along their gradients, all of them taken as one
-    vector (equation 2), and what norms have averaged rests. Afterwards the weights are what they
-    were, to the last bit."""
+    vector (equation 2), and what norms have averaged rests. Afterwards, also where something was
+    raised, the weights are what they were, to the last bit."""
     learned: list[Tensor] = [p for p in model.parameters() if p.grad is not None]
     gradients = gradients_of(model)
     before = [p.detach().clone() for p in learned]
     length = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    with torch.no_grad():
-        torch._foreach_add_(learned, torch._foreach_mul(gradients, radius / (length + EPS)))
-    with resting_norms(model):
-        yield
-    with torch.no_grad():
-        torch._foreach_copy_(learned, before)
+    try:
+        with torch.no_grad():
+            torch._foreach_add_(learned, torch._foreach_mul(gradients, radius / (length + EPS)))
+        with resting_norms(model):
+            yield
+    finally:
+        with torch.no_grad():
+            torch._foreach_copy_(learned, before)
 
 
 @contextmanager
@@ -37,6 +39,8 @@ def resting_norms(model: nn.Module) -> Iterator[None]:
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
-    yield
-    for norm, momentum in zip(norms, momenta):
-        norm.momentum = momentum
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta):
+            norm.momentum = momentum

@@ -41,6 +41,15 @@ def test_weights_move_by_the_radius_along_the_gradient_and_come_back() -> None:
         assert torch.equal(value, after[name]) or name.endswith("num_batches_tracked")
 
 
+def test_what_is_raised_up_there_leaves_the_network_as_it_was() -> None:
+    model, _, _ = with_gradients()
+    start = flat(model)
+    with pytest.raises(MemoryError), uphill(model, RADIUS):
+        raise MemoryError
+    assert torch.equal(flat(model), start)
+    assert {norm.momentum for norm in model.modules() if hasattr(norm, "momentum")} == {0.1}
+
+
 def test_a_step_takes_the_gradient_of_where_it_has_climbed(config: TrainConfig, splits) -> None:
     config = replace(config, optimizer="sgd", weight_decay=0.0)
     plain, sharp = (
