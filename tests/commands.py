@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from multiprocessing import forkserver, process, reduction
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
@@ -24,8 +25,8 @@ from typing import IO
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 600
 FORKS = multiprocessing.get_context("forkserver")
-SHARED = ["torch.distributed", "torchvision", "resnet_demo.training.loop", "resnet_demo.ui.page"]
-FORKS.set_forkserver_preload([*SHARED, __name__])
+OURS = ["resnet_demo.training.loop", "resnet_demo.ui.page", __name__]
+FORKS.set_forkserver_preload(["torch.distributed.run", "torchvision", *OURS])
 READ_AT_IMPORT = ("HF_", "GRADIO_")  # how names of variables begin that READERS read then
 READERS = ("huggingface_hub", "gradio", "gradio_client", "timm", "resnet_demo")
 MOMENT = 0.02  # s
@@ -105,23 +106,26 @@ class Started(Forked):
 
 
 class Worker(Forked):
-    """What the product starts by `subprocess.Popen([python, "-m", MODULE, ...], ...)`."""
+    """What the product starts by `subprocess.Popen([python, "-m", MODULE, ...], ...)`; torchrun
+    too."""
 
     def __init__(
         self,
-        words: list[str],
-        stdin: int,
-        stdout: IO[bytes] | int,
-        stderr: IO[bytes] | int,
+        args: Sequence[str],
         env: dict[str, str],
+        stdin: int | None = None,
+        stdout: IO[bytes] | int | None = None,
+        stderr: IO[bytes] | int | None = None,
         start_new_session: bool = False,
     ) -> None:
         read, write = os.pipe()
         self.stdin = os.fdopen(write, "wb")
         with os.fdopen(read, "rb") as theirs, open(os.devnull, "r+b") as nothing:
             kinds = {subprocess.PIPE: theirs, subprocess.DEVNULL: nothing}
-            files = [kinds.get(file, file).fileno() for file in (stdin, stdout, stderr)]
-            super().__init__(words[2:], env, tuple(files), start_new_session)
+            given = enumerate((stdin, stdout, stderr))
+            files = [n if file is None else kinds.get(file, file).fileno() for n, file in given]
+            words = list(args[args.index("-m") + 1 :])
+            super().__init__(words, env, tuple(files), start_new_session)
 
     returncode = property(Forked.poll)
 
@@ -138,12 +142,25 @@ class Worker(Forked):
 
 
 def fork_what_is_started() -> None:
-    """In this process from here on, by the product: runs and measurements."""
+    """In this process from here on: runs and measurements by the product, ranks by torchrun."""
+    from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
+
     from resnet_demo.runs import control, subprocess_measurement
 
     names = {name: getattr(subprocess, name) for name in ("PIPE", "DEVNULL")}
     for module in (control, subprocess_measurement):
         module.subprocess = SimpleNamespace(Popen=Worker, **names)
+    subprocess_handler.Popen = Worker
+
+
+def ranks() -> dict[str, int]:
+    """The processes that torchrun started and that live, as {"rank0": pid}; on Linux."""
+    server = forkserver._forkserver._forkserver_pid
+    found = {}
+    for pid in Path(f"/proc/{server}/task/{server}/children").read_text().split():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found[Path(f"/proc/{pid}/comm").read_text().strip()] = int(pid)
+    return {name: pid for name, pid in found.items() if name.startswith("rank")}
 
 
 def command(environment: dict[str, str], *words: object) -> CompletedProcess[str]:
@@ -183,6 +200,8 @@ def become(
     if "IMPATIENT" in environment:
         time.sleep = lambda seconds, sleep=time.sleep: sleep(min(seconds, MOMENT))
     fork_what_is_started()
+    if "RANK" in environment:  # by this a test finds it
+        Path("/proc/self/comm").write_text("rank" + environment["RANK"])
     sys.argv = words
     try:
         if words[0] == "-c":

@@ -4,9 +4,11 @@ import importlib.util
 from collections.abc import Container
 from pathlib import Path
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HERE = Path(__file__).parent
 DAY_SECONDS = 86_400
@@ -39,6 +41,33 @@ def styles() -> str:
 def panel(name: str) -> str:
     """What loads a panel's module, as "train/panel.js", into its place."""
     return PANEL_JS.replace("IMPORT", IMPORT_JS.replace("NAME", name))
+
+
+class InHead:
+    """Has static/frames.js run before Gradio's own scripts, unlike what Gradio takes as `head`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.head = f"<head><script>{read('static/frames.js')}</script>".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_page = scope["type"] == "http" and scope["method"] == "GET" and scope["path"] == "/"
+        await self.app(scope, receive, self.with_script(send) if is_page else send)
+
+    def with_script(self, send: Send) -> Send:
+        starts: list[Message] = []  # kept back until the page's length is known
+
+        async def send_with(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                return starts.append(message)
+            if starts:
+                message["body"] = message["body"].replace(b"<head>", self.head, 1)
+                start = starts.pop()
+                MutableHeaders(scope=start)["content-length"] = str(len(message["body"]))
+                await send(start)
+            await send(message)
+
+        return send_with
 
 
 def tabs() -> str:

@@ -164,6 +164,7 @@ def settings(home: Home, host: str | None, port: int | None) -> Json:
             "routes": assets.routes(),
             "middleware": [
                 Middleware(OwnPages),
+                Middleware(assets.InHead),
                 body_limit(),
                 Middleware(CheckedJson),
                 Middleware(Places),

@@ -3,6 +3,7 @@
 import pytest
 
 from resnet_demo.ui.page import TABS
+from tests.conftest import wait_until
 
 pytestmark = pytest.mark.browser
 READY = {  # what a tab shows when it has drawn itself
@@ -12,6 +13,15 @@ READY = {  # what a tab shows when it has drawn itself
     "lab": "#lab .state",
     "read": "#read-degradation figcaption:not(:empty)",
 }
+COUNT_FRAMES = """
+  const request = requestAnimationFrame.bind(window);
+  window.asked = 0;
+  window.requestAnimationFrame = callback => { asked += 1; return request(callback); };
+  window.askedInHundred = async () => {
+    const before = asked;
+    for (let frame = 0; frame < 100; frame++) await new Promise(request);
+    return asked - before;
+  };"""
 GRADIOS = "svelte-"  # in a class of every element that Gradio makes
 WITHOUT_END = """gradios => document.getAnimations()
   .filter(one => one.effect.getTiming().iterations > 100)
@@ -35,3 +45,11 @@ def test_axe_finds_nothing_of_ours(shared, page, tab: str, theme: str) -> None:
     ]
     assert not told, "\n".join(told)
     assert not page.evaluate(WITHOUT_END, GRADIOS)  # one dashed line takes a quarter of a core
+
+
+def test_a_page_at_rest_draws_hardly_a_frame(shared, page) -> None:
+    """Sixty a second take a tenth of a core from the training beside it."""
+    page.add_init_script(COUNT_FRAMES)
+    page.goto(shared.url)
+    page.wait_for_selector(READY["train"], state="attached", timeout=60_000)
+    wait_until(lambda: page.evaluate("askedInHundred()") < 20)

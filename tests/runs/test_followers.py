@@ -15,7 +15,7 @@ import pytest
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.runs import control, followers
-from tests.commands import Started
+from tests import commands
 from tests.conftest import wait_until
 from tests.runs.test_worker import digest, events_of, rows, step_of
 
@@ -29,34 +29,20 @@ def shared(config: TrainConfig) -> TrainConfig:
 
 
 @contextmanager
-def torchrun(home: Home, *words: str, restarts: int = 0) -> Iterator[Started]:
+def torchrun(home: Home, *words: str, restarts: int = 0) -> Iterator[commands.Started]:
     """Two processes of one thread each; ended when the test ends."""
     command = ["torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += [f"--max-restarts={restarts}", "--monitor-interval=0.1", "-m", "resnet_demo", *words]
     with TemporaryDirectory() as told:
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        process = Started(environment, Path(told), *command, "--home", home.path)
+        process = commands.Started(environment, Path(told), *command, "--home", home.path)
         try:
             yield process
         finally:
-            for pid in [*children(process), process.pid]:
+            for pid in [*commands.ranks().values(), process.pid]:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             process.wait()
-
-
-def children(process: Started) -> list[int]:
-    with suppress(FileNotFoundError):
-        listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-        return [int(pid) for pid in listed.split()]
-    return []
-
-
-def pid_of(process: Started, rank: int) -> int:
-    for pid in children(process):
-        if f"RANK={rank}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-            return pid
-    raise AssertionError(f"no process of rank {rank}")
 
 
 def options(config: TrainConfig) -> list[str]:
@@ -73,7 +59,7 @@ def test_a_killed_process_is_started_again_and_leaves_no_trace(home: Home, share
     with torchrun(home, "train", *options(shared), restarts=2) as process:
         for kills, (rank, step) in enumerate(((1, 8), (0, 40))):
             wait_until(partial(passes, home, step, kills), 90)
-            os.kill(pid_of(process, rank), signal.SIGKILL)
+            os.kill(commands.ranks()[f"rank{rank}"], signal.SIGKILL)
         assert process.wait(90) == 0
     assert len(events_of(home, "0001", "resumed")) == 2
     with torchrun(home, "train", *options(shared)) as process:
