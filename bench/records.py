@@ -18,7 +18,7 @@ from resnet_demo import device
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json, read_json
-from resnet_demo.presets import PRESETS, SHORT
+from resnet_demo.presets import PAIRED, PRESETS, SHORT
 from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import Scheduler
 from resnet_demo.runs.snapshot import RunSnapshot
@@ -39,7 +39,7 @@ class Recipe:
 
 RECIPES = {  # the shortest first
     "minute": Recipe(3, PRESETS["minute"] | UNLIMITED),
-    "fastest": Recipe(3, SHORT | dict(epochs=7, px=124)),
+    "fastest": Recipe(3, PAIRED | dict(epochs=6, px=112)),
     "coffee": Recipe(3, PRESETS["coffee"] | UNLIMITED),
     "five": Recipe(5, LONG | SHARP | dict(epochs=5, px=128, start_px=128)),
     "twenty": Recipe(3, LONG | dict(epochs=20, px=128, start_px=96, min_crop=0.35)),

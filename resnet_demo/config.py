@@ -122,7 +122,7 @@ class TrainConfig:
                 "freeze backbone trains the classifier of a network that has learned already: give "
                 "one with init, as in bundled or timm:resnet18."
             )
-        if self.paired_filters and (self.init or is_cifar(self.arch)):
+        if self.paired_filters and not can_be_paired(self.arch, self.init):
             raise UserError(
                 f"paired_filters needs a start from nothing and projection shortcuts. Got arch "
                 f"{self.arch} and init '{self.init}'; choose resnet18d, say, and no init."
@@ -181,12 +181,7 @@ class TrainConfig:
         return cls(**values)
 
 
-KINDS: dict[type, str] = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    str: "text",
-}
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 LIMITS: dict[str, tuple[float, float]] = {
     "epochs": (1, 10_000),
     "px": (SMALLEST_PX, LARGEST_PX),
@@ -225,6 +220,11 @@ def size_of(arch: str) -> str:
 def is_cifar(arch: str) -> bool:
     """Whether it is one of section 4.2, for pictures of 32 pixels."""
     return depth_of(arch) in CIFAR_DEPTHS
+
+
+def can_be_paired(arch: str, init: str) -> bool:
+    """Whether `paired_filters` fits: a start from nothing, and no option A, which ties channels."""
+    return not init and arch in ARCHS and not is_cifar(arch)
 
 
 def changed(config: TrainConfig, name: str, text: str) -> TrainConfig:

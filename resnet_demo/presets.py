@@ -6,10 +6,11 @@ from resnet_demo.files import Json
 # ResNet-10 with ResNet-D's stem and shortcuts: few pictures teach it as much as deeper ones
 # (bench/records, where the two were found on pictures held apart).
 SHORT: Json = dict(arch="resnet10d", batch_size=32, lr=0.02, start_px=64, crop_pct=0.875)
+PAIRED: Json = SHORT | dict(paired_filters=True, lr=0.03)
 # What fits a time on 2 cores with bf16; slower machines get a smaller run (budget_seconds).
 PRESETS: dict[str, Json] = {
     "minute": dict(SHORT, epochs=3, px=112, budget_seconds=200),
-    "coffee": dict(SHORT, epochs=14, px=128, min_crop=0.45, budget_seconds=900),
+    "coffee": dict(PAIRED, epochs=11, px=128, min_crop=0.45, budget_seconds=900),
     "lunch": dict(
         epochs=20, px=128, start_px=96, min_crop=0.4, val_scale=1.25, budget_seconds=1800
     ),

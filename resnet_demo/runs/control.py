@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from resnet_demo.config import ARCHS, BUNDLED, Home, TrainConfig, changed
+from resnet_demo.config import ARCHS, BUNDLED, Home, TrainConfig, can_be_paired, changed
 from resnet_demo.data.sources import checked, count, open_here
 from resnet_demo.errors import UserError
 from resnet_demo.export import hub_jobs
@@ -59,6 +59,8 @@ def config_of(home: Home, given: Json, preset_name: str = "") -> TrainConfig:
     if given.get("freeze") == "backbone":
         chosen = chosen | CLASSIFIER_ONLY
     settings = chosen | given
+    if not can_be_paired(settings.get("arch", TrainConfig.arch), settings.get("init", "")):
+        settings = chosen | {"paired_filters": False} | given
     if "px" in settings and "start_px" not in given:
         settings["start_px"] = min(settings.get("start_px", TrainConfig.start_px), settings["px"])
     return TrainConfig.from_dict(settings)

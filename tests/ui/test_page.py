@@ -54,7 +54,8 @@ def test_the_form_starts_as_the_coffee_preset(form) -> None:
 
 
 def test_the_shortcut_switch_writes_the_architecture(form) -> None:
-    assert form.config(values(form, shortcuts=False, depth=56)).arch == "plain56"
+    plain = values(form, shortcuts=False, depth=56, paired_filters=False)
+    assert form.config(plain).arch == "plain56"
 
 
 def test_an_empty_field_is_named(form) -> None:

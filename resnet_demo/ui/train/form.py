@@ -13,6 +13,7 @@ from resnet_demo.config import (
     TRACKERS,
     Home,
     TrainConfig,
+    can_be_paired,
     size_of,
 )
 from resnet_demo.errors import UserError
@@ -44,7 +45,8 @@ BALANCED = [
 ]
 # what a preset means; changing one of them leaves it
 PRESET_FIELDS = (
-    "epochs", "px", "start_px", "batch_size", "lr", "min_crop", "val_scale", "crop_pct"
+    "epochs", "px", "start_px", "batch_size", "lr", "min_crop", "val_scale", "crop_pct",
+    "paired_filters",
 )  # fmt: skip
 # what a preset writes into the form: also what "only the classifier" changed
 PRESET_WRITES = ("depth", *PRESET_FIELDS, "freeze", "optimizer")
@@ -171,7 +173,7 @@ def fill_in(choice: str, init: str) -> list[Any]:
     chosen = PRESETS.get(choice)
     if chosen is None:
         return [gr.skip()] * len(PRESET_WRITES)
-    config = TrainConfig(**chosen)
+    config = TrainConfig(**(chosen | {"paired_filters": False} if init else chosen))
     depth = gr.skip() if init else size_of(config.arch)
     return [depth, *(getattr(config, name) for name in PRESET_WRITES[1:])]
 
@@ -183,6 +185,11 @@ def fill_in_head(freeze: str, init: str, preset: str) -> list[Any]:
     start = "bundled" if freeze == "backbone" and not init else gr.skip()
     time = OWN if freeze == "backbone" else gr.skip()
     return [time, start, *(getattr(config, name) for name in HEAD_FIELDS)]
+
+
+def still_paired(wanted: bool, init: str, depth: str) -> bool:
+    """A tick is taken away from where it would be refused."""
+    return wanted and can_be_paired(f"resnet{depth}", init)
 
 
 def network_of(home: Home, init: str, depth: str) -> str:
