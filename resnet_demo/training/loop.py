@@ -38,7 +38,7 @@ from resnet_demo.training.events import (
 from resnet_demo.training.gradient_norms import block_norms, gradients_of, not_finite
 from resnet_demo.training.objective import class_weights, mean_loss
 from resnet_demo.training.optim import make_optimizer
-from resnet_demo.training.paired_filters import keep_paired, pair_up, pair_up_gradients
+from resnet_demo.training.paired_filters import Learned, keep_paired
 from resnet_demo.training.ranks import ALONE, Ranks, synchronise_norms
 from resnet_demo.training.schedule import GentleStart, lr_at, px_at
 from resnet_demo.training.scores import scores_of, step_scores
@@ -84,7 +84,8 @@ class Training:
         if self.config.sync_norms and self.ranks.size > 1:
             synchronise_norms(self.model)
         self.replica = self.ranks.replicate(self.model)  # whose gradients are averaged
-        self.optimizer = make_optimizer(self.model, self.config, self.ranks)
+        self.learned = Learned(self.model, self.config.paired_filters)
+        self.optimizer = make_optimizer(self.learned.named, self.config, self.ranks)
         self.ema = average_weights(self.model, self.config.ema)
         self.steps_per_epoch = self.config.num_batches(len(self.train))
         self.gentle = GentleStart.of(self.config)
@@ -97,8 +98,6 @@ class Training:
         with torch.random.fork_rng(devices=[]):  # no global random state is left changed
             torch.manual_seed(self.config.seed)
             model = build(self.config.arch, self.num_classes, self.config.zero_init)
-        if self.config.paired_filters:
-            pair_up(model)
         if self.weights is not None:
             model.load_state_dict(self.weights)
         return model
@@ -157,6 +156,7 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group.get("lr_scale", 1.0)
         self.optimizer.step()
+        self.learned.lead()
         if self.ema is not None:
             self.ema.update_parameters(self.model)
         self.step += 1
@@ -167,14 +167,13 @@ class Training:
 
     def passes(self, images: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         """Forward and backward: a batch's loss and logits (B, classes); leaves the gradients."""
-        self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         with self.ranks.listening():
             with device.autocast(self.device):
                 logits = self.logits(self.replica, images)
             loss = mean_loss(logits, labels, self.config.label_smoothing, self.class_weights)
             (loss * weight).backward()
-        if self.config.paired_filters:
-            pair_up_gradients(self.model)
+        self.learned.take_gradients()
         return loss, logits
 
     def indices(self, settings: TrainConfig) -> np.ndarray:

@@ -15,11 +15,11 @@ MUON_MOMENTUM = 0.6
 
 
 def make_optimizer(
-    model: nn.Module, config: TrainConfig, ranks: Ranks = ALONE
+    named: dict[str, nn.Parameter], config: TrainConfig, ranks: Ranks = ALONE
 ) -> torch.optim.Optimizer:
     """SGD as in section 4.2 (momentum 0.9, weight decay on all that is learned), AdamW or Muon
     (norms and biases carry no weight decay)."""
-    groups = parameter_groups(model, config)
+    groups = parameter_groups(named, config)
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, config.lr, momentum=0.9, weight_decay=config.weight_decay)
     common: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
@@ -38,10 +38,10 @@ def spare_compiler() -> None:
             method.__dynamo_disable = method
 
 
-def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+def parameter_groups(named: dict[str, nn.Parameter], config: TrainConfig) -> list[dict[str, Any]]:
     """What is learned. A backbone with a rate of its own (`backbone_lr`) stands in its own groups,
     with that factor as `lr_scale`."""
-    learned = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    learned = [(name, p) for name, p in named.items() if p.requires_grad]
     parts: list[dict[str, Any]] = [{"params": [p for _, p in learned]}]
     if config.backbone_lr != 1.0:
         head = [p for name, p in learned if name.startswith("fc.")]

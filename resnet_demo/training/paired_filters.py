@@ -36,6 +36,11 @@ def partners(name: str, values: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
             )
 
 
+def first_half(name: str, values: Tensor) -> Tensor:
+    """A view; all of what belongs to no channel."""
+    return values if name == "fc.bias" else values.chunk(2, 1 if name == "fc.weight" else 0)[0]
+
+
 def average(named: Iterable[tuple[str, Tensor]]) -> None:
     """Each and its partner become their mean, in place."""
     for name, values in named:
@@ -54,12 +59,36 @@ def pair_up(model: nn.Module) -> None:
 
 
 @torch.no_grad()
-def pair_up_gradients(model: nn.Module) -> None:
-    """As half of the weights are, so are their gradients."""
-    average((name, p.grad) for name, p in model.named_parameters() if p.grad is not None)
-
-
-@torch.no_grad()
 def keep_paired(model: nn.Module) -> None:
-    """Take off what rounding, and norms that see no mirror images, have added since."""
+    """Take off what norms that see no mirror images have added since."""
     average([*model.named_parameters(), *model.named_buffers()])
+
+
+class Learned:
+    """What an optimizer moves of a model: all of its parameters, or where they are paired each
+    one's first half, in the model's own memory, which the other half follows."""
+
+    def __init__(self, model: nn.Module, paired: bool) -> None:
+        self.model, self.paired = model, paired
+        self.named = dict(model.named_parameters())
+        if paired:
+            pair_up(model)
+            self.named = {n: nn.Parameter(first_half(n, p.data)) for n, p in self.named.items()}
+
+    @torch.no_grad()
+    def take_gradients(self) -> None:
+        """Those that all pictures' mirror images would have added to, too."""
+        if self.paired:
+            named = self.model.named_parameters()
+            gradients = [(name, p.grad) for name, p in named if p.grad is not None]
+            average(gradients)
+            for name, gradient in gradients:
+                self.named[name].grad = first_half(name, gradient)
+
+    @torch.no_grad()
+    def lead(self) -> None:
+        """The other halves, after a step."""
+        if self.paired:
+            for name, p in self.model.named_parameters():
+                for first, second in partners(name, p):
+                    second.copy_(first)

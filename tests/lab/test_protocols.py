@@ -67,7 +67,7 @@ def test_no_block_starts_as_the_identity(home: Home) -> None:
 
 def test_paper_sgd_has_momentum_and_decays_every_weight(paper: list[TrainConfig]) -> None:
     model = build("resnet20", 10)
-    optimizer = make_optimizer(model, paper[0])
+    optimizer = make_optimizer(dict(model.named_parameters()), paper[0])
     assert isinstance(optimizer, torch.optim.SGD)
     decayed = [p for group in optimizer.param_groups for p in group["params"]]
     assert len(decayed) == len(list(model.parameters()))
