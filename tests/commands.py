@@ -142,15 +142,18 @@ class Worker(Forked):
 
 
 def fork_what_is_started() -> None:
-    """In this process from here on: runs and measurements by the product, ranks by torchrun."""
+    """In this process from here on: runs, measurements and readers of pickles by the product, ranks
+    by torchrun."""
     from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
 
+    from resnet_demo.models import convert
     from resnet_demo.runs import control, subprocess_measurement
 
     names = {name: getattr(subprocess, name) for name in ("PIPE", "DEVNULL")}
     for module in (control, subprocess_measurement):
         module.subprocess = SimpleNamespace(Popen=Worker, **names)
     subprocess_handler.Popen = Worker
+    convert.subprocess = SimpleNamespace(run=run_forked, TimeoutExpired=TimeoutExpired)
 
 
 def ranks() -> dict[str, int]:
@@ -163,16 +166,23 @@ def ranks() -> dict[str, int]:
     return {name: pid for name, pid in found.items() if name.startswith("rank")}
 
 
+def run_forked(args: Sequence[str], timeout: float, **_: object) -> CompletedProcess[str]:
+    """What the product runs by `subprocess.run([python, "-m", MODULE, ...], ...)`."""
+    return python(dict(os.environ), *args[args.index("-m") + 1 :], seconds=timeout)
+
+
 def command(environment: dict[str, str], *words: object) -> CompletedProcess[str]:
     """`python -m resnet_demo ...`, to its end."""
     return python(environment, "resnet_demo", *words)
 
 
-def python(environment: dict[str, str], *words: object) -> CompletedProcess[str]:
+def python(
+    environment: dict[str, str], *words: object, seconds: float = SECONDS
+) -> CompletedProcess[str]:
     """As `Started`, to its end."""
     with tempfile.TemporaryDirectory() as place:
         process = Started(environment, Path(place), *words)
-        code = process.wait()
+        code = process.wait(seconds)
         told = ((Path(place) / name).read_text() for name in ("stdout", "stderr"))
         return CompletedProcess(process.words, code, *told)
 

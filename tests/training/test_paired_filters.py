@@ -46,7 +46,7 @@ def test_drawn_weights_stay_as_large_as_they_were() -> None:
 
 @pytest.mark.parametrize("optimizer", ["muon", "sgd", "adamw"])
 def test_training_keeps_the_pairs(optimizer: str, splits) -> None:
-    """To the last bit where it is validated; nearly, in between."""
+    """To the last bit: weights after each step, norms' averages where it is validated."""
     config = TrainConfig(
         arch="resnet10d", px=32, start_px=32, batch_size=8, epochs=1, optimizer=optimizer, lr=0.01,
         ema=0.9, paired_filters=True,
@@ -60,7 +60,7 @@ def test_training_keeps_the_pairs(optimizer: str, splits) -> None:
         for name, values in [*model.named_parameters(), *model.named_buffers()]:
             assert torch.equal(values, flipped(name, values)), name
     for name, p in training.model.named_parameters():
-        torch.testing.assert_close(before[name], p, rtol=0.05, atol=2e-3)
+        assert torch.equal(before[name], p), name
     assert training.model.layer4[0].conv1.weight.unique().numel() > 512 * 256 * 9 / 3
 
 
