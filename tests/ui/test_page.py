@@ -54,8 +54,14 @@ def test_the_form_starts_as_the_coffee_preset(form) -> None:
 
 
 def test_the_shortcut_switch_writes_the_architecture(form) -> None:
-    plain = values(form, shortcuts=False, depth=56, paired_filters=False)
-    assert form.config(plain).arch == "plain56"
+    assert form.config(values(form, shortcuts=False, depth=56)).arch == "plain56"
+
+
+def test_filters_are_paired_where_they_can_be(form) -> None:
+    """The tick of a preset stands in no network's way."""
+    cannot = (dict(init="bundled"), dict(depth=56), dict(paired_filters=False))
+    assert form.config(values(form)).paired_filters
+    assert not any(form.config(values(form, **given)).paired_filters for given in cannot)
 
 
 def test_an_empty_field_is_named(form) -> None:

@@ -102,6 +102,7 @@ class Form:
         if missing:
             raise UserError(f"{missing[0]} is empty. Fill it in, or choose a preset again.")
         given["start_px"] = min(given["start_px"], given["px"])
+        given["paired_filters"] &= can_be_paired(given["arch"], given["init"])  # as its label says
         chosen = PRESETS.get(values[self.preset], {})
         given["budget_seconds"] = chosen.get("budget_seconds", 0)
         defaults = TrainConfig().to_dict()
@@ -154,7 +155,9 @@ def advanced() -> dict[str, Widget]:
         "val_scale": gr.Number(default.val_scale, label="Side in validation, over the side"),
         "crop_pct": gr.Number(default.crop_pct, label="Side seen in validation, share"),
         "zero_init": gr.Checkbox(default.zero_init, label="start blocks as identity"),
-        "paired_filters": gr.Checkbox(default.paired_filters, label="filters in mirrored pairs"),
+        "paired_filters": gr.Checkbox(
+            default.paired_filters, label="filters in mirrored pairs (new networks, not CIFAR's)"
+        ),
         "sam_radius": gr.Number(
             default.sam_radius, label="Radius of sharpness-aware steps (0: none)"
         ),
@@ -173,7 +176,7 @@ def fill_in(choice: str, init: str) -> list[Any]:
     chosen = PRESETS.get(choice)
     if chosen is None:
         return [gr.skip()] * len(PRESET_WRITES)
-    config = TrainConfig(**(chosen | {"paired_filters": False} if init else chosen))
+    config = TrainConfig(**chosen)
     depth = gr.skip() if init else size_of(config.arch)
     return [depth, *(getattr(config, name) for name in PRESET_WRITES[1:])]
 
@@ -185,11 +188,6 @@ def fill_in_head(freeze: str, init: str, preset: str) -> list[Any]:
     start = "bundled" if freeze == "backbone" and not init else gr.skip()
     time = OWN if freeze == "backbone" else gr.skip()
     return [time, start, *(getattr(config, name) for name in HEAD_FIELDS)]
-
-
-def still_paired(wanted: bool, init: str, depth: str) -> bool:
-    """A tick is taken away from where it would be refused."""
-    return wanted and can_be_paired(f"resnet{depth}", init)
 
 
 def network_of(home: Home, init: str, depth: str) -> str:

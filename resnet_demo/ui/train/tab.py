@@ -33,7 +33,6 @@ from resnet_demo.ui.train.form import (
     fill_in,
     fill_in_head,
     network_of,
-    still_paired,
 )
 from resnet_demo.ui.train.panel import Live
 
@@ -137,9 +136,6 @@ def wire(home: Home, form: Form, token: Component, start: gr.Button, started: Co
     filled = freeze.input(fill_in_head, [freeze, init, form.preset], head, **quiet)
     for event in (filled.then, init.input):
         event(friendly(partial(network_of, home)), [init, depth], depth, **quiet)
-    pairs = form.widgets["paired_filters"]
-    for event in (filled.then, init.input, depth.input):
-        event(still_paired, [pairs, init, depth], pairs, **quiet)
     for name in PRESET_FIELDS:
         form.widgets[name].input(
             lambda: OWN, None, form.preset, api_visibility="private", show_progress="hidden"

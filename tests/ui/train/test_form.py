@@ -11,7 +11,6 @@ from resnet_demo.ui.train.form import (
     fill_in,
     fill_in_head,
     network_of,
-    still_paired,
 )
 
 
@@ -38,13 +37,6 @@ def test_only_the_classifier_writes_what_suits_it_and_a_preset_takes_it_back() -
 def test_a_preset_leaves_the_size_of_a_network_to_start_from() -> None:
     assert fill_in("coffee", "")[0] == "10d"
     assert fill_in("coffee", "timm:resnet50")[0] != "10d"
-
-
-def test_a_preset_pairs_no_filters_that_cannot_be() -> None:
-    at = PRESET_WRITES.index("paired_filters")
-    assert fill_in("coffee", "")[at] and not fill_in("coffee", "bundled")[at]
-    assert still_paired(True, "", "18d") and not still_paired(False, "", "18d")
-    assert not still_paired(True, "bundled", "18d") and not still_paired(True, "", "56")
 
 
 def test_the_network_follows_what_is_started_from(home: Home) -> None:
