@@ -291,6 +291,6 @@ class Training:
         self.sums = Sums(**state["sums"])
         self.gentle = GentleStart(**state.get("gentle", {"on": False}))  # not in older states
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(self.learned.halved(state["optimizer"], self.optimizer))
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])

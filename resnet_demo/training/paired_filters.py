@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
+from resnet_demo.files import Json
+
 PICTURE_CHANNELS = 3
 
 
@@ -84,6 +86,21 @@ class Learned:
             average(gradients)
             for name, gradient in gradients:
                 self.named[name].grad = first_half(name, gradient)
+
+    def halved(self, state: Json, optimizer: torch.optim.Optimizer) -> Json:
+        """An optimizer's state, also of one that moved whole parameters, as older runs have it."""
+        names = {id(p): name for name, p in self.named.items()}
+        moved = [p for group in optimizer.param_groups for p in group["params"]]
+        parts = {
+            index: {
+                key: first_half(names[id(moved[index])], value)
+                if value.ndim and value.shape != moved[index].shape
+                else value
+                for key, value in kept.items()
+            }
+            for index, kept in state["state"].items()
+        }
+        return state | {"state": parts}
 
     @torch.no_grad()
     def lead(self) -> None:

@@ -170,10 +170,10 @@ def test_the_gentle_start_ends_for_good_below_80_percent() -> None:
 
 
 def test_the_first_200_steps_of_the_paper_survive_kills(home: Home, tmp_path: Path) -> None:
-    data = f"folder:{draw_folder(tmp_path / 'many', 28, 4, px=32)}"
+    data = f"folder:{draw_folder(tmp_path / 'many', 110, 4, px=32)}"
     (config, _) = protocols.configs("paper", data, home, (8,))
-    short = replace(config, iterations=200, batch_size=32)  # for 128: bits do not depend on it
-    assert short.num_batches(84) == 3
+    short = replace(config, iterations=200)
+    assert config.num_batches(330) == 3
     run, reference = (control.new_run(home, short, save_every=0) for _ in range(2))
     for steps in (60, 75):
         assert start_process(home, run, "step", steps).wait(120) < 0

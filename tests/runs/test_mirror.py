@@ -25,7 +25,7 @@ from tests.runs.test_worker import digest, events_of, rows, step_of
 
 @pytest.fixture
 def hard(config: TrainConfig) -> TrainConfig:
-    return replace(config, ema=0.9, epochs=20, min_crop=0.4)
+    return replace(config, ema=0.9, epochs=30, min_crop=0.4)
 
 
 def killed_after(home: Home, environment: dict, config: TrainConfig, place: str, step: int) -> None:

@@ -64,6 +64,22 @@ def test_training_keeps_the_pairs(optimizer: str, splits) -> None:
     assert training.model.layer4[0].conv1.weight.unique().numel() > 512 * 256 * 9 / 3
 
 
+@pytest.mark.parametrize("optimizer", ["muon", "sgd", "adamw"])
+def test_a_state_whose_optimizer_moved_whole_parameters_goes_on(optimizer: str, splits) -> None:
+    """As the first version with paired filters left it."""
+    config = TrainConfig(
+        arch="resnet10d", px=32, start_px=32, batch_size=8, epochs=1, optimizer=optimizer, lr=0.01
+    )
+    training = Training(config, *splits, 3)
+    training.train_step()
+    state = training.state()
+    resumed = Training(replace(config, paired_filters=True), *splits, 3)
+    resumed.load(state)
+    resumed.train_step()
+    for p, kept in resumed.optimizer.state.items():
+        assert all(value.shape in (p.shape, ()) for value in kept.values())
+
+
 def test_pairs_once_kept_are_kept() -> None:
     torch.manual_seed(0)
     model = build("resnet10d", 10)
