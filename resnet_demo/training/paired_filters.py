@@ -89,12 +89,14 @@ class Learned:
 
     def halved(self, state: Json, optimizer: torch.optim.Optimizer) -> Json:
         """An optimizer's state, also of one that moved whole parameters, as older runs have it."""
+        if not self.paired:
+            return state
         names = {id(p): name for name, p in self.named.items()}
         moved = [p for group in optimizer.param_groups for p in group["params"]]
         parts = {
             index: {
                 key: first_half(names[id(moved[index])], value)
-                if value.ndim and value.shape != moved[index].shape
+                if isinstance(value, Tensor) and value.ndim and value.shape != moved[index].shape
                 else value
                 for key, value in kept.items()
             }
