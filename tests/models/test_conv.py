@@ -5,19 +5,32 @@ import torch
 import torch.nn.functional as F
 
 from resnet_demo.models import build
-from resnet_demo.models.conv import FEWEST_CHANNELS, MOST_PIXELS, Conv2d, conv, weight_gradient
+from resnet_demo.models.conv import (
+    ALL_PRODUCTS,
+    FEWEST_CHANNELS,
+    WEIGHT_PRODUCT,
+    AllProducts,
+    Conv2d,
+    WeightProduct,
+    conv,
+)
 
 
-@pytest.mark.parametrize("px, stride", [(1, 1), (2, 1), (7, 2), (8, 1), (8, 2)])
+@pytest.mark.parametrize("px, stride", [(1, 1), (1, 2), (2, 1), (7, 2), (8, 1), (8, 2)])
 @pytest.mark.parametrize("kernel", [1, 3])
-def test_a_product_over_windows_is_the_weights_gradient(px: int, stride: int, kernel: int) -> None:
+@pytest.mark.parametrize("way", [AllProducts, WeightProduct])
+def test_products_over_windows_are_the_convolution_and_its_gradients(
+    way: type[torch.autograd.Function], kernel: int, px: int, stride: int
+) -> None:
     torch.manual_seed(px)
-    x = torch.randn(3, 6, px, px, dtype=torch.float64)
+    x = torch.randn(3, 6, px, px, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(5, 6, kernel, kernel, dtype=torch.float64, requires_grad=True)
-    out = F.conv2d(x, weight, None, stride, kernel // 2)
-    grad = torch.randn_like(out)
-    (wanted,) = torch.autograd.grad(out, weight, grad)
-    torch.testing.assert_close(weight_gradient(x, grad, kernel, stride), wanted)
+    wanted = F.conv2d(x, weight, None, stride, kernel // 2)
+    grad = torch.randn_like(wanted)
+    found = way.apply(x, weight, stride)
+    torch.testing.assert_close(found, wanted)
+    made = [torch.autograd.grad(out, (x, weight), grad) for out in (found, wanted)]
+    torch.testing.assert_close(*made)
 
 
 @pytest.mark.parametrize("px, stride", [(1, 2), (4, 1), (8, 2), (16, 1)])
@@ -49,13 +62,26 @@ def test_gradients_in_float32_are_the_usual_ones(px: int, stride: int) -> None:
     torch.testing.assert_close(*made, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("dtype", MOST_PIXELS)
-def test_only_wide_layers_of_few_pixels_leave_the_usual_way(dtype: torch.dtype) -> None:
+WAYS = [  # side of the output, number format, its way
+    (4, torch.float32, "AllProductsBackward"),
+    (4, torch.bfloat16, "AllProductsBackward"),
+    (8, torch.bfloat16, "WeightProductBackward"),
+]
+
+
+@pytest.mark.parametrize("px, dtype, name", WAYS)
+def test_wide_layers_of_few_pixels_are_products(px: int, dtype: torch.dtype, name: str) -> None:
+    assert px**2 in (ALL_PRODUCTS, WEIGHT_PRODUCT)
+    assert way(conv(FEWEST_CHANNELS, 8, 3), px, dtype) == name
+    assert way(conv(FEWEST_CHANNELS, 8, 3, stride=2), 2 * px, dtype) == name
+    assert way(conv(FEWEST_CHANNELS, 8, 1), px, dtype) == name
+
+
+@pytest.mark.parametrize("px, dtype", [(8, torch.float32), (16, torch.bfloat16)])
+def test_others_leave_it_to_torch(px: int, dtype: torch.dtype) -> None:
     """So the lab's networks (at most 64 channels) learn as they always did."""
-    few, many = int(MOST_PIXELS[dtype] ** 0.5), 2 * int(MOST_PIXELS[dtype] ** 0.5)
-    assert way(conv(FEWEST_CHANNELS, 8, 3), few, dtype) == "FewPixelsBackward"
-    assert way(conv(FEWEST_CHANNELS, 8, 3), many, dtype) != "FewPixelsBackward"
-    assert way(conv(FEWEST_CHANNELS // 2, 8, 3, stride=2), few, dtype) != "FewPixelsBackward"
+    assert "Product" not in way(conv(FEWEST_CHANNELS, 8, 3), px, dtype)
+    assert "Product" not in way(conv(FEWEST_CHANNELS // 2, 8, 3, stride=2), 4, dtype)
     strided = [m for m in build("resnet56", 10).modules() if isinstance(m, Conv2d)]
     assert all(layer.in_channels < FEWEST_CHANNELS for layer in strided)
 
@@ -67,6 +93,7 @@ def way(layer: torch.nn.Conv2d, px: int, dtype: torch.dtype) -> str:
 
 def test_a_stride_over_one_pixel_learns_in_bfloat16() -> None:
     """Its gradient is that of float32, whatever lay in memory before."""
+    torch.manual_seed(1)
     layer = conv(64, 128, 3, stride=2)
     pictures = torch.randn(16, 64, 1, 1, generator=torch.Generator().manual_seed(0))
     gradients = []
