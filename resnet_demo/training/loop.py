@@ -35,7 +35,7 @@ from resnet_demo.training.events import (
     StepDone,
     Validating,
 )
-from resnet_demo.training.gradient_norms import block_norms, gradients_of, not_finite
+from resnet_demo.training.gradient_norms import not_finite
 from resnet_demo.training.objective import class_weights, mean_loss
 from resnet_demo.training.optim import make_optimizer
 from resnet_demo.training.paired_filters import Learned, keep_paired
@@ -145,14 +145,15 @@ class Training:
         weight = self.ranks.weight(len(labels), len(indices))
         loss, logits = self.passes(images, labels, weight)
         if settings.sam_radius:
+            self.learned.complete_gradients()
             with uphill(self.model, settings.sam_radius):
                 self.passes(images, labels, weight)
-        finite, sums = step_scores(loss, logits, labels, gradients_of(self.model))
+        finite, sums = step_scores(loss, logits, labels, self.learned.gradients)
         counts = dict(zip(("loss", "wrong", "pictures"), self.ranks.sum(sums).tolist()))
         if not finite:
             raise self.refused(loss, lr, buffers)
         probing = self.step % settings.probe_every == 0
-        metrics = block_norms(self.model) if probing else {}  # of the weights before the step
+        metrics = self.learned.block_norms() if probing else {}  # of the weights before the step
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group.get("lr_scale", 1.0)
         self.optimizer.step()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from resnet_demo.files import Json
+from resnet_demo.training.gradient_norms import block_norms
 
 PICTURE_CHANNELS = 3
 
@@ -44,10 +45,17 @@ def first_half(name: str, values: Tensor) -> Tensor:
 
 
 def average(named: Iterable[tuple[str, Tensor]]) -> None:
-    """Each and its partner become their mean, in place."""
+    """The first of each two becomes their mean, in place."""
     for name, values in named:
         for first, second in partners(name, values):
-            second.copy_(first.lerp_(second, 0.5))
+            first.lerp_(second, 0.5)
+
+
+def follow(named: Iterable[tuple[str, Tensor]]) -> None:
+    """The second of each two becomes what the first is."""
+    for name, values in named:
+        for first, second in partners(name, values):
+            second.copy_(first)
 
 
 @torch.no_grad()
@@ -56,6 +64,7 @@ def pair_up(model: nn.Module) -> None:
     named = list(model.named_parameters())
     sizes = [p.norm() for _, p in named]
     average(named)
+    follow(named)
     for (_, p), size in zip(named, sizes):
         p.mul_(size / p.norm().clamp(min=torch.finfo(p.dtype).tiny))
 
@@ -63,7 +72,9 @@ def pair_up(model: nn.Module) -> None:
 @torch.no_grad()
 def keep_paired(model: nn.Module) -> None:
     """Take off what norms that see no mirror images have added since."""
-    average([*model.named_parameters(), *model.named_buffers()])
+    named = [*model.named_parameters(), *model.named_buffers()]
+    average(named)
+    follow(named)
 
 
 class Learned:
@@ -81,11 +92,28 @@ class Learned:
     def take_gradients(self) -> None:
         """Those that all pictures' mirror images would have added to, too."""
         if self.paired:
-            named = self.model.named_parameters()
-            gradients = [(name, p.grad) for name, p in named if p.grad is not None]
-            average(gradients)
-            for name, gradient in gradients:
+            average(self.model_gradients())
+            for name, gradient in self.model_gradients():
                 self.named[name].grad = first_half(name, gradient)
+
+    @torch.no_grad()
+    def complete_gradients(self) -> None:
+        """The other halves of the model's own, for whoever looks at these."""
+        if self.paired:
+            follow(self.model_gradients())
+
+    def block_norms(self) -> dict[str, float]:
+        self.complete_gradients()
+        return block_norms(self.model)
+
+    @property
+    def gradients(self) -> list[Tensor]:
+        return [p.grad for p in self.named.values() if p.grad is not None]
+
+    def model_gradients(self) -> Iterator[tuple[str, Tensor]]:
+        for name, p in self.model.named_parameters():
+            if p.grad is not None:
+                yield name, p.grad
 
     def halved(self, state: Json, optimizer: torch.optim.Optimizer) -> Json:
         """An optimizer's state, also of one that moved whole parameters, as older runs have it."""
@@ -108,6 +136,4 @@ class Learned:
     def lead(self) -> None:
         """The other halves, after a step."""
         if self.paired:
-            for name, p in self.model.named_parameters():
-                for first, second in partners(name, p):
-                    second.copy_(first)
+            follow(self.model.named_parameters())
