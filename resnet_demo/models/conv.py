@@ -114,10 +114,12 @@ def products(x: Tensor, stride: int) -> type[torch.autograd.Function] | None:
 
 
 @torch.fx.wrap  # timm traces networks, and a choice by shape cannot be traced
-def conv2d(x: Tensor, weight: Tensor, stride: int) -> Tensor:
+def conv2d(x: Tensor, weight: Tensor, stride: int, training: bool) -> Tensor:
     """Also a way past a fault: where a stride meets a single pixel, the gradient of oneDNN (torch
-    2.15) in bfloat16 is memory that nobody has written."""
-    way = products(x, stride) if torch.is_grad_enabled() and weight.requires_grad else None
+    2.15) in bfloat16 is memory that nobody has written. Only while training: what exports a
+    network finds convolutions in it."""
+    learns = training and torch.is_grad_enabled() and weight.requires_grad
+    way = products(x, stride) if learns else None
     if way:
         return way.apply(x, weight, stride)
     return F.conv2d(x, weight, None, stride, weight.shape[-1] // 2)
@@ -127,7 +129,7 @@ class Conv2d(nn.Conv2d):
     """Bias-free, padded so that stride 1 keeps the size."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return conv2d(x, self.weight, self.stride[0])
+        return conv2d(x, self.weight, self.stride[0], self.training)
 
 
 def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:

@@ -86,6 +86,13 @@ def test_others_leave_it_to_torch(px: int, dtype: torch.dtype) -> None:
     assert all(layer.in_channels < FEWEST_CHANNELS for layer in strided)
 
 
+def test_a_network_that_is_only_used_keeps_its_convolutions() -> None:
+    """So what exports or looks into it finds them."""
+    layer = conv(FEWEST_CHANNELS, 8, 3)
+    assert "AllProducts" in way(layer, 2, torch.float32)
+    assert "Convolution" in way(layer.eval(), 2, torch.float32)
+
+
 def way(layer: torch.nn.Conv2d, px: int, dtype: torch.dtype) -> str:
     with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
         return str(layer(torch.randn(2, layer.in_channels, px, px)).grad_fn.name())
