@@ -41,7 +41,7 @@ RECIPES = {  # the shortest first
     "minute": Recipe(3, PRESETS["minute"] | UNLIMITED),
     "fastest": Recipe(3, PAIRED | dict(epochs=6, px=112)),
     "coffee": Recipe(3, PRESETS["coffee"] | UNLIMITED),
-    "five": Recipe(5, LONG | SHARP | dict(epochs=5, px=128, start_px=128)),
+    "five": Recipe(5, LONG | SHARP | dict(arch="resnet18w", epochs=5, px=128, start_px=128)),
     "twenty": Recipe(3, LONG | dict(epochs=20, px=128, start_px=96, min_crop=0.35)),
 }
 

@@ -24,8 +24,9 @@ CHECKPOINTS = (PACKAGE.parent / "checkpoints", PACKAGE / "checkpoints")
 
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152)  # He et al. 2015, Table 1
 CIFAR_DEPTHS = (8, 14, 20, 32, 38, 44, 56, 110)  # He et al. 2015, section 4.2: 6n + 2
-# "d": deep stem, pooled shortcuts (He et al. 2018, arXiv 1812.01187); "s": also narrow and unpooled
-TWEAKED = ("10d", "18d", "10s")
+# "d": deep stem, pooled shortcuts (He et al. 2018, arXiv 1812.01187); "s": also narrow and
+# unpooled; "w": also half as wide again
+TWEAKED = ("10d", "18d", "10s", "18w")
 SIZES = (*map(str, IMAGENET_DEPTHS), *map(str, CIFAR_DEPTHS), *TWEAKED)
 ARCHS = tuple(f"{kind}{size}" for kind in ("resnet", "plain") for size in SIZES)
 BUNDLED = "resnet18d"  # the network that ships with the program; others are `bundled:ARCH`
@@ -209,7 +210,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 def depth_of(arch: str) -> int:
     """Layers: 56 of "plain56", 18 of "resnet18d"."""
-    return int(size_of(arch).rstrip("ds"))
+    return int(size_of(arch).rstrip("dsw"))
 
 
 def size_of(arch: str) -> str:

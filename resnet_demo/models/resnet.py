@@ -151,6 +151,7 @@ class Arch:
 TABLE: dict[str, Arch] = {
     "10d": Arch(BasicBlock, (1, 1, 1, 1), tweaked=True),
     "18d": Arch(BasicBlock, (2, 2, 2, 2), tweaked=True),
+    "18w": Arch(BasicBlock, (2, 2, 2, 2), width=96, tweaked=True),
     "10s": Arch(BasicBlock, (1, 1, 1, 1), width=48, tweaked=True, pooled=False),
     "18": Arch(BasicBlock, (2, 2, 2, 2)),
     "34": Arch(BasicBlock, (3, 4, 6, 3)),

@@ -137,6 +137,16 @@ def test_the_narrow_net_keeps_the_pixels_that_a_pooled_stem_drops() -> None:
     assert config.depth_of("plain10s") == 10 and num_params(build("resnet10s", 10)) < 3e6
 
 
+def test_the_wide_net_is_half_as_wide_again_at_the_same_depth() -> None:
+    images = torch.zeros(1, 3, 64, 64)
+    shapes = {
+        arch: [tuple(x.shape[1:]) for _, x in build(arch, 10).eval().walk(images)][:-1]
+        for arch in ("resnet18d", "resnet18w")
+    }
+    assert shapes["resnet18w"] == [(c * 3 // 2, h, w) for c, h, w in shapes["resnet18d"]]
+    assert config.depth_of("resnet18w") == 18 and config.can_be_paired("resnet18w", "")
+
+
 def test_a_new_depth_is_a_line_and_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """README's recipe, followed: the 26-layer bottleneck net that timm has."""
     monkeypatch.setitem(resnet.TABLE, "26", resnet.Arch(Bottleneck, (2, 2, 2, 2)))
