@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -22,11 +23,9 @@ from tests.hub import Hub
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
-# A training in this process would have all that tests start later, pages too, behind in line.
-priority.give_way = lambda: None
-commands.fork_what_is_started()
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if WORKER and hasattr(os, "sched_setaffinity"):
+    assert "torch" not in sys.modules, "It counts the cores when it is imported: import it later."
     # Before torch counts them: a core for each worker and all that it starts. Two that share two
     # cores take three times as long, since the threads of one spin while the other's wait.
     # And a session: Linux shares time out among sessions first, and a browser, which has its own,
@@ -34,6 +33,9 @@ if WORKER and hasattr(os, "sched_setaffinity"):
     os.setsid()
     CORES = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
+# A training in this process would have all that tests start later, pages too, behind in line.
+priority.give_way = lambda: None
+commands.fork_what_is_started()
 
 
 @pytest.fixture
