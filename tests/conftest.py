@@ -1,5 +1,6 @@
 """Tiny real things: folders of pictures, small networks, real processes."""
 
+import multiprocessing
 import os
 import signal
 import socket
@@ -25,7 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if WORKER and hasattr(os, "sched_setaffinity"):
-    assert "torch" not in sys.modules, "It counts the cores when it is imported: import it later."
+    forked = multiprocessing.parent_process() is not None  # with torch, and a core chosen already
+    assert forked or "torch" not in sys.modules, "It counts the cores when it is imported."
     # Before torch counts them: a core for each worker and all that it starts. Two that share two
     # cores take three times as long, since the threads of one spin while the other's wait.
     # And a session: Linux shares time out among sessions first, and a browser, which has its own,
