@@ -1,11 +1,9 @@
 """Tiny real things: folders of pictures, small networks, real processes."""
 
-import multiprocessing
 import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -26,8 +24,6 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if WORKER and hasattr(os, "sched_setaffinity"):
-    forked = multiprocessing.parent_process() is not None  # with torch, and a core chosen already
-    assert forked or "torch" not in sys.modules, "It counts the cores when it is imported."
     # Before torch counts them: a core for each worker and all that it starts. Two that share two
     # cores take three times as long, since the threads of one spin while the other's wait.
     # And a session: Linux shares time out among sessions first, and a browser, which has its own,
@@ -37,7 +33,7 @@ if WORKER and hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
 # A training in this process would have all that tests start later, pages too, behind in line.
 priority.give_way = lambda: None
-commands.fork_what_is_started()
+commands.fork_what_is_started()  # imports torch
 
 
 @pytest.fixture
