@@ -75,11 +75,13 @@ class AllProducts(torch.autograd.Function):
 
     @staticmethod
     @torch.amp.custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None]:
         seen, matrix = ctx.saved_tensors
         to_windows = rows_of(grad) @ matrix
         to_input = spread(to_windows, ctx.of_input, ctx.of_weight[-1], ctx.stride)
-        return to_input, weight_gradient(seen, grad, ctx.of_weight), None
+        learns = ctx.needs_input_grad[1]
+        to_weight = weight_gradient(seen, grad, ctx.of_weight) if learns else None
+        return to_input, to_weight, None
 
 
 class WeightProduct(torch.autograd.Function):
@@ -118,9 +120,9 @@ def conv2d(x: Tensor, weight: Tensor, stride: int, training: bool) -> Tensor:
     """Also a way past a fault: where a stride meets a single pixel, the gradient of oneDNN (torch
     2.15) in bfloat16 is memory that nobody has written. Only while training: what exports a
     network finds convolutions in it."""
-    learns = training and torch.is_grad_enabled() and weight.requires_grad
-    way = products(x, stride) if learns else None
-    if way:
+    learns = training and torch.is_grad_enabled()
+    way = products(x, stride) if learns and (x.requires_grad or weight.requires_grad) else None
+    if way is AllProducts or (way and weight.requires_grad):
         return way.apply(x, weight, stride)
     return F.conv2d(x, weight, None, stride, weight.shape[-1] // 2)
 

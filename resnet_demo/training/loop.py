@@ -11,6 +11,7 @@ equal to an uninterrupted one.
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +43,7 @@ from resnet_demo.training.paired_filters import Learned, keep_paired
 from resnet_demo.training.ranks import ALONE, Ranks, synchronise_norms
 from resnet_demo.training.schedule import GentleStart, lr_at, px_at
 from resnet_demo.training.scores import scores_of, step_scores
-from resnet_demo.training.sharpness import uphill
+from resnet_demo.training.sharpness import norms_alone, uphill
 
 VAL_BATCH = 128
 
@@ -143,7 +144,8 @@ class Training:
         buffers = [buffer.clone() for buffer in self.model.buffers()]
         self.replica.train()
         weight = self.ranks.weight(len(labels), len(indices))
-        loss, logits = self.passes(images, labels, weight)
+        with norms_alone(self.model) if settings.sam_radius else nullcontext():
+            loss, logits = self.passes(images, labels, weight)
         if settings.sam_radius:
             self.learned.complete_gradients()
             with uphill(self.model, settings.sam_radius):

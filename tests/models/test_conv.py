@@ -112,3 +112,15 @@ def test_a_stride_over_one_pixel_learns_in_bfloat16() -> None:
             layer(pictures).square().sum().backward()
         gradients.append(layer.weight.grad)
     torch.testing.assert_close(*gradients, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("px, stride", [(1, 2), (4, 1), (8, 2), (8, 1)])
+def test_a_layer_that_rests_passes_the_inputs_gradient_on(px: int, stride: int) -> None:
+    layer = conv(FEWEST_CHANNELS, 8, 3, stride).to(memory_format=torch.channels_last)
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.randn(16, FEWEST_CHANNELS, px, px, generator=generator, requires_grad=True)
+    learned = torch.autograd.grad(layer(pictures).square().sum(), pictures)
+    layer.weight.requires_grad_(False)
+    layer(pictures).square().sum().backward()
+    torch.testing.assert_close(pictures.grad, learned[0], rtol=1e-4, atol=1e-4)
+    assert layer.weight.grad is None
