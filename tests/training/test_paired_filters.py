@@ -6,6 +6,7 @@ import torch
 from resnet_demo.config import TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.models import build
+from resnet_demo.training.gradient_norms import block_norms
 from resnet_demo.training.loop import Training
 from resnet_demo.training.paired_filters import keep_paired, pair_up
 from tests.training.test_loop import splits as splits
@@ -62,6 +63,23 @@ def test_training_keeps_the_pairs(optimizer: str, splits) -> None:
     for name, p in training.model.named_parameters():
         assert torch.equal(before[name], p), name
     assert training.model.layer4[0].conv1.weight.unique().numel() > 512 * 256 * 9 / 3
+
+
+def test_a_steps_norms_are_those_of_gradients_and_their_mirror_images(splits) -> None:
+    config = TrainConfig(
+        arch="resnet10d", px=32, start_px=32, batch_size=8, optimizer="sgd", paired_filters=True
+    )
+    training = Training(config, *splits, 3)
+    alone = Training(replace(config, paired_filters=False), *splits, 3)
+    alone.model.load_state_dict(training.model.state_dict())
+    metrics = training.train_step().metrics
+    alone.train_step()
+    for name, p in alone.model.named_parameters():
+        assert p.grad is not None
+        p.grad = (p.grad + flipped(name, p.grad)) / 2
+    for key, norm in block_norms(alone.model).items():
+        if key.startswith("param_grad_norm/"):
+            assert metrics[key] == pytest.approx(norm, rel=1e-3), key
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "sgd", "adamw"])

@@ -90,6 +90,15 @@ def test_two_and_four_processes_equal_one(
         torch.testing.assert_close(other[1], one[1], rtol=1e-5, atol=1e-5)
 
 
+def test_two_processes_keep_pairs_as_one_does(config, splits: Splits, tmp_path) -> None:
+    """Twelve steps; each goes uphill first."""
+    config = replace(config, arch="resnet10d", batch_size=13, epochs=2, sync_norms=True)
+    config = replace(config, paired_filters=True, sam_radius=0.05, lr=0.001)
+    one, two = (trained(size, config, splits, tmp_path / f"{size}") for size in (1, 2))
+    torch.testing.assert_close(two[0], one[0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(two[1], one[1], rtol=1e-4, atol=1e-4)
+
+
 def keep_silent(rank: int, place: str, ends: bool, out: Path) -> None:
     """Rank 1 ends, or is stuck; rank 0 leaves what it says of that in `out`."""
     store = dist.FileStore(place, 2)
