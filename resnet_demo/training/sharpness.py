@@ -36,8 +36,9 @@ def uphill(model: nn.Module, radius: float) -> Iterator[None]:
     """Inside, the norms' weights and biases are moved by `radius` along their gradients, all of
     them taken as one vector (equation 2), and what norms have averaged rests. Afterwards, also
     where something was raised, they are what they were, to the last bit."""
-    climbing: list[Tensor] = [p for norm in norms_of(model) for p in norm.parameters()]
-    gradients = [p.grad for p in climbing if p.grad is not None]
+    norms = [p for norm in norms_of(model) for p in norm.parameters()]
+    climbing: list[Tensor] = [p for p in norms if p.grad is not None]
+    gradients = [p.grad for p in norms if p.grad is not None]
     before = [p.detach().clone() for p in climbing]
     length = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     try:
