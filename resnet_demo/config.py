@@ -72,6 +72,7 @@ class TrainConfig:
     schedule: str = setting("linear", "linear, or steps: /10 at 1/2 and 3/4 (section 4.2)")
     crop: str = setting("area", "area, or pad: moved by up to px/8, not resized (section 4.2)")
     min_crop: float = setting(0.6, "least share of a picture's area that a random crop keeps")
+    cutmix: float = setting(0.0, "share of batches whose pictures hold a part of another; 0: none")
     val_scale: float = setting(1.0, "side in validation and use, over px; crops magnify")
     crop_pct: float = setting(1.0, "share of a picture's shorter side seen in validation and use")
     zero_init: bool = setting(True, "each residual block starts as the identity")
@@ -88,9 +89,7 @@ class TrainConfig:
     init: str = setting("", "MODEL whose weights to start from")
     freeze: str = setting("none", "none, or backbone: only the classifier is trained")
     backbone_lr: float = setting(1.0, "learning rate of all but the classifier, over lr")
-    budget_seconds: int = setting(
-        0, "over it, a run is made smaller before its first step; 0: no limit"
-    )
+    budget_seconds: int = setting(0, "over it, a run is made smaller before it starts; 0: no limit")
     probe_every: int = setting(20, "steps between two measurements of gradient and weight norms")
     sync_norms: bool = setting(
         False, "batch norm over the whole batch where several processes share it (torchrun)"
@@ -193,6 +192,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "warmup": (0.0, 0.9),
     "label_smoothing": (0.0, 0.9),
     "min_crop": (0.05, 1.0),
+    "cutmix": (0.0, 1.0),
     "val_scale": (0.5, 2.0),
     "crop_pct": (0.5, 1.0),
     "sam_radius": (0.0, 10.0),

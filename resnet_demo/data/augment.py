@@ -102,6 +102,26 @@ def padded_batch(
     return torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(pixels.labels[indices])
 
 
+def cutmix(
+    images: Tensor, labels: Tensor, num_classes: int, chance: float, key: tuple[int, int, int]
+) -> tuple[Tensor, Tensor]:
+    """In `chance` of all batches each picture gets a part of another one, which is written into it:
+    CutMix (Yun et al. 2019, arXiv 1905.04899), with a part that lies wholly inside.
+
+    images: uint8 (B, 3, px, px), a whole batch. labels: int64 (B,); where pictures were mixed,
+    float32 (B, classes): the shares of their area.
+    """
+    random = np.random.default_rng((*key, 1))
+    if random.random() >= chance:
+        return images, labels
+    side = images.shape[2]
+    rows, columns = random_box(side, 0.0, random)
+    images[:, :, rows, columns] = images.flip(0)[:, :, rows, columns]
+    share = (rows.stop - rows.start) * (columns.stop - columns.start) / side**2
+    whole = F.one_hot(labels, num_classes).float()
+    return images, whole.lerp(whole.flip(0), share)
+
+
 def random_box(side: int, min_crop: float, random: np.random.Generator) -> Box:
     """Rows and columns of a part of a square picture with at least `min_crop` of its area, of
     varied aspect."""

@@ -21,21 +21,14 @@ from torch import Tensor, nn
 
 from resnet_demo import device
 from resnet_demo.config import TrainConfig, with_changes
-from resnet_demo.data.augment import epoch_order, normalise, padded_batch, whole_batch
+from resnet_demo.data.augment import cutmix, epoch_order, normalise, padded_batch, whole_batch
 from resnet_demo.data.device_crops import batches_of
 from resnet_demo.data.pixel_cache import Pixels
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.models import build
 from resnet_demo.training.ema import average_weights
-from resnet_demo.training.events import (
-    Change,
-    Diverged,
-    EpochDone,
-    Event,
-    StepDone,
-    Validating,
-)
+from resnet_demo.training.events import Change, Diverged, EpochDone, Event, StepDone, Validating
 from resnet_demo.training.gradient_norms import not_finite
 from resnet_demo.training.objective import class_weights, mean_loss
 from resnet_demo.training.optim import make_optimizer
@@ -188,15 +181,21 @@ class Training:
     def batch(
         self, settings: TrainConfig, indices: np.ndarray, share: slice
     ) -> tuple[Tensor, Tensor]:
-        """This process's share of the next batch: uint8 (B, 3, px, px), and labels."""
+        """This process's share of the next batch: uint8 (B, 3, px, px), and labels: int64 (B,), or
+        float32 (B, classes) where pictures were mixed."""
         epoch, number = divmod(self.step, self.steps_per_epoch)
         key = (settings.seed, epoch, number)
+        cut = slice(None) if settings.cutmix else share  # others' pictures may be needed
         if settings.crop == "pad":
-            images, labels = padded_batch(self.train, indices, key, share)
+            images, labels = padded_batch(self.train, indices, key, cut)
         else:
             px = px_at(epoch / settings.epochs, settings.start_px, settings.px)
-            images, labels = self.train_batch(indices, px, settings.min_crop, key, share)
-        return images, labels.to(self.device)
+            images, labels = self.train_batch(indices, px, settings.min_crop, key, cut)
+        labels = labels.to(self.device)
+        if settings.cutmix:
+            images, labels = cutmix(images, labels, self.num_classes, settings.cutmix, key)
+            images, labels = images[share], labels[share]
+        return images, labels
 
     def val_batch(self, part: range) -> tuple[Tensor, Tensor]:
         """Validation pictures: uint8 (B, 3, px, px), and labels."""

@@ -9,8 +9,9 @@ from torch import Tensor
 def mean_loss(
     logits: Tensor, labels: Tensor, smoothing: float, weights: Tensor | None = None
 ) -> Tensor:
-    """Cross-entropy, mean over the batch. weights: of the classes, for `--balance loss`; a batch is
-    not divided by the sum of its own, so that the shares of several processes add up."""
+    """Cross-entropy, mean over the batch. labels: int64 (B,), or float32 (B, classes), shares.
+    weights: of the classes, for `--balance loss`; a batch is not divided by the sum of its own, so
+    that the shares of several processes add up."""
     if weights is None:
         return F.cross_entropy(logits, labels, label_smoothing=smoothing)
     each = F.cross_entropy(logits, labels, weights, reduction="none", label_smoothing=smoothing)

@@ -19,7 +19,8 @@ def step_scores(
     whether loss and gradients are finite; float64 (loss, wrong, pictures), sums over the batch,
     the loss as in `val_loss`, without smoothing."""
     finite = torch.stack([loss, *torch._foreach_norm(gradients)]).isfinite().all()
-    plain, wrong = F.cross_entropy(logits, labels), (logits.argmax(1) != labels).sum()
+    largest = labels.argmax(1) if labels.ndim == 2 else labels  # of a mixed picture
+    plain, wrong = F.cross_entropy(logits, labels), (logits.argmax(1) != largest).sum()
     told = torch.stack([finite.float(), plain, wrong.float()]).cpu().tolist()
     sums = torch.tensor([told[1] * len(labels), told[2], len(labels)], dtype=torch.float64)
     return bool(told[0]), sums

@@ -3,10 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data import device_crops
 from resnet_demo.data.augment import (
+    cutmix,
     epoch_order,
     normalise,
     padded_batch,
@@ -51,6 +53,27 @@ def test_an_accelerator_cuts_the_same_crops_to_a_level(
     got, same = train_batch(pixels, indices, px, 0.2, key, share, there.cut)
     assert got.is_contiguous(memory_format=torch.channels_last) and torch.equal(labels, same)
     assert (got.int() - wanted.int()).abs().max() <= 1
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_mixed_pictures_are_of_two_and_labels_say_how_much_of_each(number: int) -> None:
+    labels, key = torch.tensor([2, 0, 1, 1]), (0, 3, number)
+    whole = torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1).repeat(1, 3, 20, 20)
+    images, shares = cutmix(whole.clone(), labels, 3, 1.0, key)
+    partner = torch.tensor([3, 2, 1, 0]).view(4, 1, 1, 1)
+    assert ((images == whole) | (images == partner)).all()
+    lent = (images == partner).double().mean((1, 2, 3))
+    wanted = F.one_hot(labels, 3) * (1 - lent)[:, None] + F.one_hot(labels.flip(0), 3) * lent[0]
+    torch.testing.assert_close(shares.double(), wanted, rtol=0, atol=1e-6)
+    again, _ = cutmix(whole.clone(), labels, 3, 1.0, key)
+    assert torch.equal(images, again)
+
+
+def test_as_many_batches_are_mixed_as_asked_for() -> None:
+    images, labels = torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1])
+    mixed = [cutmix(images, labels, 2, 0.25, (0, 0, k))[1].ndim == 2 for k in range(400)]
+    assert np.mean(mixed) == pytest.approx(0.25, abs=0.06)
+    assert all(cutmix(images, labels, 2, 0.0, (0, 0, k))[1] is labels for k in range(20))
 
 
 def test_every_epoch_sees_every_picture_once_in_its_own_order() -> None:

@@ -209,7 +209,7 @@ def test_a_wide_network_goes_on_bit_for_bit(splits) -> None:
     """Its gradients come as matrix products where a CPU has bfloat16 (`models.conv`)."""
     config = TrainConfig(
         arch="resnet18", px=16, start_px=16, batch_size=8, epochs=2, ema=0.9, sam_radius=0.1,
-        paired_filters=True,
+        paired_filters=True, cutmix=0.5,
     )  # fmt: skip
     whole, resumed = (Training(config, *splits, 3) for _ in range(2))
     for _ in range(2):

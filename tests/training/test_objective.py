@@ -8,6 +8,7 @@ from resnet_demo.data.augment import epoch_order
 from resnet_demo.data.pixel_cache import Pixels
 from resnet_demo.training.loop import Training
 from resnet_demo.training.objective import class_weights, mean_loss
+from resnet_demo.training.scores import step_scores
 
 LABELS = np.array([0] * 90 + [1] * 9 + [2])  # unequal classes
 
@@ -41,6 +42,16 @@ def test_without_weights_it_is_torchs_mean_to_the_bit() -> None:
     assert mean_loss(logits, labels, 0.1).equal(
         F.cross_entropy(logits, labels, label_smoothing=0.1)
     )
+
+
+@pytest.mark.parametrize("weights", [None, torch.tensor([0.5, 1.0, 4.0])])
+def test_shares_that_are_whole_are_labels(weights: torch.Tensor | None) -> None:
+    logits, labels = torch.randn(12, 3), torch.arange(12) % 3
+    shares = F.one_hot(labels, 3).float()
+    wanted = mean_loss(logits, labels, 0.1, weights)
+    torch.testing.assert_close(mean_loss(logits, shares, 0.1, weights), wanted)
+    sums = [step_scores(wanted, logits, each, [logits])[1] for each in (labels, shares)]
+    torch.testing.assert_close(sums[1], sums[0])
 
 
 def test_sampling_shows_each_class_as_often_as_the_others_and_epochs_differ() -> None:

@@ -102,9 +102,9 @@ def one_thread() -> Iterator[None]:
 
 @pytest.mark.usefixtures("one_thread")
 def test_two_processes_keep_pairs_as_one_does(config, splits: Splits, tmp_path) -> None:
-    """Twelve steps; each goes uphill first."""
+    """Twelve steps; each goes uphill first, some with mixed pictures."""
     config = replace(config, arch="resnet10d", batch_size=13, epochs=2, sync_norms=True)
-    config = replace(config, paired_filters=True, sam_radius=0.05, lr=0.001)
+    config = replace(config, paired_filters=True, sam_radius=0.05, cutmix=0.5, lr=0.001)
     one, two = (trained(size, config, splits, tmp_path / f"{size}") for size in (1, 2))
     torch.testing.assert_close(two[0], one[0], rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(two[1], one[1], rtol=1e-4, atol=1e-4)
