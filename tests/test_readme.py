@@ -5,16 +5,19 @@ import re
 import shlex
 import subprocess
 import sys
+from statistics import mean
 
 import pytest
 
 from resnet_demo.cli.main import parser
+from resnet_demo.files import Json
 from resnet_demo.presets import PRESETS
 from resnet_demo.refs import DataRef
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+RECORDS = json.loads((ROOT / "bench/results/records.json").read_text())["rows"]
 COMMANDS = re.findall(r"^python -m resnet_demo (.+?)(?:\s+#.*)?$", README, re.MULTILINE)
 
 
@@ -35,6 +38,15 @@ def test_every_link_leads_somewhere(path: str) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_has_its_row_of_results(name: str) -> None:
     assert re.search(rf"^\| `{name}` \|", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("row", RECORDS, ids=lambda row: row["name"])
+def test_every_record_is_told_as_it_was_measured(row: Json) -> None:
+    table = README[README.index("| record |") :]
+    found = re.search(rf"^\| `{row['name']}` \|.*", table, re.MULTILINE)
+    top1 = row["top1"]
+    told = f"{mean(top1):.2f} % ({min(top1):.2f} to {max(top1):.2f}, n = {len(top1)})"
+    assert found and told in found.group() and f"`{row['command']}`" in found.group()
 
 
 def test_every_dependency_has_its_reason() -> None:
