@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -23,15 +24,20 @@ PACKAGES = ("timm", "torchvision", "fastai")
 PEERS = ("ours", "timm", "torchvision", "fastai", "article")
 
 
-def measure(data: str, place: Path) -> Json:
+def measure(data: str, place: Path) -> Iterator[Json]:
     started, folder = time.monotonic(), str(Path(DataRef.parse(data).rest).resolve())
     before = read_json(RESULTS) or {}
     names = [name for name in PEERS if name not in PACKAGES or importlib.util.find_spec(name)]
     speeds = before.get("images_per_s") or speeds_of(names, folder)
     top1 = before.get("top1") or {}
+    yield told(names, speeds, top1)
     for name in names:
         if name not in top1 and time.monotonic() - started < 3600 * HOURS:
             top1[name] = asked(name, folder, "--epochs", EPOCHS)["top1"]
+            yield told(names, speeds, top1)
+
+
+def told(names: list[str], speeds: dict[str, list[float]], top1: dict[str, float]) -> Json:
     return {
         "images_per_s": speeds,
         "ours_over": {name: over(speeds["ours"], rates) for name, rates in speeds.items()},

@@ -7,6 +7,7 @@ these change within a run, so they are measured before it and after each of its 
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,7 +46,7 @@ RECIPES = {  # the shortest first
 }
 
 
-def measure(data: str, place: Path) -> Json:
+def measure(data: str, place: Path) -> Iterator[Json]:
     home, rows = (
         Home(place),
         {row["name"]: row for row in (read_json(RESULTS) or {}).get("rows", [])},
@@ -60,6 +61,11 @@ def measure(data: str, place: Path) -> Json:
             if time.monotonic() - started > 3600 * HOURS:
                 break
             add(row, home, config, seed)
+            yield told(rows)
+    yield told(rows)
+
+
+def told(rows: dict[str, Json]) -> Json:
     return {"rows": [row for row in rows.values() if row["seeds"]]}
 
 
