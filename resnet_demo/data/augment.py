@@ -106,7 +106,8 @@ def cutmix(
     images: Tensor, labels: Tensor, num_classes: int, chance: float, key: tuple[int, int, int]
 ) -> tuple[Tensor, Tensor]:
     """In `chance` of all batches each picture gets a part of another one, which is written into it:
-    CutMix (Yun et al. 2019, arXiv 1905.04899), with a part that lies wholly inside.
+    CutMix (Yun et al. 2019, arXiv 1905.04899), with a part that lies wholly inside. Not
+    torchvision's, which draws from torch's global state: a batch is decided by its key.
 
     images: uint8 (B, 3, px, px), a whole batch. labels: int64 (B,); where pictures were mixed,
     float32 (B, classes): the shares of their area.

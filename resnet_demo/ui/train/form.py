@@ -152,7 +152,7 @@ def advanced() -> dict[str, Widget]:
         "label_smoothing": gr.Number(default.label_smoothing, label="Label smoothing"),
         "balance": gr.Dropdown(BALANCED, value="none", label="Unequal classes"),
         "min_crop": gr.Number(default.min_crop, label="Smallest crop, share of the area"),
-        "cutmix": gr.Number(default.cutmix, label="CutMix, share of the batches"),
+        "cutmix": gr.Number(default.cutmix, label="CutMix, share of batches (0: none)"),
         "val_scale": gr.Number(default.val_scale, label="Side in validation, over the side"),
         "crop_pct": gr.Number(default.crop_pct, label="Side seen in validation, share"),
         "zero_init": gr.Checkbox(default.zero_init, label="start blocks as identity"),
