@@ -23,18 +23,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--data", default="shapes", help="DATA, e.g. folder:../imagenette2-224")
-    parser.add_argument("--home", help="keep caches here; a temporary folder when not given")
+    parser.add_argument("--home", help="keep caches and runs here; else in a temporary place")
     args = parser.parse_args()
     try:
-        data = DataRef.parse(args.data).shown  # a result names no folder of this machine
+        print(measured(args.name, args.data, args.home))
     except UserError as error:
         parser.error(str(error))
+
+
+def measured(name: str, given: str, home: str | None) -> str:
+    """The last result, as kept. Raises UserError for data that is not there and for a run that
+    somebody ended."""
+    data = DataRef.parse(given).shown  # a result names no folder of this machine
+    measure = importlib.import_module(f"bench.{name}").measure
     with tempfile.TemporaryDirectory() as place:
-        home = Path(args.home or place).resolve()
-        measured = importlib.import_module(f"bench.{args.name}").measure(args.data, home)
-        for found in measured if isinstance(measured, Iterator) else [measured]:
-            text = keep(args.name, data, found)
-    print(text)
+        found = measure(given, Path(home or place).resolve())
+        parts = found if isinstance(found, Iterator) else [found]
+        return [keep(name, data, part) for part in parts][-1]
 
 
 def keep(name: str, data: str, found: Json) -> str:

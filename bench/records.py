@@ -1,5 +1,6 @@
 """Records: each recipe of the table over its seeds, as long as there is time. What is there already
-is not run again: call it until nothing is missing.
+is not run again: call it until nothing is missing. With `--home PLACE`, the same each time, a run
+that was cut off goes on at the next call, bit for bit; without, it begins anew.
 
 Time is also told in bare pictures, since cores differ: seconds of training and validation times the
 pictures/s of a bare SGD step of torchvision's resnet18 (128 px, batch 64). On a shared machine
@@ -8,7 +9,7 @@ these change within a run, so they are measured before it and after each of its 
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ import torchvision
 from resnet_demo import device
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
-from resnet_demo.files import Json, read_json
+from resnet_demo.files import Json, read_json, write_json
 from resnet_demo.presets import PAIRED, PRESETS
 from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import Scheduler
@@ -85,12 +86,15 @@ def blank(name: str, config: TrainConfig) -> Json:
 
 def add(row: Json, home: Home, config: TrainConfig, seed: int) -> None:
     """One run more: last epoch's weights, on the validation pictures."""
-    values = config.to_dict() | {"seed": seed}
-    run = control.new_run(home, TrainConfig(**values))
+    config = replace(config, seed=seed)
+    run = cut_off(home, config) or control.new_run(home, config)
     bare = bare_images(home, run)
     found: RunSnapshot[None] = RunSnapshot.read(home.run(run))
     if found.row.state != "finished":  # somebody ended it: no result
-        raise UserError(f"Run {run} of {row['name']} is {found.row.state}. Measure it again.")
+        raise UserError(
+            f"Run {run} of {row['name']} is {found.row.state}. Measure it again: with --home, "
+            f"the same each time, an interrupted one goes on."
+        )
     row["seeds"].append(seed)
     row["top1"].append(round(found.row.top1 or 0.0, 2))
     row["seconds"].append(round(found.row.seconds))
@@ -98,17 +102,28 @@ def add(row: Json, home: Home, config: TrainConfig, seed: int) -> None:
     row["bare_images"].append(round(bare))
 
 
+def cut_off(home: Home, config: TrainConfig) -> str | None:
+    """The run of exactly these settings that a call before this one left."""
+    found = (RunSnapshot.read(home.run(run)) for run in control.run_names(home))
+    same = (one for one in found if one.config == config and not one.changes)
+    return next((one.row.run for one in same if one.row.state == "interrupted"), None)
+
+
 def bare_images(home: Home, run: str) -> float:
-    """Train the run; what bare steps would have seen meanwhile."""
+    """Train the run to its end; what bare steps would have seen meanwhile. What was measured stays
+    beside the runs, for a call that goes on."""
     scheduler = Scheduler(home, [run])
     (worker,), step_all = scheduler.workers, scheduler.step_all
-    rates, ends = [bare_rate()], [0.0]
+    kept = home.path / f"bare_{run}.json"
+    seen = read_json(kept) or {"ends": [0.0], "rates": [bare_rate()]}
+    ends, rates = seen["ends"], seen["rates"]
 
     def step_and_measure() -> None:
         step_all()
         if worker.training and worker.training.epoch == len(rates):
             ends.append(worker.training.seconds)
             rates.append(bare_rate())
+            write_json(kept, seen)
 
     scheduler.step_all = step_and_measure
     scheduler.work()

@@ -202,10 +202,11 @@ function captions() {
   const { lines = {}, strip } = state.series.get(state.main) || {};
   const tail = (name) => (lines[name]?.[1].length ? last(lines[name][1]) : null);
   const values = last(strip?.values || []) || [], wrong = tail("train_error");
+  const seen = state.head.cutmix ? "augmented pictures, some mixed with others" : "augmented pictures";
   return [
     `Training batches thin, validation bold; lower is better. Now ${number(tail("loss"))}, ` +
       `validation ${number(tail("val_loss"))}.`,
-    `Validation bold with its 95 % interval, training (augmented pictures) thin. Now ${percent(tail("top1"))}, ` +
+    `Validation bold with its 95 % interval, training (${seen}) thin. Now ${percent(tail("top1"))}, ` +
       `training ${percent(wrong === null ? null : 100 - wrong)}.`,
     `Rises, then falls to zero at the end. Now ${number(tail("lr"))}.`,
     `How fast this machine trains; smaller pictures are faster. Now ${number(tail("images_per_s"))}.`,

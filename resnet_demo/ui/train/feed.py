@@ -175,6 +175,7 @@ def head_of(snapshot: RunSnapshot[News]) -> Json:
         "ci95": interval(row.best_top1, row.num_val),
         "n": row.num_val,
         "machine": snapshot.facts.get("machine"),
+        "cutmix": snapshot.config.cutmix,
         "message": redact_paths(row.message, row.data),
         "diagnosis": diagnose(snapshot.more.signs),
         "estimate": snapshot.facts.get("estimate", "") if row.epoch == 0 else "",

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,10 +120,11 @@ def test_a_run_under_way_is_shown_first() -> None:
 
 
 def test_a_finished_runs_head_tells_what_it_did(feed: Feed, home: Home, config) -> None:
-    run = control.new_run(home, config)
+    run = control.new_run(home, replace(config, cutmix=0.5))
     train_here(home, run)
     head = feed.poll(TrainRequest())["head"]
     assert (head["state"], head["step"], head["steps"], head["n"]) == ("finished", 15, 15, 12)
+    assert head["cutmix"] == 0.5  # the training error is also of mixed pictures
     low, high = head["ci95"]
     assert low < head["best_top1"] <= high and head["eta"] is None
     strip = feed.poll(TrainRequest())["series"][run]["strip"]
