@@ -1,7 +1,7 @@
 """`python -m bench NAME [--data DATA]`: one measurement; its JSON is printed and kept.
 
 One that takes hours yields what it has so far, each time that there is more: if it is ended, that
-is not lost.
+is not lost. Since it may go on elsewhere, it tells the machine of each part itself.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def measured(name: str, given: str, home: str | None) -> str:
 def keep(name: str, data: str, found: Json) -> str:
     from resnet_demo.device import describe_machine
 
-    text = json.dumps({**found, "data": data, "machine": describe_machine()}, indent=1)
+    text = json.dumps({"machine": describe_machine(), **found, "data": data}, indent=1)
     write_whole(HERE / "results" / f"{name}.json", lambda file: file.write(f"{text}\n".encode()))
     return text
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
+from resnet_demo.device import describe_machine
 from resnet_demo.files import Json, read_json
 from resnet_demo.refs import DataRef
 
@@ -26,19 +27,28 @@ PEERS = ("ours", "timm", "torchvision", "fastai", "article")
 
 def measure(data: str, place: Path) -> Iterator[Json]:
     started, folder = time.monotonic(), str(Path(DataRef.parse(data).rest).resolve())
-    before = read_json(RESULTS) or {}
+    before: Json = read_json(RESULTS) or {"images_per_s": {}, "top1": {}, "machine": {}}
+    speeds, top1, machines = before["images_per_s"], before["top1"], before["machine"]
     names = [name for name in PEERS if name not in PACKAGES or importlib.util.find_spec(name)]
-    speeds = before.get("images_per_s") or speeds_of(names, folder)
-    top1 = before.get("top1") or {}
-    yield told(names, speeds, top1)
+    if not speeds:
+        speeds, machines["images_per_s"] = speeds_of(names, folder), describe_machine()
+        yield told(names, speeds, top1, machines)
     for name in names:
         if name not in top1 and time.monotonic() - started < 3600 * HOURS:
             top1[name] = asked(name, folder, "--epochs", EPOCHS)["top1"]
-            yield told(names, speeds, top1)
+            machines[name] = describe_machine()
+            yield told(names, speeds, top1, machines)
+    yield told(names, speeds, top1, machines)
 
 
-def told(names: list[str], speeds: dict[str, list[float]], top1: dict[str, float]) -> Json:
+def told(
+    names: list[str],
+    speeds: dict[str, list[float]],
+    top1: dict[str, float],
+    machines: dict[str, str],
+) -> Json:
     return {
+        "machine": machines,  # of the speeds, and of each one's accuracy
         "images_per_s": speeds,
         "ours_over": {name: over(speeds["ours"], rates) for name, rates in speeds.items()},
         "epochs": EPOCHS,

@@ -67,7 +67,8 @@ def measure(data: str, place: Path) -> Iterator[Json]:
 
 
 def told(rows: dict[str, Json]) -> Json:
-    return {"rows": [row for row in rows.values() if row["seeds"]]}
+    measured = [row for row in rows.values() if row["seeds"]]
+    return {"machine": {row["name"]: row["machine"] for row in measured}, "rows": measured}
 
 
 def command_of(config: TrainConfig) -> str:
