@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from resnet_demo.errors import UserError, require_one_of
+from resnet_demo.errors import UserError, amount, require_one_of
 
 VARIABLE = "RESNET_DEMO_DEVICE"  # what `--device` asks for
 KINDS = ("cuda", "mps", "xpu", "cpu")  # the first that is there
@@ -89,5 +89,5 @@ def describe_machine() -> str:
         if on.type == "cuda"
         else torch.cpu.get_capabilities().get("cpu_name") or platform.processor()
     )
-    number = "bf16" if fast_bf16(on) else "float32"
-    return f"{name.strip()}, {num_cores()} cores, {number}, torch {torch.__version__.split('+')[0]}"
+    number, version = "bf16" if fast_bf16(on) else "float32", torch.__version__.split("+")[0]
+    return f"{name.strip()}, {amount(num_cores(), 'core')}, {number}, torch {version}"

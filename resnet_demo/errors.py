@@ -13,6 +13,11 @@ class Busy(UserError):
         self.retry_seconds = retry_seconds
 
 
+def amount(number: int, noun: str) -> str:
+    """ "1 picture", "9,469 pictures"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def require_one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
     """Raises UserError with the choices."""
     if value not in allowed:

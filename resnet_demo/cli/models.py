@@ -15,6 +15,7 @@ from resnet_demo.cli.output import (
 )
 from resnet_demo.cli.progress import ProgressBars
 from resnet_demo.config import Home
+from resnet_demo.errors import amount
 
 
 def evaluate(args: argparse.Namespace) -> Answer:
@@ -52,8 +53,8 @@ def classify(args: argparse.Namespace) -> Answer:
     judged = [row["unlike"] for row in rows if row.get("unlike") is not None]
     if judged:
         answer["unlike_share"] = 100 * sum(judged) / len(judged)
-        say(args, f"{answer['unlike_share']:.1f} % of {len(judged)} pictures are unlike all "
-            f"{len(predictor.network.classes)} classes.")  # fmt: skip
+        say(args, f"Unlike all {len(predictor.network.classes)} classes: "
+            f"{answer['unlike_share']:.1f} % of {amount(len(judged), 'picture')}.")  # fmt: skip
     return answer
 
 

@@ -7,7 +7,7 @@ from resnet_demo.cli.output import Answer, say
 from resnet_demo.cli.progress import ProgressBars
 from resnet_demo.cli.runs import add_train_options, config_from
 from resnet_demo.config import Home
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, amount
 from resnet_demo.runs import groups, sweeps
 
 
@@ -68,7 +68,7 @@ def train_group(home: Home, runs: list[str]) -> dict[str, str]:
 def lines(answer: Answer) -> Iterator[str]:
     width = max(len(row["name"]) for row in answer["rows"])
     for row in answer["rows"]:
-        seeds = f"{len(row['by_seed'])} of {answer['seeds']} seeds"
+        seeds = f"{len(row['by_seed'])} of {amount(answer['seeds'], 'seed')}"
         spread = "" if row["low"] is None else f"  ({row['low']:.2f} to {row['high']:.2f})"
         mean = "" if row["mean"] is None else f"top-1 {row['mean']:.2f} %"
         yield f"{row['name']:{width}}  {seeds}  {mean}{spread}"

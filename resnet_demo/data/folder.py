@@ -17,7 +17,7 @@ import numpy as np
 from resnet_demo.data.dataset import Pictures, Split
 from resnet_demo.data.imagenette import IMAGENETTE_CLASSES
 from resnet_demo.data.split import check_enough, kept_apart, place_of
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, amount
 from resnet_demo.files import printable
 from resnet_demo.images.decode import decode
 
@@ -42,7 +42,7 @@ class LeftOut:
     def sentence(self) -> str:
         count = sum(self.suffixes.values())
         kinds = ", ".join(sorted(self.suffixes)[:4])
-        return f"{count} files that are no pictures ({kinds}) were left out." if count else ""
+        return f"Left out as no pictures: {amount(count, 'file')} ({kinds})." if count else ""
 
 
 def folder_path(text: str) -> Path:

@@ -73,7 +73,7 @@ def take_in(
 def nothing_in(source: str, refused: list[tuple[str, str]], left_out: str) -> str:
     why = f" {left_out}" if left_out else ""
     if refused:
-        why += f" {len(refused)} were refused, e.g. {refused[0][0]}: {refused[0][1]}."
+        why += f" {len(refused)} refused, e.g. {refused[0][0]}: {refused[0][1]}."
     return (
         f"There is no picture with a class in {source}: put the pictures of each class into a "
         f"folder of its name.{why}"

@@ -19,7 +19,7 @@ from resnet_demo.config import LARGEST_PX
 from resnet_demo.data.labels import Labelled, Reading
 from resnet_demo.data.library import LONGEST_CLASS, Library, Row
 from resnet_demo.data.pixel_cache import CROP_MARGIN
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, amount
 from resnet_demo.files import write_whole
 from resnet_demo.images.decoder import Decoders
 from resnet_demo.progress import Progress
@@ -40,21 +40,21 @@ class Import:
     refused: list[tuple[str, str]] = field(default_factory=list)  # name, reason
 
     def sentence(self) -> str:
-        said = [f"{self.added:,} pictures were added"]
+        said = [f"Added: {amount(self.added, 'picture')}"]
         if self.again:
-            said.append(f"{self.again:,} came again and count once")
+            said.append(f"{self.again:,} came again (counted once)")
         if self.moved_to_val:
             said.append(
-                f"{self.moved_to_val:,} came both to train and to validate and only validate now"
+                f"{self.moved_to_val:,} came both to train and to validate (now to validate alone)"
             )
         if self.contradicting:
             names = ", ".join(self.contradicting[:3])
             said.append(
-                f"{len(self.contradicting):,} came for two classes and keep the first ({names})"
+                f"{len(self.contradicting):,} came for two classes (the first is kept: {names})"
             )
         if self.refused:
             name, reason = self.refused[0]
-            said.append(f"{len(self.refused):,} were refused, e.g. {name}: {reason.rstrip('.')}")
+            said.append(f"{len(self.refused):,} refused, e.g. {name}: {reason.rstrip('.')}")
         return "; ".join(said) + "."
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.dataset import Pictures, Split
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, amount
 from resnet_demo.files import read_json, write_json
 from resnet_demo.images.decode import square
 from resnet_demo.progress import Progress
@@ -146,7 +146,7 @@ def build(
             write_header(file, len(split) - len(broken), px)
             sync(file)
         if len(broken) == len(split):
-            raise UserError(f"None of the {len(split)} pictures can be read: {broken[0]}")
+            raise UserError(f"None of {amount(len(split), 'picture')} can be read: {broken[0]}")
         stat = unfinished.stat()
         notes = {"broken": broken, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
         notes["sha256"] = digest(unfinished)

@@ -18,7 +18,7 @@ from resnet_demo.config import Home
 from resnet_demo.data import open_data
 from resnet_demo.data.dataset import Pictures, Split
 from resnet_demo.data.imagenette import IMAGENETTE_INDEXES
-from resnet_demo.errors import UserError, require_one_of
+from resnet_demo.errors import UserError, amount, require_one_of
 from resnet_demo.evaluate.metrics import Scores, all_logits, score
 from resnet_demo.files import Json
 from resnet_demo.models import reference
@@ -57,7 +57,7 @@ class Reader:
                     yield np.stack(readable)
         if not self.kept:
             count = len(self.indices)
-            raise UserError(f"None of the {count} pictures can be read: {self.broken[0]}")
+            raise UserError(f"None of {amount(count, 'picture')} can be read: {self.broken[0]}")
 
     def read(self, index: int) -> np.ndarray | str:
         try:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from resnet_demo.config import Home, TrainConfig, depth_of
 from resnet_demo.data.sources import checked
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, amount
 from resnet_demo.files import Json
 from resnet_demo.runs import control, groups, measurements
 from resnet_demo.runs.locks import is_held
@@ -113,7 +113,7 @@ def steer(home: Home, name: str, command: str) -> str:
         return delete(home, lab)
     answers = tell_all(home, lab, command)
     if answers:
-        return f"{len(answers)} runs: {answers[0]}"
+        return f"{amount(len(answers), 'run')}: {answers[0]}"
     if command != "resume":
         raise UserError(f"No run of lab {name} is at work: there is nothing to {command}.")
     check_at_rest(home, lab)

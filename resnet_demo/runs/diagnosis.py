@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
+from resnet_demo.errors import amount
 from resnet_demo.runs.gradient_history import relative_norms
 from resnet_demo.runs.store import Store
 
@@ -99,7 +100,7 @@ def not_learning(signs: Signs) -> str:
     chance = math.log(signs.num_classes)
     if len(signs.train_losses) >= 1 and recent(signs.losses) > NOTHING_LEARNT * chance:
         return (
-            f"Not learning: after {len(signs.train_losses)} epochs the loss is "
+            f"Not learning: after {amount(len(signs.train_losses), 'epoch')} the loss is "
             f"{recent(signs.losses):.2f}, that of guessing is {chance:.2f}. "
             f"Try another learning rate, or fewer layers."
         )

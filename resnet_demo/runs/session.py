@@ -11,7 +11,7 @@ from resnet_demo import device
 from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, TrainConfig, with_changes
 from resnet_demo.data import Pictures, open_data
 from resnet_demo.data.pixel_cache import Pixels, load_pixels
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, amount
 from resnet_demo.files import Json
 from resnet_demo.models.reference import is_pretrained, starting_weights
 from resnet_demo.refs import shown_data
@@ -101,7 +101,7 @@ def note_machine(context: RunContext, processes: int) -> None:
 
 
 def power(threads: int, processes: int) -> str:
-    each = f"{threads} threads"
+    each = amount(threads, "thread")
     return each if processes == 1 else f"{processes} processes of {each}"
 
 
@@ -146,7 +146,7 @@ def tell_about_data(context: RunContext, pictures: Pictures, train: Pixels, val:
     for pixels in (train, val):
         if pixels.broken:
             first = "; ".join(pixels.broken[:3])
-            context.say("data", f"{len(pixels.broken)} pictures left out, e.g. {first}")
+            context.say("data", f"{amount(len(pixels.broken), 'picture')} left out, e.g. {first}")
 
 
 def check_same_pictures(

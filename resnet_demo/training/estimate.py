@@ -12,6 +12,7 @@ import numpy as np
 from resnet_demo import device
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.pixel_cache import Pixels
+from resnet_demo.errors import amount
 from resnet_demo.files import read_json, write_json
 from resnet_demo.progress import Progress
 from resnet_demo.training.loop import VAL_BATCH, Training
@@ -154,7 +155,7 @@ def sized(config: TrainConfig, epochs: int, px: int) -> TrainConfig:
 
 def told(config: TrainConfig, fitted: TrainConfig) -> str:
     """What a run is made of, and what it was to be."""
-    size = f"{fitted.epochs} epochs to {fitted.px} px"
+    size = f"{amount(fitted.epochs, 'epoch')} to {fitted.px} px"
     if fitted == config:
         return size
     return f"{size} instead of {config.epochs} to {config.px}, so it will be right less often"

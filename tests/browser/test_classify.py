@@ -151,7 +151,7 @@ def test_many_at_once(shared, page, run: str, pictures: Path, tmp_path: Path) ->
     expect(page.locator("#batch-files")).to_contain_text("bad", timeout=30_000)
     page.locator("#batch-run").click()
     table = page.locator("#batch-table")
-    expect(table).to_contain_text(f"{len(good)} pictures classified, 1 refused", timeout=60_000)
+    expect(table).to_contain_text(f"Pictures classified: {len(good)}, refused: 1", timeout=60_000)
     assert table.locator("tr").count() == len(good) + 2
     expect(table).to_contain_text("not a picture")
     with page.expect_download() as event:

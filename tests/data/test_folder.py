@@ -82,7 +82,7 @@ def test_junk_is_left_out_and_counted(tmp_path: Path) -> None:
     (tmp_path / "a" / "._000.png").write_bytes(b"x")
     found = folder(tmp_path)
     assert found.classes == ("a", "b") and len(found.train) + len(found.val) == 10
-    assert "1 files that are no pictures (.txt) were left out." in found.note
+    assert "Left out as no pictures: 1 file (.txt)." in found.note
 
 
 @pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".mpo", ".JPG"])
@@ -97,7 +97,7 @@ def test_the_two_that_phones_take_are_no_strangers(tmp_path: Path) -> None:
     for suffix in (".heic", ".HEIF"):
         (tmp_path / "a" / f"photo{suffix}").write_bytes(b"x")
     found = folder(tmp_path)
-    assert len(found.train) + len(found.val) == 10 and "left out" not in found.note
+    assert len(found.train) + len(found.val) == 10 and "Left out" not in found.note
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:

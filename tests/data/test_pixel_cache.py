@@ -67,7 +67,7 @@ def test_nothing_but_broken_pictures_is_refused(tmp_path: Path, home: Home) -> N
     draw_folder(tmp_path, 1, 1)
     for path in (tmp_path / "train").rglob("*.png"):
         path.write_bytes(b"")
-    with pytest.raises(UserError, match="None of the 3 pictures"):
+    with pytest.raises(UserError, match="None of 3 pictures"):
         drained(cached_pixels(folder(tmp_path).train, 16, home.caches))
     assert not list(home.caches.iterdir())
 

@@ -103,7 +103,7 @@ def test_nothing_readable_is_a_sentence(tmp_path: Path, home: Home) -> None:
     for path in (root / "val").rglob("*.png"):
         path.write_bytes(b"no")
     path = saved(home.path / "net.safetensors")
-    with pytest.raises(UserError, match="None of the 3 pictures can be read"):
+    with pytest.raises(UserError, match="None of 3 pictures can be read"):
         drained(evaluate(f"file:{path}", f"folder:{root}", home))
 
 

@@ -81,7 +81,7 @@ def test_all_stop_and_one_process_goes_on_and_says_so(home: Home, shared, comman
     assert command("resume", "0001", "--home", home.path).returncode == 0
     assert control.read_run(home, "0001").epochs == 30
     (said,) = events_of(home, "0001", "not-exact")
-    assert "begun on" in said and "2 processes of 1 threads" in said
+    assert "begun on" in said and "2 processes of 1 thread" in said
 
 
 def test_a_command_that_each_would_do_anew_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -236,7 +236,7 @@ def test_a_picture_that_breaks_is_counted_and_named(home: Home, config, tmp_path
     run = control.new_run(home, replace(config, data=f"folder:{data}", epochs=1))
     train_here(home, run)
     (said,) = events_of(home, run, "data")
-    assert said.startswith("1 pictures left out, e.g. red/000.png: This is not a picture in one of")
+    assert said.startswith("1 picture left out, e.g. red/000.png: This is not a picture in one of")
 
 
 def test_a_disk_that_fills_up_keeps_the_last_checkpoint(home: Home, config, monkeypatch) -> None:
@@ -266,7 +266,7 @@ def test_another_number_of_threads_is_said(home: Home, config: TrainConfig) -> N
     with Store(control.run_folder(home, run)) as store:
         store.set(threads=1000)
     train_here(home, run)
-    assert "1000 threads" in events_of(home, run, "not-exact")[0]
+    assert "1,000 threads" in events_of(home, run, "not-exact")[0]
 
 
 def test_twenty_starts_at_once_make_twenty_runs(home: Home, config: TrainConfig) -> None:

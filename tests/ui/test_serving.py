@@ -45,7 +45,7 @@ def test_each_of_many_is_decoded_once_with_its_thumbnail(decoded, tmp_path: Path
     for path in paths:
         Image.new("RGB", (20, 20), "red").save(path)
     rows = list(classifier.answers(paths, NETWORKS[0], 1))
-    assert "3 pictures classified" in table_of(classifier, rows, list(map(str, paths)))
+    assert "Pictures classified: 3," in table_of(classifier, rows, list(map(str, paths)))
     assert sorted(seen) == paths
 
 

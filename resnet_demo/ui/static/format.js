@@ -3,7 +3,11 @@
 const NONE = "–";
 const unknown = (value) => value === null || value === undefined;
 
-export const number = (value, digits = 3) => (unknown(value) ? NONE : Number(value).toPrecision(digits));
+// To three digits; larger numbers whole, "1,140".
+export function number(value, digits = 3) {
+  if (Math.abs(value) >= 10 ** digits) return count(Math.round(value));
+  return unknown(value) ? NONE : Number(value).toPrecision(digits);
+}
 
 export function scientific(value) {
   const far = Math.abs(value) >= 1000 || (value && Math.abs(value) < 0.001);

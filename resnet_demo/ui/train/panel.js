@@ -2,7 +2,7 @@
 
 import { bokeh } from "../static/charts.js";
 import { LATE, UNDER_WAY, addressOf, allow, inAddress, make, onThemeChange, saveText, token } from "../static/dom.js";
-import { accuracy, count, last, minutes, percent, points } from "../static/format.js";
+import { accuracy, count, last, minutes, number, percent, points } from "../static/format.js";
 import { Poller } from "../static/poll.js";
 import * as charts from "./charts.js";
 import { mountCamera } from "./camera.js";
@@ -62,7 +62,7 @@ function numbers({ best_top1: best, ci95, n, top1, epoch, epochs, step, steps, s
     `last epoch ${percent(top1)}`,
     `epoch ${epoch ?? 0}/${epochs ?? "–"}`,
     `step ${step ?? 0}/${steps || "–"}`,
-    head.images_per_s ? `${head.images_per_s} images/s` : null,
+    head.images_per_s ? `${number(head.images_per_s)} images/s` : null,
     `${minutes(seconds)} spent`,
     head.machine ? `on ${head.machine}` : null,
   ].filter(Boolean).join("  ·  ");
