@@ -41,7 +41,7 @@ def module(page, files: str):
         ("m.number(0.123456)", "0.123"),
         ("m.number(0.123456, 2)", "0.12"),
         ("m.number(1138.4)", "1,138"),
-        ("m.number(999.9)", "1.00e+3"),
+        ("m.number(999.7)", "1,000"),
         ("m.number(null)", "–"),
         ("m.scientific(0.00001234)", "1.23e-5"),
         ("m.scientific(12345)", "1.23e+4"),

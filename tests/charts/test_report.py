@@ -31,7 +31,7 @@ def test_the_record_repeats_the_lab(raced: tuple[Home, Lab]) -> None:
             row
         )
         assert 0 <= row["train_error"] <= 100 and row["state"] == "finished"
-    assert {"torch", "gradio"} <= set(found["versions"]) and "cores" in found["machine"]
+    assert {"torch", "gradio"} <= set(found["versions"]) and "core" in found["machine"]
     assert json.loads((home.labs / lab.lab / "report.json").read_text()) == found
 
 

@@ -5,7 +5,7 @@ const unknown = (value) => value === null || value === undefined;
 
 // To three digits; larger numbers whole, "1,140".
 export function number(value, digits = 3) {
-  if (Math.abs(value) >= 10 ** digits) return count(Math.round(value));
+  if (Math.abs(value) >= 10 ** digits - 0.5) return count(Math.round(value));
   return unknown(value) ? NONE : Number(value).toPrecision(digits);
 }
 
