@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator
 from statistics import median
 
+from resnet_demo.errors import amount
 from resnet_demo.files import Json, printable
 
 Answer = Json
@@ -78,7 +79,8 @@ def format_number(value: float | None) -> str:
 def lesion_lines(answer: Answer) -> Iterator[str]:
     """Of `lesion`: the whole network, then a line a block."""
     if answer["note"]:
-        yield f"{answer['model']} on {answer['n']} pictures of {answer['data']}: {answer['note']}"
+        seen = f"{amount(answer['n'], 'picture')} of {answer['data']}"
+        yield f"{answer['model']} on {seen}: {answer['note']}"
     else:
         low, high = answer["baseline_ci95"]
         yield (

@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from resnet_demo.config import TrainConfig
+from resnet_demo.errors import amount
 from resnet_demo.export.formats import in_timm, snippet_of
 from resnet_demo.files import Json
 from resnet_demo.models.network import Network
@@ -98,4 +99,4 @@ def draw_panel(draw: ImageDraw.ImageDraw, left: int, title: str, points: Points)
     draw.text((left + EDGE, EDGE / 3), title, INK)
     draw.text((left + 4, EDGE), f"{max(values):.3g}", INK)
     draw.text((left + 4, bottom - 8), f"{low:.3g}", INK)
-    draw.text((right - 60, bottom + 8), f"{len(points)} epochs", INK)
+    draw.text((right - 60, bottom + 8), amount(len(points), "epoch"), INK)

@@ -24,7 +24,7 @@ from resnet_demo.config import TrainConfig, with_changes
 from resnet_demo.data.augment import cutmix, epoch_order, normalise, padded_batch, whole_batch
 from resnet_demo.data.device_crops import batches_of
 from resnet_demo.data.pixel_cache import Pixels
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, amount
 from resnet_demo.files import Json
 from resnet_demo.models import build
 from resnet_demo.training.ema import average_weights
@@ -70,7 +70,7 @@ class Training:
         if self.config.batch_size > len(self.train):
             raise UserError(
                 f"batch_size {self.config.batch_size} is larger than the training data "
-                f"({len(self.train)} pictures). Choose at most {len(self.train)}."
+                f"({amount(len(self.train), 'picture')}). Choose at most {len(self.train)}."
             )
         self.device = device.device()
         self.train_batch = batches_of(self.train, self.device)
