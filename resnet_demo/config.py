@@ -7,7 +7,6 @@ three views of it. Nothing here imports torch or gradio.
 import math
 import os
 import tempfile
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,6 @@ OPTIMIZERS = ("muon", "sgd", "adamw")
 SCHEDULES = ("linear", "steps")
 CROPS = ("area", "pad")
 BALANCES = ("none", "loss", "sampling")
-CHANGEABLE = ("lr", "epochs")  # by a person, while a run is on
 FREEZES = ("none", "backbone")
 TRACKERS = ("none", "trackio", "wandb")
 SMALLEST_PX, LARGEST_PX = 16, 512
@@ -117,10 +115,20 @@ class TrainConfig:
             value = getattr(self, name)
             if not low <= value <= high:  # False for NaN too
                 raise UserError(f"{name} must lie between {low} and {high}. Got {value}.")
+        self.refuse_conflicts()
+
+    def refuse_conflicts(self) -> None:
+        """Raises UserError for settings that cannot go together."""
         if self.freeze != "none" and not self.init:
             raise UserError(
                 "freeze backbone trains the classifier of a network that has learned already: give "
                 "one with init, as in bundled or timm:resnet18."
+            )
+        if self.freeze != "none" and (self.cutmix or self.sam_radius):
+            raise UserError(
+                f"freeze backbone looks at each picture once, and moves the classifier alone: "
+                f"neither cutmix nor sam_radius has a use there. Got cutmix {self.cutmix} and "
+                f"sam_radius {self.sam_radius}; make both 0."
             )
         if self.paired_filters and not can_be_paired(self.arch, self.init):
             raise UserError(
@@ -226,24 +234,6 @@ def is_cifar(arch: str) -> bool:
 def can_be_paired(arch: str, init: str) -> bool:
     """Whether `paired_filters` fits: a start from nothing, and no option A, which ties channels."""
     return not init and arch in ARCHS and not is_cifar(arch)
-
-
-def changed(config: TrainConfig, name: str, text: str) -> TrainConfig:
-    """What a person asks for in "lr=0.01"; raises UserError when it makes no sense."""
-    require_one_of("setting to change", name, CHANGEABLE)
-    try:
-        value = float(text)
-    except ValueError:
-        raise UserError(f"{name} must be a number. Got '{text}'.") from None
-    if name == "epochs" and not value.is_integer():  # nor are NaN and infinity
-        raise UserError(f"epochs must be a whole number. Got {text}.")
-    return with_changes(config, [(0, name, value)])
-
-
-def with_changes(config: TrainConfig, changes: Iterable[tuple[int, str, float]]) -> TrainConfig:
-    """The configuration after changes (step, setting, value), in their order."""
-    made = {name: type(getattr(config, name))(value) for _, name, value in changes}
-    return replace(config, **made) if made else config
 
 
 @dataclass(frozen=True)

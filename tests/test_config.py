@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from resnet_demo.config import ARCHS, Home, TrainConfig
@@ -23,6 +25,24 @@ def test_nonsense_is_refused_with_the_value_seen(setting: str, value: object, sa
     with pytest.raises(UserError, match=says.replace("(", r"\(")) as caught:
         TrainConfig(**{setting: value})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (dict(freeze="backbone"), "init"),
+        (dict(freeze="backbone", init="bundled", cutmix=0.5), "Got cutmix 0.5"),
+        (dict(freeze="backbone", init="bundled", sam_radius=0.5), "sam_radius 0.5; make both 0"),
+        (dict(paired_filters=True, init="bundled"), "Got arch resnet18 and init 'bundled'"),
+        (dict(paired_filters=True, arch="resnet20"), "Got arch resnet20 .* choose resnet18d"),
+        (dict(crop="pad", px=32, start_px=16), "Got start_px 16 and px 32"),
+    ],
+)
+def test_settings_that_cannot_go_together_are_refused_with_what_to_do(
+    settings: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(UserError, match=says):
+        TrainConfig(**settings)
 
 
 def test_a_config_survives_the_run_folder() -> None:

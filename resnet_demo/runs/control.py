@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from resnet_demo.config import ARCHS, BUNDLED, Home, TrainConfig, can_be_paired, changed
+from resnet_demo.config import ARCHS, BUNDLED, Home, TrainConfig, can_be_paired
 from resnet_demo.data.sources import checked, count, open_here
 from resnet_demo.errors import UserError
 from resnet_demo.export import hub_jobs
@@ -28,6 +28,7 @@ from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.queue import dequeue, enqueue
 from resnet_demo.runs.snapshot import Run, RunSnapshot, is_rented, row_of, state_of
 from resnet_demo.runs.store import Facts, Job, Store
+from resnet_demo.training.changes import changed
 
 
 def run_folder(home: Home, run: str) -> RunFolder:

@@ -14,15 +14,15 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from resnet_demo.config import Home, TrainConfig, with_changes
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.progress import Progress, finish
 from resnet_demo.runs import control, priority
 from resnet_demo.runs.store import Store
+from resnet_demo.training.changes import Change, with_changes
 
 if TYPE_CHECKING:
     from resnet_demo.data.pixel_cache import Pixels
-    from resnet_demo.training.events import Change
     from resnet_demo.training.loop import Training
     from resnet_demo.training.ranks import Ranks
 
@@ -95,7 +95,6 @@ def open_beside(
 ) -> "Training":
     """The training that rank 0 opened, on this process's own view of the pixels."""
     from resnet_demo import device
-    from resnet_demo.training.events import Change
     from resnet_demo.training.loop import Training
 
     device.prepare(threads)
@@ -105,7 +104,7 @@ def open_beside(
 
 
 def load(
-    config: TrainConfig, changes: "list[Change]", home: Home
+    config: TrainConfig, changes: list[Change], home: Home
 ) -> "Generator[Progress, None, tuple[int, Pixels, Pixels]]":
     """Number of classes, and the pixels of both splits."""
     from resnet_demo.data import open_data

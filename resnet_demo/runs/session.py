@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import replace
 
 from resnet_demo import device
-from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, TrainConfig, with_changes
+from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, TrainConfig
 from resnet_demo.data import Pictures, open_data
 from resnet_demo.data.pixel_cache import Pixels, load_pixels
 from resnet_demo.errors import UserError, amount
@@ -18,8 +18,9 @@ from resnet_demo.refs import shown_data
 from resnet_demo.runs.context import RunContext
 from resnet_demo.runs.trackers import Tracker
 from resnet_demo.training import checkpoint
+from resnet_demo.training.changes import Change, with_changes
 from resnet_demo.training.estimate import fitting, fitting_batch, speed_here, told
-from resnet_demo.training.events import Change, EpochDone, Event, StepDone, Validating
+from resnet_demo.training.events import EpochDone, Event, StepDone, Validating
 from resnet_demo.training.gradient_norms import block_of
 from resnet_demo.training.head import HeadTraining, make_training
 from resnet_demo.training.loop import Training

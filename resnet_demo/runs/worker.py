@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resnet_demo.config import Home, changed
+from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.runs import control
 from resnet_demo.runs.context import RunContext
@@ -22,9 +22,10 @@ from resnet_demo.runs.mirror import HURRIED_SECONDS, LAST_SECONDS, Mirroring
 from resnet_demo.runs.queue import dequeue
 from resnet_demo.runs.store import Store
 from resnet_demo.runs.trackers import Tracker
+from resnet_demo.training.changes import Change, changed
+from resnet_demo.training.events import Diverged, Event
 
 if TYPE_CHECKING:
-    from resnet_demo.training.events import Event
     from resnet_demo.training.loop import Training
 
 POLL_SECONDS, ALIVE_SECONDS = 0.1, 5.0
@@ -142,8 +143,6 @@ class Worker:
 
     def make_change(self, training: "Training", number: int, name: str, value: float) -> None:
         """Event and answer in one transaction: a kill in between would make the change twice."""
-        from resnet_demo.training.events import Change
-
         with self.store.transaction():
             self.store.add_event(self.step, "set", json.dumps([name, value]))
             self.store.answer(number, f"{name} is {value:g} from step {self.step + 1} on.")
@@ -176,9 +175,8 @@ class Worker:
         self.store.set(state="finished", message="")
         self.context.say("finished", f"Finished: top-1 {numbers['top1']:.1f} %.")
 
-    def until_it_diverges(self, training: "Training") -> Iterator["Event"]:
+    def until_it_diverges(self, training: "Training") -> Iterator[Event]:
         """The training's events; a divergence is noted, for whoever resumes."""
-        from resnet_demo.training.events import Diverged
         from resnet_demo.training.ranks import RanksLost
 
         try:

@@ -1,7 +1,6 @@
-"""What a training tells whoever consumes it, and what it is told."""
+"""What a training tells whoever consumes it."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from resnet_demo.errors import UserError
 
@@ -16,14 +15,6 @@ class Diverged(UserError):
             f"a lower lr, {advised:.3g} say, and resume: the run goes back to the end of its last "
             f"sound epoch."
         )
-
-
-class Change(NamedTuple):
-    """A setting that a person changed: in force from `step` on."""
-
-    step: int
-    name: str
-    value: float
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,16 @@ import torch
 from torch import Tensor, nn
 
 from resnet_demo import device
-from resnet_demo.config import TrainConfig, with_changes
+from resnet_demo.config import TrainConfig
 from resnet_demo.data.augment import cutmix, epoch_order, normalise, padded_batch, whole_batch
 from resnet_demo.data.device_crops import batches_of
 from resnet_demo.data.pixel_cache import Pixels
 from resnet_demo.errors import UserError, amount
 from resnet_demo.files import Json
 from resnet_demo.models import build
+from resnet_demo.training.changes import Change, with_changes
 from resnet_demo.training.ema import average_weights
-from resnet_demo.training.events import Change, Diverged, EpochDone, Event, StepDone, Validating
+from resnet_demo.training.events import Diverged, EpochDone, Event, StepDone, Validating
 from resnet_demo.training.gradient_norms import not_finite
 from resnet_demo.training.objective import class_weights, mean_loss
 from resnet_demo.training.optim import make_optimizer

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from resnet_demo.config import Home, TrainConfig, changed
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.folder import folder
 from resnet_demo.data.pixel_cache import Pixels, load_pixels
 from resnet_demo.errors import UserError
+from resnet_demo.training.changes import Change, changed
 from resnet_demo.training.checkpoint import weights_digest
-from resnet_demo.training.events import Change, Diverged, EpochDone, StepDone, Validating
+from resnet_demo.training.events import Diverged, EpochDone, StepDone, Validating
 from resnet_demo.training.loop import Training
 from resnet_demo.training.schedule import linear, px_at
 from tests.data.test_pixel_cache import drained

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from resnet_demo.config import TrainConfig
-from resnet_demo.errors import UserError
 from resnet_demo.models import build
 from resnet_demo.training.gradient_norms import block_norms
 from resnet_demo.training.loop import Training
@@ -105,9 +104,3 @@ def test_pairs_once_kept_are_kept() -> None:
     kept = [values.clone() for values in model.state_dict().values()]
     keep_paired(model)
     assert all(torch.equal(a, b) for a, b in zip(kept, model.state_dict().values()))
-
-
-@pytest.mark.parametrize("options", [{"arch": "resnet20"}, {"init": "bundled"}])
-def test_a_network_that_cannot_be_paired_is_refused(options: dict[str, str]) -> None:
-    with pytest.raises(UserError, match="paired_filters needs a start from nothing .* resnet18d"):
-        replace(TrainConfig(paired_filters=True), **options)

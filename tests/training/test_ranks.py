@@ -17,7 +17,8 @@ from resnet_demo import device
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.folder import folder
 from resnet_demo.data.pixel_cache import Pixels, load_pixels
-from resnet_demo.training.events import Change, EpochDone, StepDone
+from resnet_demo.training.changes import Change
+from resnet_demo.training.events import EpochDone, StepDone
 from resnet_demo.training.loop import Training
 from resnet_demo.training.muon import shared_out
 from resnet_demo.training.ranks import Ranks, RanksLost

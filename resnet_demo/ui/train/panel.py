@@ -8,13 +8,14 @@ from datetime import datetime
 
 import gradio as gr
 
-from resnet_demo.config import Home, TrainConfig, with_changes
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.runs import control
 from resnet_demo.runs.shipped import readable_folder
 from resnet_demo.runs.snapshot import RunSnapshot
 from resnet_demo.runs.store import Store
+from resnet_demo.training.changes import with_changes
 from resnet_demo.ui import assets
 from resnet_demo.ui.access import hides_names, may_steer, redact_paths, require_steering
 from resnet_demo.ui.errors import answering, answering_sender
