@@ -1,4 +1,4 @@
-"""What the data path and the gradient strip cost, and how soon a second run takes its first step.
+"""What data path, gradient strip and optimizer cost; how soon a second run takes its first step.
 
 The same network trains on real pictures and on one ready batch of noise in turn, in one process.
 """
@@ -40,6 +40,7 @@ def measure(data: str, place: Path) -> dict[str, object]:
         "real_over_ready": ratio(training, ready_batch(training), real_first=True),
         "products_over_onednn": product_ratio(training),
         "with_probe_over_without": probe_ratio(training),
+        "optimizer_share_of_a_step": optimizer_share(training),
         "second_start_first_step_s": first_step_seconds(home, config),
     }
 
@@ -99,6 +100,23 @@ def probe_ratio(training: Training) -> dict[str, object]:
         pairs.append(seconds)
     extra = median((a - b) / b for a, b in pairs)
     return {"cost_of_a_probed_step": round(extra, 4), "share_of_the_time": round(extra / 20, 5)}
+
+
+def optimizer_share(training: Training) -> float:
+    """Of a step's seconds, those in the optimizer; median of the steps."""
+    marks: list[float] = []
+    optimizer = training.optimizer
+    hooks = (optimizer.register_step_pre_hook, optimizer.register_step_post_hook)
+    handles = [hook(lambda *_: marks.append(time.perf_counter())) for hook in hooks]
+    shares = []
+    for _ in range(ROUNDS * STEPS):
+        started = time.perf_counter()
+        training.train_step()
+        before, after = marks[-2:]
+        shares.append((after - before) / (time.perf_counter() - started))
+    for handle in handles:
+        handle.remove()
+    return round(median(shares), 3)
 
 
 def first_step_seconds(home: Home, config: TrainConfig) -> float:

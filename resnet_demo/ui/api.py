@@ -27,8 +27,7 @@ from resnet_demo.ui.train.pictures import take_in
 
 
 def build(home: Home, classifier: Classifier, inspector: Inspector) -> None:
-    """`/start /control /runs /history /dataset /classify /classify_batch /evaluate /inspect
-    /lesion` and `/lab`."""
+    """All of it; README lists the names."""
     build_runs(home)
     build_dataset(home)
     build_classify(home, classifier)

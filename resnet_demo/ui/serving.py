@@ -21,10 +21,10 @@ from resnet_demo.runs import control
 from resnet_demo.ui import zero_gpu
 from resnet_demo.ui.access import PUBLIC_TIMM, check_model, featured
 
-BUNDLED = ("bundled", "bundled:resnet56", "bundled:plain56")
 if TYPE_CHECKING:
     from resnet_demo.classify.predictor import Predictors
 
+BUNDLED = ("bundled", "bundled:resnet56", "bundled:plain56")
 MOST_PICTURES = 500
 MANY = 32  # pictures from which ZeroGPU's start pays, and what it does a second: guesses
 KEPT_BYTES = 256 * 2**20  # of decoded pictures

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio.components import Component
@@ -23,9 +23,6 @@ from resnet_demo.ui.examples import examples, truth
 from resnet_demo.ui.janitor import upload_folder
 from resnet_demo.ui.serving import MOST_PICTURES, Classifier, data_url, thumbnail
 from resnet_demo.ui.upload import Upload
-
-if TYPE_CHECKING:
-    pass
 
 TOP = 5
 NOTHING = "<p>Drop a photograph, paste one, use the camera, or choose an example below.</p>"

@@ -9,10 +9,7 @@ import gradio as gr
 from gradio.components import Component
 from PIL import Image
 
-from resnet_demo.config import (
-    Home,
-    TrainConfig,
-)
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.preview import preview
 from resnet_demo.data.sources import open_here
 from resnet_demo.runs import control
@@ -70,7 +67,7 @@ def strip(images: list) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
 
 
-def networks_table(depth: int, shortcuts: bool) -> str:
+def networks_table(depth: str, shortcuts: bool) -> str:
     """The paper's Table 1 with our counts for one network."""
     from resnet_demo.models import describe
 
