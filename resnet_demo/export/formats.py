@@ -22,9 +22,7 @@ from resnet_demo.models import hub
 from resnet_demo.models.network import Network
 from resnet_demo.training.checkpoint import save_weights
 
-# Of our networks, those that torchvision builds, and those that timm does.
-TORCHVISION = tuple(f"resnet{depth}" for depth in IMAGENET_DEPTHS)
-TIMM = (*TORCHVISION, "resnet18d")
+TORCHVISION = tuple(f"resnet{depth}" for depth in IMAGENET_DEPTHS)  # what it builds of ours
 CHECKED_ON = 16  # drawn pictures
 ONNX_TOLERANCE = 1e-4  # of the largest logit, or absolute below 1
 OPSET = 18
@@ -117,13 +115,18 @@ def open_safetensors(path: Path) -> nn.Module:
 # --- timm --------------------------------------------------------------------------------------
 
 
-def timm_name(network: Network) -> str:
-    return network.arch.removeprefix("timm:")
-
-
 def in_timm(network: Network) -> bool:
-    """Whether timm builds this network: neither plain ones nor CIFAR's option A shortcuts."""
-    return network.arch not in ARCHS or network.arch in TIMM
+    """Whether timm builds this network: neither plain ones, nor CIFAR's option A shortcuts, nor a
+    stem that pools nothing."""
+    return network.arch not in ARCHS or network.arch in hub.TIMM
+
+
+def timm_call(network: Network) -> str:
+    """The arguments with which timm builds it, as Python."""
+    own = network.arch.removeprefix("timm:")
+    name, given = hub.TIMM.get(network.arch, (own, {}))
+    more = [f"{key}={value}" for key, value in given.items()]
+    return ", ".join([f'"{name}"', f"num_classes={len(network.classes)}", *more])
 
 
 def write_timm(network: Network, folder: Path) -> None:
@@ -182,7 +185,8 @@ FORMATS: dict[str, tuple[Write, Open, float]] = {  # how to write and open it; h
 def snippet_of(network: Network, format: str, path: str, source: str) -> str:
     """path: of the file; source: what timm opens, as "local-dir:FOLDER" or "hf-hub:USER/REPO"."""
     return SNIPPETS[snippet_name(network, format)].substitute(
-        path=path, source=source, arch=timm_name(network), classes=len(network.classes),
+        path=path, source=source, arch=network.arch, classes=len(network.classes),
+        timm_call=timm_call(network),
         px=network.px, mean=list(network.mean), std=list(network.std),
         bleed=f", {(1 - network.crop_pct) / 2:g}" if network.crop_pct < 1 else "",
     )  # fmt: skip

@@ -37,7 +37,7 @@ SNIPPETS = {
         "# pip install timm safetensors pillow\n"
         + IMPORTS
         + "import timm\n\n"
-        + 'model = timm.create_model("$arch", num_classes=$classes)\n'
+        + "model = timm.create_model($timm_call)\n"
         + 'model.load_state_dict(load_file("$path"))\n'
         + PREPARE
         + TORCH

@@ -14,8 +14,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from resnet_demo.config import IMAGENET_DEPTHS
 from resnet_demo.errors import UserError
 from resnet_demo.fetching import from_the_hub
+from resnet_demo.files import Json
 from resnet_demo.images.decode import square
 from resnet_demo.models.network import Network
 from resnet_demo.models.resnet import ResNet
@@ -31,6 +33,17 @@ from resnet_demo.models.weights import check_fit, check_sound, read_header
 from resnet_demo.models.weights import read_network as read_ours
 
 WEIGHTS = "model.safetensors"
+# Of our networks, those that timm builds: under which name, and with which arguments besides.
+TIMM: dict[str, tuple[str, Json]] = {
+    **{f"resnet{depth}": (f"resnet{depth}", {}) for depth in IMAGENET_DEPTHS},
+    "resnet18d": ("resnet18d", {}),
+    "resnet10d": ("resnet18d", {"layers": [1, 1, 1, 1]}),
+    "resnet18w": ("resnet18d", {"stem_width": 48, "channels": [96, 192, 384, 768]}),
+}
+# What timm says of its own weights of that name, which is not so of others.
+NOT_SO = dict.fromkeys(
+    ("tag", "license", "description", "origin_url", "paper_name", "paper_ids", "notes")
+)
 
 
 def load_timm(name: str) -> Network:
@@ -77,8 +90,12 @@ def save_folder(network: Network, folder: Path) -> None:
     import timm
 
     model = network.model
+    given: Json = {}
     if isinstance(model, ResNet):
-        model = timm.create_model(network.arch, num_classes=len(network.classes)).eval()
+        name, given = TIMM[network.arch]
+        model = timm.create_model(
+            name, num_classes=len(network.classes), pretrained_cfg_overlay=NOT_SO, **given
+        ).eval()
         model.load_state_dict(network.model.state_dict())
         crop = {"crop_pct": network.crop_pct, "crop_mode": "center", "interpolation": "bicubic"}
         data = {"mean": network.mean, "std": network.std, **crop}
@@ -87,7 +104,7 @@ def save_folder(network: Network, folder: Path) -> None:
     data["input_size"] = (3, network.px, network.px)
     timm.models.save_for_hf(
         model, str(folder), {"label_names": list(network.classes)}, safe_serialization=True,
-        data_config=data,
+        data_config=data, model_args=given,
     )  # fmt: skip
 
 
@@ -105,7 +122,7 @@ def from_config(config: Path, weights: Path, reference: str) -> Network:
     build = partial(
         timm.create_model, arch,
         **arguments(given.get("model_args") or {}, pretrained, reference), num_classes=count,
-        pretrained_cfg_overlay=preprocessing(pretrained, reference),
+        pretrained_cfg_overlay=NOT_SO | preprocessing(pretrained, reference),
     )  # fmt: skip
     _, header = read_header(weights)
     try:

@@ -71,6 +71,21 @@ def test_torchvision_and_timm_load_it_and_agree_bit_for_bit(
     assert side["crop_pct"] == bundled.crop_pct
 
 
+@pytest.mark.parametrize("arch", ["resnet10d", "resnet18d", "resnet18w", "resnet34"])
+def test_timm_builds_these_too_and_they_come_back(arch: str, home: Home, tmp_path: Path) -> None:
+    import timm
+
+    network = reference.load(f"scratch:{arch}", home)
+    assert export(network, arch, "timm", tmp_path / "net").max_difference == 0
+    timms = timm.create_model(f"local-dir:{tmp_path / 'net'}", pretrained=True).eval()
+    images = pictures(network)[:2]
+    with torch.inference_mode():
+        assert torch.equal(timms(images), network.model(images))
+    assert len(hub.load_folder(tmp_path / "net").classes) == 1000
+    told = json.loads((tmp_path / "net/config.json").read_text())["pretrained_cfg"]
+    assert not {"tag", "license", "origin_url", "url"} & set(told)  # of weights that are timm's
+
+
 @pytest.mark.parametrize("arch", ["resnet8", "plain8", "resnet50", "plain18"])
 def test_onnx_takes_any_number_of_pictures(arch: str, home: Home, tmp_path: Path) -> None:
     import onnxruntime
@@ -125,6 +140,8 @@ def test_what_a_network_sees_of_a_picture_goes_with_it(
         ("bundled", "safetensors"),
         ("bundled", "timm"),
         ("bundled", "onnx"),
+        ("scratch:resnet10d", "safetensors"),
+        ("scratch:resnet10d", "timm"),
         ("bundled:plain56", "safetensors"),
         ("bundled:plain56", "onnx"),
     ],
