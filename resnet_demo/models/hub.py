@@ -90,7 +90,6 @@ def save_folder(network: Network, folder: Path) -> None:
     import timm
 
     model = network.model
-    given: Json = {}
     if isinstance(model, ResNet):
         name, given = TIMM[network.arch]
         model = timm.create_model(
@@ -104,7 +103,7 @@ def save_folder(network: Network, folder: Path) -> None:
     data["input_size"] = (3, network.px, network.px)
     timm.models.save_for_hf(
         model, str(folder), {"label_names": list(network.classes)}, safe_serialization=True,
-        data_config=data, model_args=given,
+        data_config=data,
     )  # fmt: skip
 
 

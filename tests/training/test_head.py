@@ -1,6 +1,8 @@
 """Only the classifier is trained: the rest stays as it was, bit for bit."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -43,6 +45,27 @@ def test_the_classifier_learns_and_nothing_else_moves(config: TrainConfig, home:
     assert moved == {"fc.weight", "fc.bias"}
     assert epochs[-1].metrics["train_loss"] < epochs[0].metrics["train_loss"]
     assert epochs[-1].metrics["top1"] > 60
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dict(optimizer="sgd"), dict(optimizer="muon"), dict(schedule="steps"), dict(ema=0.9),
+        dict(balance="loss"), dict(balance="sampling"), dict(crop="pad"), dict(cutmix=0.5),
+        dict(sam_radius=0.5), dict(paired_filters=True), dict(backbone_lr=0.0),
+        dict(label_smoothing=0.5), dict(probe_every=1), dict(sync_norms=True), dict(iterations=1),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_every_other_setting_works_with_it_or_is_refused_before_it_begins(
+    settings: dict[str, Any], config: TrainConfig, home: Home
+) -> None:
+    try:
+        chosen = replace(config, epochs=1, **settings)
+    except UserError:
+        return
+    training, _, _ = opened(chosen, home)
+    assert [event.epoch for event in training.run() if isinstance(event, EpochDone)] == [1]
 
 
 def test_its_accuracy_is_that_of_the_whole_network(config: TrainConfig, home: Home) -> None:
