@@ -18,6 +18,15 @@ def amount(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def duration(seconds: float) -> str:
+    """ "90 seconds", "4.0 minutes", "14 minutes", "2.5 hours"."""
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            number = seconds / size
+            return f"{number:.{1 if number < 10 else 0}f} {unit}"
+    return amount(round(seconds), "second")
+
+
 def require_one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
     """Raises UserError with the choices."""
     if value not in allowed:

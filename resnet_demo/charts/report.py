@@ -9,6 +9,7 @@ from bokeh.resources import Resources
 from resnet_demo.charts import lab as figures
 from resnet_demo.charts.analysis import reasons
 from resnet_demo.config import Home
+from resnet_demo.errors import duration
 from resnet_demo.files import Json, write_whole
 from resnet_demo.lab.degradation import record
 from resnet_demo.lab.protocols import PROTOCOLS
@@ -32,7 +33,7 @@ def report(home: Home, lab: Lab) -> str:
     date = datetime.fromtimestamp(lab.created).strftime("%Y-%m-%d")
     about = (
         f"Protocol {lab.protocol} ({PROTOCOLS[lab.protocol].says}) on {results['data']}, {date}. "
-        f"{results['seconds'] / 60:.1f} minutes of training on {results['machine']}."
+        f"{duration(results['seconds'])} of training on {results['machine']}."
     )
     return render(
         "charts/report.html",

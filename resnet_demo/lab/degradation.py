@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.errors import duration
 from resnet_demo.files import Json
 from resnet_demo.lab.protocols import PROTOCOLS
 from resnet_demo.lab.store import Lab, snapshots, state_of
@@ -78,12 +79,5 @@ def estimate(configs: list[TrainConfig], home: Home) -> Generator[Progress, None
             by_arch[config.arch] = yield from speed_here(config, num_classes, home)
         seconds += by_arch[config.arch].seconds(config, *sizes)
     where = device.describe_machine()
-    sentence = f"{len(configs)} networks take about {spoken(seconds)} here ({where})."
+    sentence = f"{len(configs)} networks take about {duration(seconds)} here ({where})."
     return {"seconds": seconds, "networks": len(configs), "machine": where, "sentence": sentence}
-
-
-def spoken(seconds: float) -> str:
-    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} seconds"

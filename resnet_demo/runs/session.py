@@ -11,7 +11,7 @@ from resnet_demo import device
 from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, TrainConfig
 from resnet_demo.data import Pictures, open_data
 from resnet_demo.data.pixel_cache import Pixels, load_pixels
-from resnet_demo.errors import UserError, amount
+from resnet_demo.errors import UserError, amount, duration
 from resnet_demo.files import Json
 from resnet_demo.models.reference import is_pretrained, starting_weights
 from resnet_demo.refs import shown_data
@@ -114,8 +114,8 @@ def fit_to_budget(
     sizes = len(pictures.train), len(pictures.val)
     speed = yield from context.follow(speed_here(config, len(pictures.classes), context.home))
     fitted = fitting(config, speed, *sizes)
-    minutes = speed.seconds(fitted, *sizes) / 60
-    sentence = f"This machine will take about {minutes:.1f} minutes: {told(config, fitted)}."
+    takes = duration(speed.seconds(fitted, *sizes))
+    sentence = f"This machine will take about {takes}: {told(config, fitted)}."
     context.say("estimate", sentence)
     context.store.set(estimate=sentence)
     made = [Change(0, "px", fitted.px)]

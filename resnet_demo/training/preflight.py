@@ -8,7 +8,7 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data import open_data
 from resnet_demo.data.pixel_cache import CROP_MARGIN, cached_pixels
 from resnet_demo.data.sources import count
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, duration
 from resnet_demo.files import Json
 from resnet_demo.progress import Progress
 from resnet_demo.training.estimate import fitting, fitting_batch, speed_here, told
@@ -32,7 +32,7 @@ def estimate(config: TrainConfig, home: Home) -> Generator[Progress, None, Json]
         "num_train": sizes[0],
         "num_val": sizes[1],
         "machine": where,
-        "sentence": f"About {seconds / 60:.1f} minutes here ({where}): {told(config, fitted)}.",
+        "sentence": f"About {duration(seconds)} here ({where}): {told(config, fitted)}.",
     }
 
 

@@ -74,6 +74,9 @@ SHAPES = {
     "body_text_size": "15px",
     "input_text_size": "15px",
     "button_large_text_size": "16px",
+    "button_small_text_size": "14px",
+    "button_small_text_weight": "600",
+    "button_small_padding": ".35rem .8rem",
     "layout_gap": "16px",
     "form_gap_width": "0px",
 }

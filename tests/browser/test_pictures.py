@@ -35,6 +35,7 @@ def test_an_archive_becomes_a_network(serve, page, archive: Path) -> None:
     open_page(page, server.url)
     wait_for_state(page, "^finished")  # the run that ships
     page.get_by_text("My pictures", exact=True).click()
+    page.get_by_role("button", name="Correct what was taken in").click()
     page.locator("#my-files input[type=file]").set_input_files(archive)
     expect(page.locator("#my-files")).to_contain_text("colours")
     # Filled last: a field that has only just been unfolded still takes its first value on.
@@ -116,6 +117,7 @@ def test_a_picture_is_moved_to_another_class(serve, page, archive: Path) -> None
 
     open_page(page, serve().url)
     page.get_by_text("My pictures", exact=True).click()
+    page.get_by_role("button", name="Correct what was taken in").click()
     page.locator("#my-files input[type=file]").set_input_files(archive)
     expect(page.locator("#my-files")).to_contain_text("colours")
     page.locator("#take-in").click()

@@ -13,7 +13,7 @@ from resnet_demo.charts.report import report
 from resnet_demo.config import Home
 from resnet_demo.device import describe_machine
 from resnet_demo.lab.block_statistics import measures
-from resnet_demo.lab.degradation import record, spoken
+from resnet_demo.lab.degradation import record
 from resnet_demo.lab.store import Lab
 from resnet_demo.models import build
 from resnet_demo.runs import control, measurements
@@ -116,11 +116,3 @@ def test_a_drawing_reaches_the_page_as_json(raced: tuple[Home, Lab]) -> None:
         for drawing in (*figures.race(*raced, dark), *reasons(*raced, dark)):
             shown = figures.for_page(drawing)
             assert json.loads(json.dumps(shown))["item"]["doc"] and shown["caption"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(90, "90 seconds"), (240, "4.0 minutes"), (9000, "2.5 hours"), (200_000, "2.3 days")],
-)
-def test_long_times_are_spoken(seconds: float, words: str) -> None:
-    assert spoken(seconds) == words

@@ -1,8 +1,11 @@
 """Text can be read on every ground (WCAG 2.2, 1.4.3: 4.5 to 1)."""
 
+import re
+
 import pytest
 
 from resnet_demo.palette import PALETTE
+from resnet_demo.ui.assets import styles
 from resnet_demo.ui.theme import GRADIO, theme, variables
 
 PAIRS = [
@@ -50,3 +53,11 @@ def test_gradio_and_our_styles_have_one_palette() -> None:
     assert set(GRADIO.values()) <= set(PALETTE)
     assert theme().body_background_fill_dark == PALETTE["ground"][1]
     assert f"--residual: {PALETTE['residual'][0]};" in variables()
+
+
+def test_no_selector_has_a_comma_in_parentheses() -> None:
+    """Gradio takes it for the next selector, and puts a prefix there by which the rule beats all
+    others: the confusion matrix had white buttons over its colours."""
+    selectors = re.findall(r"([^{}]+){", re.sub(r"/\*.*?\*/", "", styles(), flags=re.DOTALL))
+    assert len(selectors) > 200
+    assert not [one for one in selectors if re.search(r"\([^)]*,", one)]

@@ -71,7 +71,7 @@ export class LongWork {
 
   set(job) {
     this.job = job;
-    this.stop.hidden = job === null;
+    this.stop.hidden = this.bar.hidden = job === null;
     this.changed(job !== null);
   }
 

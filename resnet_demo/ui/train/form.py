@@ -80,6 +80,8 @@ class Form:
                 "folder:PATH takes your own, hub:USER/NAME those of the Hub.",
             ),
         }
+        self.show = gr.Button("Show the pictures", size="sm")
+        self.preview = gr.HTML("", elem_id="preview")
         learned = gr.Accordion("Start from a network that has learned", open=False)
         every = gr.Accordion("Every setting", open=False)
         self.folds = [learned, every]
@@ -88,6 +90,7 @@ class Form:
         with every:
             self.widgets |= advanced()
             self.find_lr = gr.Button("Find a learning rate", size="sm")
+            self.found_lr = gr.Markdown("")
 
     @property
     def inputs(self) -> set[Block]:

@@ -70,7 +70,8 @@ def build(home: Home, form: Form, token: Component) -> None:
         labels = gr.Radio(LABELS, value=FOLDERS, label="The classes are")
         take = gr.Button("Take them in", elem_id="take-in")
         table = gr.HTML("", elem_id="my-table")
-        correcting.build(home, name, table, token)
+        with gr.Accordion("Correct what was taken in", open=False):
+            correcting.build(home, name, table, token)
 
     @friendly
     def begin(

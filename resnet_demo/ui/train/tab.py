@@ -81,6 +81,7 @@ def build(home: Home) -> Component:
         with gr.Column(scale=1, min_width=300):
             form = Form()
             start = gr.Button("Start training", variant="primary", elem_id="start")
+            how_long = gr.Button("How long here?", size="sm")
             here = gr.Markdown("", elem_id="estimate")
             token = gr.Textbox(
                 label="Admin token", type="password", elem_id="admin-token", visible=is_public(),
@@ -91,15 +92,11 @@ def build(home: Home) -> Component:
             sweeps.build_start(home, form, token)
             started = gr.Textbox(visible=False)
             rented = rent.build(home, form, token, started)
-            with gr.Row():
-                how_long = gr.Button("How long here?", size="sm")
-                show = gr.Button("Show the pictures", size="sm")
         with gr.Column(scale=3, min_width=300):
             Live(home).build()
             sweeps.Comparison(home).build()
-            pictures = gr.HTML("", elem_id="preview")
             with gr.Accordion("The networks: the paper's Table 1, counted here", open=False) as acc:
-                table = gr.HTML("")
+                table = gr.HTML("", apply_default_css=False)
     wire(home, form, token, start, started)
     rented.success(None, started, None, js=START_RUN_JS, api_visibility="private")
     names = list(form.widgets)
@@ -109,7 +106,7 @@ def build(home: Home) -> Component:
     )  # fmt: skip
     wire_estimate(home, form, token, here, how_long)
     draw = friendly(lambda values: tiles(form.config(values), home))
-    show.click(draw, form.inputs, pictures, api_visibility="private")
+    form.show.click(draw, form.inputs, form.preview, api_visibility="private")
     networks = [form.widgets["depth"], form.widgets["shortcuts"]]
     for event in (acc.expand, networks[0].change, networks[1].change):
         event(networks_table, networks, table, api_visibility="private", show_progress="hidden")
@@ -163,4 +160,4 @@ def wire_estimate(
     chosen = form.preset.input(fill_in, [form.preset, init], filled, **quiet)
     for event in (chosen.then, form.widgets["depth"].input, form.widgets["data"].input):
         event(ignore_errors(measure), inputs, here, show_progress="hidden", **shared)
-    form.find_lr.click(find, inputs, [form.widgets["lr"], here], **shared)
+    form.find_lr.click(find, inputs, [form.widgets["lr"], form.found_lr], **shared)
