@@ -56,7 +56,7 @@ def heat(arch: str, strip: dict, scale: tuple[float, float], palette: Palette) -
     mapper = LogColorMapper(palette=Viridis256, low=scale[0], high=scale[1])
     steps, blocks = strip["steps"], strip["blocks"]
     drawn = palette.blank(
-        f"{shown(arch)}: gradient by block", "iteration", "block",
+        f"{shown(arch)}: gradients", "iteration", "block",
         y_range=FactorRange(factors=blocks),
     )  # fmt: skip
     cells = [
@@ -86,7 +86,7 @@ BLOCK_FIGURES = (  # title, y axis, what of a block, how to read it
         "validation pictures (He et al. 2015, Fig. 7). The paper finds residual responses smaller.",
     ),
     (
-        "Distance of each block from the identity",
+        "Distance from the identity",
         "share of what passes",
         lambda block: [block["distance"]],
         "How much a block changes what its shortcut carries: the norm of the change over that of "

@@ -158,7 +158,7 @@ def initialisation(answer: dict, dark: bool) -> Drawing:
     """The median over seeds of every network."""
     palette = Palette(dark)
     drawn = palette.blank(
-        "Gradients before any training", "layers", "first block over last convolution",
+        "Gradients before training", "layers", "first block over last convolution",
         y_axis_type="log",
     )  # fmt: skip
     said = []

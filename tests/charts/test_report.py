@@ -116,3 +116,4 @@ def test_a_drawing_reaches_the_page_as_json(raced: tuple[Home, Lab]) -> None:
         for drawing in (*figures.race(*raced, dark), *reasons(*raced, dark)):
             shown = figures.for_page(drawing)
             assert json.loads(json.dumps(shown))["item"]["doc"] and shown["caption"]
+            assert len(shown["title"]) <= 28  # more is cut off on a phone

@@ -77,9 +77,9 @@ function drawPaths(side, told) {
   };
   place.replaceChildren(chart, make("label", {}, "keep paths up to ", range), words, image);
   range.oninput();
-  const figure = plot(`${side.record.model}: gradient by path length`, "percent of the norms", { height: 200 });
+  const figure = plot("gradient by path length", "percent of the norms", { height: 200 });
   figure.vbar({ x: shares.map((_, k) => k), top: shares, width: 0.8, fill_color: colour(side), line_color: null });
-  put(chart, figure, "How many blocks' branches the gradient of the class's logit went through, over all " +
+  put(chart, figure, `${side.record.model}: how many blocks' branches the gradient of the class's logit went through, over all ` +
     `${isPlain(side) ? "paths: a plain network has one" : `2^${n} paths`}; ${told.mean.toFixed(1)} in the mean.`);
 }
 

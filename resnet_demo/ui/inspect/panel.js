@@ -156,7 +156,7 @@ function drawProfile() {
   if (place.dataset.drawn === wanted) return; // another block was chosen: the same profile
   place.dataset.drawn = wanted;
   const axes = { y_axis_type: log ? "log" : "linear", x_axis_label: "block, from the stem" };
-  const figure = plot(`${title}, block by block`, title, axes);
+  const figure = plot(title, title, axes);
   for (const { x, y, color } of lines.filter(({ x }) => x.length)) {
     figure.line(x, y, { color, line_width: 2 });
     figure.scatter(x, y, { color, size: 6 });
