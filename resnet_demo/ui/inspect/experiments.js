@@ -79,8 +79,9 @@ function drawPaths(side, told) {
   range.oninput();
   const figure = plot("gradient by path length", "percent of the norms", { height: 200 });
   figure.vbar({ x: shares.map((_, k) => k), top: shares, width: 0.8, fill_color: colour(side), line_color: null });
-  put(chart, figure, `${side.record.model}: how many blocks' branches the gradient of the class's logit went through, over all ` +
-    `${isPlain(side) ? "paths: a plain network has one" : `2^${n} paths`}; ${told.mean.toFixed(1)} in the mean.`);
+  const paths = isPlain(side) ? "paths: a plain network has one" : `2^${n} paths`;
+  put(chart, figure, `${side.record.model}: how many blocks' branches the gradient of the class's logit went ` +
+    `through, over all ${paths}; ${told.mean.toFixed(1)} in the mean.`);
 }
 
 // --- code, and what each block already knows ------------------------------------------------------
