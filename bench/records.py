@@ -18,6 +18,7 @@ import torchvision
 
 from resnet_demo import device
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data.pixel_cache import CUTTING
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json, read_json, write_json
 from resnet_demo.presets import PAIRED, PRESETS
@@ -55,20 +56,21 @@ def measure(data: str, place: Path) -> Iterator[Json]:
     started = time.monotonic()
     for name, recipe in RECIPES.items():
         config = TrainConfig(data=data, **recipe.settings)
-        row = rows.setdefault(name, blank(name, config))
-        if row["command"] != command_of(config):
-            row = rows[name] = blank(name, config)
+        row = rows.get(name) or blank(name, config)
+        if (row["command"], row.get("cutting", 1)) != (command_of(config), CUTTING):
+            row = blank(name, config)  # an older row stays until the new one has a seed
         for seed in range(len(row["seeds"]), recipe.seeds):
             if time.monotonic() - started > 3600 * HOURS:
                 break
             add(row, home, config, seed)
+            rows[name] = row
             yield told(rows)
     yield told(rows)
 
 
 def told(rows: dict[str, Json]) -> Json:
-    measured = [row for row in rows.values() if row["seeds"]]
-    return {"machine": {row["name"]: row["machine"] for row in measured}, "rows": measured}
+    machines = {name: row["machine"] for name, row in rows.items()}
+    return {"machine": machines, "rows": list(rows.values())}
 
 
 def command_of(config: TrainConfig) -> str:
@@ -79,7 +81,8 @@ def command_of(config: TrainConfig) -> str:
 def blank(name: str, config: TrainConfig) -> Json:
     return {
         "name": name, "command": command_of(config), "arch": config.arch,
-        "epochs": config.epochs, "px": config.px, "val_px": config.val_px, "seeds": [], "top1": [],
+        "epochs": config.epochs, "px": config.px, "val_px": config.val_px, "cutting": CUTTING,
+        "seeds": [], "top1": [],
         "seconds": [], "bare_images_per_s": [], "bare_images": [],
         "machine": device.describe_machine(),
     }  # fmt: skip
@@ -104,10 +107,11 @@ def add(row: Json, home: Home, config: TrainConfig, seed: int) -> None:
 
 
 def cut_off(home: Home, config: TrainConfig) -> str | None:
-    """The run of exactly these settings that a call before this one left."""
+    """The run of exactly these settings, and crops, that a call before this one left."""
     found = (RunSnapshot.read(home.run(run)) for run in control.run_names(home))
-    same = (one for one in found if one.config == config and not one.changes)
-    return next((one.row.run for one in same if one.row.state == "interrupted"), None)
+    left = (one for one in found if one.row.state == "interrupted" and not one.changes)
+    same = (one for one in left if (one.config, one.facts.get("cutting")) == (config, CUTTING))
+    return next((one.row.run for one in same), None)
 
 
 def bare_images(home: Home, run: str) -> float:

@@ -3,12 +3,15 @@
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bench import records
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data.pixel_cache import CUTTING
 from resnet_demo.errors import UserError
+from resnet_demo.files import write_json
 from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import RunSnapshot
 
@@ -53,3 +56,19 @@ def test_a_run_of_other_settings_is_left_alone(
     assert records.cut_off(home, replace(config, seed=1)) == cut_off
     assert records.cut_off(home, replace(config, seed=2)) is None
     assert records.cut_off(home, replace(config, seed=1, lr=0.02)) is None
+
+
+def test_a_row_of_softer_crops_stays_until_there_is_a_new_one(
+    home: Home, config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = records.blank("tiny", config) | {"cutting": 1, "seeds": [0], "top1": [99.0]}
+    write_json(tmp_path / "records.json", {"rows": [older]})
+    settings = {name: value for name, value in config.to_dict().items() if name != "data"}
+    monkeypatch.setattr(records, "RESULTS", tmp_path / "records.json")
+    monkeypatch.setattr(records, "RECIPES", {"tiny": records.Recipe(1, settings)})
+    monkeypatch.setattr(records, "bare_rate", lambda: RATE)
+    for hours, cutting in ((-1, 1), (1, CUTTING)):
+        monkeypatch.setattr(records, "HOURS", hours)
+        *_, told = records.measure(config.data, home.path)
+        (row,) = told["rows"]
+        assert (row["cutting"], row["seeds"], row["top1"] == [99.0]) == (cutting, [0], hours < 0)

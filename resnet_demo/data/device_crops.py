@@ -39,9 +39,9 @@ class DeviceCrops:
         mirrored = torch.from_numpy(flips).to(self.on)[:, None, None]
         across = torch.where(mirrored, across.flip(1), across)
         images = pictures.permute(0, 3, 1, 2).float()
-        small = down[:, None] @ images @ across[:, None].transpose(2, 3)
-        levels = small.round().clamp(0, 255).to(torch.uint8)
-        return levels.contiguous(memory_format=torch.channels_last)
+        narrow = levels(images @ across[:, None].transpose(2, 3))
+        small = levels(down[:, None] @ narrow).to(torch.uint8)
+        return small.contiguous(memory_format=torch.channels_last)
 
     def pictures(self, indices: np.ndarray) -> Tensor:
         """uint8 (B, S, S, 3) on the device."""
@@ -50,8 +50,13 @@ class DeviceCrops:
         return torch.from_numpy(np.array(self.pixels.images[indices])).to(self.on)
 
 
+def levels(values: Tensor) -> Tensor:
+    """As pixels have them, which the CPU's resizing takes after each direction."""
+    return values.round().clamp(0, 255)
+
+
 def resizing(parts: list[slice], side: int, px: int, on: torch.device) -> Tensor:
-    """(B, px, side): what each of px places takes of each pixel of its part. Bilinear, and over
+    """(B, px, side): what each of px places takes of each pixel of its part. Bicubic, and over
     all pixels that become one where the part is larger (torch's `antialias`)."""
     ends = torch.tensor([[part.start, part.stop] for part in parts], dtype=torch.float32).to(on)
     start, stop = ends[:, :1], ends[:, 1:]
@@ -60,5 +65,11 @@ def resizing(parts: list[slice], side: int, px: int, on: torch.device) -> Tensor
     pixel = torch.arange(side, device=on) + 0.5
     distance = (pixel - centre[:, :, None]) / scale.clamp(min=1)[:, :, None]
     inside = (pixel > start) & (pixel < stop)
-    weights = (1 - distance.abs()).clamp(min=0) * inside[:, None]
+    weights = cubic(distance.abs()) * inside[:, None]
     return weights / weights.sum(2, keepdim=True)
+
+
+def cubic(x: Tensor) -> Tensor:
+    """The interpolation kernel of Keys 1981 (equation 15), whose a is -1/2 there and in Pillow."""
+    near, far = 1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    return torch.where(x < 1, near, torch.where(x < 2, far, 0))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from resnet_demo import device
 from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, TrainConfig
 from resnet_demo.data import Pictures, open_data
-from resnet_demo.data.pixel_cache import Pixels, load_pixels
+from resnet_demo.data.pixel_cache import CUTTING, Pixels, load_pixels
 from resnet_demo.errors import UserError, amount, duration
 from resnet_demo.files import Json
 from resnet_demo.models.reference import is_pretrained, starting_weights
@@ -166,7 +166,14 @@ def check_same_pictures(
         context.say(
             "not-exact", "Some pictures changed since the run began; it goes on with these."
         )
-    context.store.set(sizes=sizes, prints=prints)
+    begun = context.store.fact("sizes") is not None
+    if context.store.fact("cutting", 1 if begun else CUTTING) != CUTTING:
+        context.say(
+            "not-exact",
+            "This version cuts crops otherwise than the one that began the run, which goes on with "
+            "these: its numbers are not quite an uninterrupted run's.",
+        )
+    context.store.set(sizes=sizes, prints=prints, cutting=CUTTING)
 
 
 def latest_checkpoint(context: RunContext) -> Json | None:

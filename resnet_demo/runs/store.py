@@ -74,6 +74,7 @@ class Facts(TypedDict, total=False):
     num_val: int
     sizes: list[int]  # of the data: classes, training and validation pictures
     prints: list[str]  # fingerprints of the data's splits
+    cutting: int  # pixel_cache.CUTTING of the version that trained last
     group: Json  # the lab or sweep that it was begun in, see groups
     own_data: str  # what a mirror calls the person's pictures, see mirrored_data
     threads: int  # on which bit-exact results depend, as on `machine`

@@ -18,7 +18,8 @@ from resnet_demo.data.augment import (
 )
 from resnet_demo.data.device_crops import DeviceCrops
 from resnet_demo.data.folder import folder
-from resnet_demo.data.pixel_cache import Pixels, cached_pixels
+from resnet_demo.data.pixel_cache import CROP_MARGIN, Pixels, cached_pixels
+from resnet_demo.images.decode import square
 from tests.data.test_pixel_cache import drained
 
 
@@ -129,3 +130,19 @@ def test_a_share_of_a_batch_is_cut_as_in_the_whole(crop: str) -> None:
     whole, parts = batch(slice(None)), [batch(slice(0, 5)), batch(slice(5, 14))]
     for expected, *found in zip(whole, *parts):
         assert torch.equal(torch.cat(found), expected)
+
+
+def test_crops_are_as_sharp_as_validation_pictures() -> None:
+    """A network that learns from softer pictures than it is shown is less often right. As softness
+    shows: by second differences, of a picture whose detail is finer than what is kept of it."""
+    random, px = np.random.default_rng(0), 32
+    detailed = random.integers(0, 256, (3 * px, 3 * px, 3), np.uint8)
+    kept = np.repeat(square(detailed, round(px * CROP_MARGIN))[None], 64, 0)
+    pixels = Pixels(kept, np.zeros(64, np.int64), ("",) * 64, ())
+    crops, _ = train_batch(pixels, np.arange(64), px, 0.6, (0, 0, 0))
+    shown = torch.from_numpy(square(detailed, px, 0.875).copy()).permute(2, 0, 1)
+    assert 0.75 < sharpness(crops) / sharpness(shown[None]) < 1.1
+
+
+def sharpness(images: torch.Tensor) -> float:
+    return images.float().diff(dim=2, n=2).square().mean().item()

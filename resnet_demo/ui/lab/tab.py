@@ -60,9 +60,9 @@ def build(home: Home, measure_initialisation: Measure, token: Component) -> None
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             form = Form()
-            here = gr.Markdown("", elem_id="lab-estimate")
             start = gr.Button("Start the lab", variant="primary", elem_id="start-lab")
             how_long = gr.Button("How long here?", size="sm")
+            here = gr.Markdown("", elem_id="lab-estimate")
             started = gr.Textbox(visible=False)
         with gr.Column(scale=4, min_width=300):
             LabPanel(home, measure_initialisation).build()
