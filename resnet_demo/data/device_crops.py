@@ -70,6 +70,6 @@ def resizing(parts: list[slice], side: int, px: int, on: torch.device) -> Tensor
 
 
 def cubic(x: Tensor) -> Tensor:
-    """The interpolation kernel of Keys 1981 (equation 15), whose a is -1/2 there and in Pillow."""
+    """The interpolation kernel of Keys 1981, with a = -1/2 as in Pillow."""
     near, far = 1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
     return torch.where(x < 1, near, torch.where(x < 2, far, 0))

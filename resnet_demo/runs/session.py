@@ -166,8 +166,9 @@ def check_same_pictures(
         context.say(
             "not-exact", "Some pictures changed since the run began; it goes on with these."
         )
-    begun = context.store.fact("sizes") is not None
-    if context.store.fact("cutting", 1 if begun else CUTTING) != CUTTING:
+    begun, config = context.store.fact("sizes") is not None, context.config
+    cut_so = context.store.fact("cutting", 1 if begun else CUTTING) == CUTTING
+    if not cut_so and config.crop == "area" and config.freeze == "none":
         context.say(
             "not-exact",
             "This version cuts crops otherwise than the one that began the run, which goes on with "
