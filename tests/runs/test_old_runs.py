@@ -6,10 +6,11 @@ torch 2.14.1"; folders of epochs and weights were left out. The first was cut fr
 """
 
 import tarfile
+from dataclasses import replace
 
 import pytest
 
-from resnet_demo.config import Home
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.pixel_cache import CUTTING
 from resnet_demo.device import describe_machine
 from resnet_demo.runs import control
@@ -58,3 +59,14 @@ def test_it_goes_on_where_it_was(old: tuple[Home, int]) -> None:
     assert after[:step] == before and len(after) == 12
     assert after == (wanted if exact else pytest.approx(wanted, abs=0.1))
     assert bool(events_of(home, "0001", "not-exact")) is not exact
+
+
+@pytest.mark.parametrize("crop", ["area", "pad"])
+def test_padded_pictures_are_cut_as_ever(home: Home, config: TrainConfig, crop: str) -> None:
+    run = control.new_run(home, replace(config, crop=crop, epochs=1))
+    train_here(home, run)
+    assert not events_of(home, run, "not-exact")
+    with Store(control.run_folder(home, run)) as store:
+        store.set(cutting=CUTTING - 1)
+    train_here(home, run)  # as a worker of this version that goes on
+    assert bool(events_of(home, run, "not-exact")) is (crop == "area")
