@@ -277,6 +277,7 @@ def test_the_preview_shows_augmented_pictures(shared, page, config) -> None:
     page.get_by_label("Pictures", exact=True).press("Enter")
     page.get_by_role("button", name="Show the pictures").click()
     expect(page.locator("#preview img")).to_have_count(10, timeout=60_000)
+    expect(page.locator("#preview img").first).to_be_in_viewport()
 
 
 def test_a_tick_moves_less_than_two_kilobytes(shared, page, config, busy: Home) -> None:
