@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Required, TypedDict, cast
 
-from resnet_demo.config import TrainConfig
+from resnet_demo.config import CHECKPOINTS, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.run_folder import RunFolder
@@ -271,8 +271,10 @@ class Store:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """On a disk that cannot be written to: what the file itself holds."""
-    if not os.access(path.parent, os.W_OK):
+    """What ships with the program is only read, and so is a file on a disk that cannot be written
+    to: no files of SQLite's come to lie beside it."""
+    ships = any(path.absolute().is_relative_to(place) for place in CHECKPOINTS)
+    if ships or not os.access(path.parent, os.W_OK):
         place = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         return sqlite3.connect(place, uri=True, check_same_thread=False)
     db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)

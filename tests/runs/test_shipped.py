@@ -1,16 +1,19 @@
 """The run that ships: looked at like any other, never changed."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from resnet_demo.config import CHECKPOINTS, Home
 from resnet_demo.errors import UserError
+from resnet_demo.lab.shipped import readable_lab
 from resnet_demo.models import reference
 from resnet_demo.runs import control
 from resnet_demo.runs.shipped import SHIPPED, readable_folder, shipped_run
 from resnet_demo.runs.snapshot import RunSnapshot
+from resnet_demo.runs.store import Store
 
 
 def test_it_is_the_run_of_the_bundled_network(home: Home) -> None:
@@ -30,6 +33,22 @@ def test_it_names_no_folder_of_the_machine_that_made_it() -> None:
     assert folder is not None
     for path in filter(Path.is_file, folder.path.rglob("*")):
         assert not any(word in path.read_bytes() for word in (b"/home/", b"/tmp/", b"folder:/"))
+
+
+def test_looking_at_it_leaves_nothing_beside_it(home: Home) -> None:
+    places = [place for place in CHECKPOINTS if place.is_dir()]
+    before = [sorted(place.rglob("*")) for place in places]
+    with Store(readable_folder(home, SHIPPED)) as run:
+        assert run.facts()["state"] == "finished"
+        assert [sorted(place.rglob("*")) for place in places] == before
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            run.send("stop")
+    lab_home, lab = readable_lab(home, SHIPPED)
+    with Store(lab_home.run(lab.runs[0])) as run:
+        assert run.facts()["state"] == "finished"
+        assert [sorted(place.rglob("*")) for place in places] == before
+    kept = {path.suffix for place in places for path in place.rglob("*") if path.is_file()}
+    assert kept == {".md", ".safetensors", ".json", ".sqlite"}
 
 
 def test_it_cannot_be_steered(home: Home) -> None:
