@@ -37,7 +37,11 @@ def test_tests_and_measurements_stay_at_home() -> None:
     assert not [name for name in names if name.startswith(("tests/", "bench/", "scripts/", "."))]
 
 
-def test_the_file_set_serves_a_page_as_a_public_space(tmp_path: Path) -> None:
+def test_the_file_set_serves_a_page_as_a_public_space_and_leaves_nothing(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    (scratch / "resnet-demo-uploads-left").mkdir(parents=True)  # by a process that was killed
+    (scratch / "resnet-demo-uploads-left" / "lock").touch()
+    (scratch / "resnet-demo-main").mkdir()  # somebody's
     for name in listed():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -45,12 +49,21 @@ def test_the_file_set_serves_a_page_as_a_public_space(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "app.py", "--port", str(port)],
         cwd=tmp_path, stdout=subprocess.PIPE, text=True,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "RESNET_DEMO_PUBLIC": "1"},
+        env={
+            "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TMPDIR": str(scratch),
+            "RESNET_DEMO_PUBLIC": "1",
+        },
     )  # fmt: skip
     try:
         assert "ResNet Demo is at" in process.stdout.readline()
         page = httpx.get(f"http://127.0.0.1:{port}/")
         assert page.status_code == 200 and "ResNet Demo" in page.text
+        uploads = [place for place in scratch.iterdir() if "uploads" in place.name]
+        assert [place.stat().st_mode & 0o777 for place in uploads] == [0o700]
+        process.terminate()
+        assert process.wait(30) == 0
+        assert [place.name for place in scratch.glob("*demo*")] == ["resnet-demo-main"]
+        assert not [path for path in scratch.rglob("*") if path.is_file()]
     finally:
         process.kill()
         process.wait()

@@ -1,7 +1,9 @@
 """Pictures to try: validation photographs where Imagenette is on this machine, else drawn ones,
 which need no network and no data set."""
 
+import atexit
 import math
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -29,7 +31,7 @@ def photographs(home: Home) -> tuple[Path, ...]:
     folders = sorted(home.downloads.glob("imagenette2*/val"))
     if not folders:
         return ()
-    out, made = Path(tempfile.mkdtemp(prefix="resnet-demo-")), []
+    out, made = folder(), []
     for place, wordnet_id in enumerate(IMAGENETTE_CLASSES):
         try:
             source = min((folders[0] / wordnet_id).glob("*.JPEG"))
@@ -42,6 +44,14 @@ def photographs(home: Home) -> tuple[Path, ...]:
     return tuple(made)
 
 
+@cache
+def folder() -> Path:
+    """Where this process keeps them until it ends."""
+    made = Path(tempfile.mkdtemp(prefix="resnet-demo-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
 def truth(name: str) -> str:
     """What a photograph shows, by its file's name; empty for other pictures."""
     known = {PHOTOGRAPH.format(i): what for i, what in enumerate(IMAGENETTE_CLASSES.values())}
@@ -51,13 +61,12 @@ def truth(name: str) -> str:
 @cache
 def example_files() -> tuple[Path, ...]:
     """Written once a process, as PNG files."""
-    folder = Path(tempfile.mkdtemp(prefix="resnet-demo-"))
     drawings = {"golf ball": golf_ball, "parachute": parachute, "church": church}
     paths = []
     for name, draw in drawings.items():
         image = Image.new("RGB", (SIDE, SIDE))
         draw(ImageDraw.Draw(image))
-        paths.append(folder / f"{name}.png")
+        paths.append(folder() / f"{name}.png")
         image.filter(ImageFilter.GaussianBlur(0.8)).save(paths[-1])
     return tuple(paths)
 

@@ -27,7 +27,10 @@ MOST_DIGITS = 16  # of a whole number: JavaScript knows no larger ones either
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 FETCHES = ("file=http", "proxy=")  # Gradio would fetch an address for whoever asks
 HUB_PAGES = "https://huggingface.co https://*.hf.space"  # a Space is shown in a frame of the Hub's
-NOT_UPLOADED = "Upload the file first: this request names one that was not uploaded here."
+NOT_UPLOADED = (
+    "Upload the file first, or once more if the server has begun anew: this request names one "
+    "that was not uploaded here."
+)
 NOT_OURS = (
     "This request names a function or a value that the page does not have, or lacks one. Reload."
 )

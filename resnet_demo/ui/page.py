@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import os
+import signal
 import sys
 import threading
 from functools import partial
@@ -92,6 +93,7 @@ def main() -> int:
         "--mirror", help="hub:USER/REPO or a folder: runs go there, and come back from there"
     )
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends in order, as Ctrl-C does
     try:
         mirror.use(args.mirror)
         launch(Home.find(args.home), args.host, args.port, args.mcp)
@@ -114,8 +116,10 @@ def launch(home: Home, host: str | None = None, port: int | None = None, mcp: bo
     if place := os.environ.get(mirror.VARIABLE):  # its runs appear as they come
         bring = partial(mirror.restore_all, home, mirror_at(place))
         threading.Thread(target=bring, daemon=True).start()
+    janitor.own_folder()
+    page = build(home)
     try:
-        _, url, _ = build(home).launch(
+        _, url, _ = page.launch(
             **settings(home, host, port), mcp_server=mcp, prevent_thread_lock=True
         )
     except OSError as error:
@@ -123,11 +127,16 @@ def launch(home: Home, host: str | None = None, port: int | None = None, mcp: bo
             f"Cannot listen on port {port or os.environ.get('GRADIO_SERVER_PORT')} ({error}). "
             f"Choose another with --port."
         ) from None
-    janitor.begin(is_public())
+    janitor.begin(is_public(), offered(page))
     rented.watch(home)
     write_address(lock, url)
     print(f"ResNet Demo is at {url} (runs in {home.path}).", flush=True)
     wait(home)
+
+
+def offered(page: gr.Blocks) -> set[str]:
+    """Files that the page itself shows, as its example pictures: there as long as it is."""
+    return {path for block in page.blocks.values() for path in block.keep_in_cache}
 
 
 def check_mcp() -> None:

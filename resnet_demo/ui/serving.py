@@ -14,6 +14,7 @@ from PIL import Image
 
 from resnet_demo.cache import kept
 from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.images.decoder import Decoders
 from resnet_demo.progress import Progress, finish
@@ -28,6 +29,7 @@ BUNDLED = ("bundled", "bundled:resnet56", "bundled:plain56")
 MOST_PICTURES = 500
 MANY = 32  # pictures from which ZeroGPU's start pays, and what it does a second: guesses
 KEPT_BYTES = 256 * 2**20  # of decoded pictures
+GONE = "This picture is no longer here: what is uploaded is kept for an hour. Give it again."
 PAGE_THREADS = 1  # training has the cores
 
 
@@ -36,8 +38,9 @@ class Classifier:
 
     def __init__(self, home: Home) -> None:
         self.home = home
+        self.decoders = Decoders()
         self.pixels: Callable[[Path], np.ndarray] = kept(
-            Decoders().decode, lambda pixels: pixels.nbytes, KEPT_BYTES
+            self.decoded, lambda pixels: pixels.nbytes, KEPT_BYTES
         )  # an upload's path holds its digest
 
     @functools.cached_property
@@ -45,6 +48,12 @@ class Classifier:
         from resnet_demo.classify.predictor import Predictors
 
         return Predictors(self.home, PAGE_THREADS)
+
+    def decoded(self, path: Path) -> np.ndarray:
+        """Raises UserError when it is no picture, or has been swept."""
+        if not path.exists():
+            raise UserError(GONE)
+        return self.decoders.decode(path)
 
     def models(self) -> list[str]:
         """What the page offers; more can be typed."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from anyio.from_thread import start_blocking_portal
 
-from resnet_demo.ui import access, janitor
+from resnet_demo.config import Home
+from resnet_demo.ui import access, janitor, page
 from resnet_demo.ui.access import UPLOAD, BodyLimit
 from resnet_demo.ui.janitor import sweep
 
@@ -32,6 +33,21 @@ def test_old_files_go_then_the_oldest_until_the_rest_is_small(tmp_path: Path) ->
     assert sweep(tmp_path, HOUR, 1000) == 0 and not old.parent.exists()
     assert sweep(tmp_path, HOUR, 250) == 2
     assert [path.exists() for path in files] == [False, False, True, True]
+
+
+def test_what_the_page_itself_shows_stays(home: Home, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    built = page.build(home)
+    shown = [
+        Path(sample[0]["path"])
+        for component in built.get_config_file()["components"]
+        if component["type"] == "dataset"
+        for sample in component["props"]["samples"]
+    ]
+    put(tmp_path / "uploads", "a/picture", 10, 0)
+    assert len(shown) == 6  # three in Classify, three in Inspect
+    assert sweep(tmp_path / "uploads", 0, 0, page.offered(built)) == 1
+    assert all(path.is_file() for path in shown)
 
 
 def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:

@@ -56,3 +56,8 @@ def test_a_refused_picture_is_not_kept(decoded, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not a picture"):
         classifier.pixels(path)
     assert not classifier.pixels.cache
+
+
+def test_a_picture_that_was_swept_is_asked_for_again(decoded, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="kept for an hour. Give it again"):
+        opinion(decoded[0], tmp_path / "gone.png", NETWORKS[0], look=False)
