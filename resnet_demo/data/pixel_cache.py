@@ -18,6 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data.cache_room import make_room, note_use
 from resnet_demo.data.dataset import Pictures, Split
 from resnet_demo.errors import UserError, amount
 from resnet_demo.files import read_json, write_json
@@ -81,13 +82,16 @@ def cached_pixels(
     cut = "" if crop_pct == 1 else f" {crop_pct}"
     key = hashlib.sha256(f"{split.fingerprint} {px}{cut}".encode()).hexdigest()[:24]
     array_path, notes_path = caches / f"{key}.npy", caches / f"{key}.json"
+    note_use(notes_path)
     if not is_whole(array_path, notes_path):
+        size = len(split) * px * px * 3
+        make_room(caches, size)
         try:
             yield from build(split, px, array_path, notes_path, crop_pct)
         except OSError as error:
             raise UserError(
                 f"Cannot write the picture cache in {caches} ({error.strerror}). "
-                f"It needs {len(split) * px * px * 3 / 1e6:.0f} MB; make room or choose "
+                f"It needs {size / 1e6:.0f} MB; make room or choose "
                 f"another --home."
             ) from error
     return open_cache(split, array_path, notes_path)

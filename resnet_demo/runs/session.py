@@ -10,6 +10,7 @@ from dataclasses import replace
 from resnet_demo import device
 from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, TrainConfig
 from resnet_demo.data import Pictures, open_data
+from resnet_demo.data.cache_room import make_room
 from resnet_demo.data.pixel_cache import CUTTING, Pixels, load_pixels
 from resnet_demo.errors import UserError, amount, duration
 from resnet_demo.files import Json
@@ -215,6 +216,7 @@ def check_disk(context: RunContext, training: Training) -> None:
     """Room for all checkpoints that are kept and one more, before anything is trained."""
     values = sum(tensor.numel() for tensor in training.model.state_dict().values())
     needed = values * 4 * 3 * (checkpoint.KEPT * 2 + 1)  # weights, momentum, average
+    make_room(context.home.caches, needed)
     free = shutil.disk_usage(context.folder.path).free
     if free < needed:
         raise UserError(
