@@ -19,9 +19,15 @@ STYLES = (
 BOKEH_FILES = ("bokeh.min.js", "bokeh-api.min.js")  # what static/charts.js loads
 # Modules lie beside the page, which a proxy may serve under a prefix.
 IMPORT_JS = "import(`${location.origin}${location.pathname.replace(/\\/$/, '')}/scripts/NAME`)"
-# Gradio runs this once, with the panel's `element` and `server` functions in scope.
+# Gradio runs this once, with the panel's `element` and `server` functions in scope. These answer
+# undefined where nothing came from the server; the panels' are rejected then.
 PANEL_JS = """
-IMPORT.then((panel) => panel.mount(element, server), (error) => {
+const get = (all, name) => async (...question) => {
+  const answer = await all[name](...question);
+  if (answer === undefined) throw new Error("The server did not answer.");
+  return answer;
+};
+IMPORT.then((panel) => panel.mount(element, new Proxy(server, { get })), (error) => {
   console.error(error);
   element.textContent = "This part's script did not come. Reload the page to try again.";
 });

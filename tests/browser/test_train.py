@@ -204,12 +204,16 @@ def test_the_report_of_a_finished_run_opens_the_pictures(shared, page, config, b
 
 
 def test_a_killed_server_is_found_again_without_reload(serve, page, config, home: Home) -> None:
+    from playwright.sync_api import expect
+
     run = start_long(home, config)
     server = serve(home.path)
     open_page(page, server.url)
     wait_for_points(page, run, 5)
     server.kill(signal.SIGKILL)
     wait_for_state(page, "no answer from the server")
+    page.get_by_role("button", name="Download CSV").click()
+    expect(page.locator("#live .answer")).to_have_text("The server did not answer. Try again.")
     seen = points(page, run, "loss")
     serve(home.path, port=server.port)
     wait_for_points(page, run, seen)

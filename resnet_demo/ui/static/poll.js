@@ -1,5 +1,7 @@
 // Asking the server again and again: never two questions at once, nothing for a page nobody sees.
 
+import { LATE } from "./dom.js";
+
 const TICK = 250; // milliseconds between two looks at the clock
 
 export class Poller {
@@ -49,14 +51,14 @@ export class LongWork {
   // changed: called whenever work begins or ends.
   constructor(server, { bar, sentence, stop }, changed) {
     Object.assign(this, { server, bar, sentence, stop, changed, job: null });
-    stop.onclick = () => this.job && server.stop({ job: this.job });
+    stop.onclick = () => this.job && server.stop({ job: this.job }).catch(() => null); // progress will tell
   }
 
   // The answer; null when it failed, was stopped, or another one is under way.
   async run(question) {
     if (this.job) return null;
     this.set("starting");
-    const started = await this.server.work(question).catch(() => ({ error: "The server did not answer. Try again." }));
+    const started = await this.server.work(question).catch(() => LATE);
     this.sentence.textContent = started.error || "";
     this.set(started.job || null);
     let told = {};
