@@ -76,7 +76,9 @@ function keep(section) {
   history.replaceState(history.state, "", addressOf(names));
 }
 
-function mark(step) {
+// In the rail: the first of those in sight.
+function mark(visible) {
+  const { step } = sections().find((section) => visible.has(section)).dataset;
   for (const dot of element.querySelectorAll(".rail a")) {
     if (dot.dataset.to === step) dot.setAttribute("aria-current", "step");
     else dot.removeAttribute("aria-current");
@@ -84,13 +86,15 @@ function mark(step) {
 }
 
 function listen() {
+  const visible = new Set();
   const seen = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      mark(target.dataset.step);
-      if (target.dataset.asked === undefined) show(target);
+      if (isIntersecting) visible.add(target);
+      else visible.delete(target);
+      if (isIntersecting && target.dataset.asked === undefined) show(target);
     }
-  }, { rootMargin: "0px 0px -30% 0px" });
+    if (visible.size) mark(visible);
+  }, { rootMargin: "-25% 0px -30% 0px" });
   for (const section of sections()) {
     section.querySelector("select").onchange = () => {
       keep(section);
