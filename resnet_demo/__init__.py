@@ -6,7 +6,11 @@ import gradio.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
+
+if sys.version_info < (3, 11, 4):  # pip install -r does not look at pyproject.toml
+    sys.exit(f"ResNet Demo needs Python 3.11.4 or newer; this is {sys.version.split()[0]}.")
 
 if TYPE_CHECKING:
     from resnet_demo.notebook import accuracy, inspect, load, predict, save, train

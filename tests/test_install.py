@@ -60,3 +60,12 @@ def test_the_page_has_all_its_files(installed: Path) -> None:
     for path in (ROOT / "resnet_demo").rglob("*.*"):
         if path.suffix in (".js", ".css", ".html"):
             assert (installed / path.relative_to(ROOT)).is_file(), path
+
+
+def test_an_older_python_is_told_so_in_a_sentence() -> None:
+    program = "import sys; sys.version_info = (3, 10, 13); import resnet_demo"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("ResNet Demo needs Python 3.11.4 or newer; this is 3.")

@@ -62,7 +62,9 @@ def tarred(files: dict[str, bytes], **odd: object) -> bytes:
             member = tarfile.TarInfo("odd/odd.png")
             for name, value in odd.items():
                 setattr(member, name, value)
-            made.addfile(member)
+            header = member.tobuf()  # addfile of Python 3.13 asks for what the size promises
+            made.fileobj.write(header)
+            made.offset += len(header)
     return data.getvalue()
 
 
