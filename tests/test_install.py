@@ -64,8 +64,6 @@ def test_the_page_has_all_its_files(installed: Path) -> None:
 
 def test_an_older_python_is_told_so_in_a_sentence() -> None:
     program = "import sys; sys.version_info = (3, 10, 13); import resnet_demo"
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("ResNet Demo needs Python 3.11.4 or newer; this is 3.")
