@@ -93,7 +93,6 @@ def main() -> int:
         "--mirror", help="hub:USER/REPO or a folder: runs go there, and come back from there"
     )
     args = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends in order, as Ctrl-C does
     try:
         mirror.use(args.mirror)
         launch(Home.find(args.home), args.host, args.port, args.mcp)
@@ -130,6 +129,8 @@ def launch(home: Home, host: str | None = None, port: int | None = None, mcp: bo
     janitor.begin(is_public(), offered(page))
     rented.watch(home)
     write_address(lock, url)
+    for number in (signal.SIGINT, signal.SIGTERM):  # from here on it ends in order
+        signal.signal(number, signal.default_int_handler)
     print(f"ResNet Demo is at {url} (runs in {home.path}).", flush=True)
     wait(home)
 
@@ -211,7 +212,7 @@ def write_address(lock: IO, url: str) -> None:
 
 
 def wait(home: Home) -> None:
-    """Until Ctrl-C; a run goes on without the page, so say so."""
+    """Until Ctrl-C or SIGTERM; a run goes on without the page, so say so."""
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
