@@ -43,7 +43,8 @@ def accuracy_lines(answer: Answer) -> Iterator[str]:
     if max(counts) > 2 * min(counts):
         yield f"  Balanced, each class counting alike: {answer['balanced_top1']:.2f} %"
     for name, row in answer["per_class"].items():
-        yield f"  {name:20} {row['top1'] or 0:6.2f} %  n = {row['n']}"
+        top1 = f"{row['top1']:6.2f} %" if row["n"] else "     –  "
+        yield f"  {name:20} {top1}  n = {row['n']}"
     if "top1_among" in answer:
         yield f"Among the {len(answer['per_class'])} classes: {answer['top1_among']:.2f} %."
     yield (

@@ -56,7 +56,7 @@ def card(network: Network, repo: str, license: str, story: Story) -> str:
         recipe=story.config and shlex.join(RECIPE + story.config.options()),
         rows=list(story.rows.items()),
         curves=story.curves,
-        confusion=confusion(story.report) if story.report else [],
+        per_class=per_class(story.report) if story.report else [],
         cell=cell,
     )
 
@@ -66,11 +66,13 @@ def cell(text: object) -> str:
     return "".join(c if c.isprintable() else "?" for c in str(text)).replace("|", "\\|")
 
 
-def confusion(report: Json) -> list[Json]:
-    """Class by class, the other that its pictures were called most often."""
+def per_class(report: Json) -> list[Json]:
+    """Its scores, and the other class that its pictures were called most often: not known where a
+    report has no matrix, since there are so many."""
     rows = []
     for index, (name, row) in enumerate(report["per_class"].items()):
-        others = [0 if i == index else n for i, n in enumerate(report["confusion"][index])]
+        called = report["confusion"][index] if report["confusion"] else []
+        others = [0 if i == index else n for i, n in enumerate(called)]
         worst = max(others, default=0)
         taken = f"{report['classes'][others.index(worst)]} ({worst})" if worst else "–"
         rows.append({"name": name, **row, "taken_for": taken})

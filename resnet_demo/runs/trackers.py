@@ -59,12 +59,15 @@ class Tracker:
         names = report["classes"]
         rows = [
             [names[true], names[called], count]
-            for true, row in enumerate(report["confusion"])
+            for true, row in enumerate(report["confusion"] or [])  # None: too many classes
             for called, count in enumerate(row)
         ]
-        table = self.library.Table(columns=["true", "called", "pictures"], data=rows)
         images = [self.library.Image(pixels, caption=caption) for pixels, caption in worst]
-        self.library.log({"final/confusion": table, "final/worst": images}, step=step)
+        shown = {"final/worst": images}
+        if rows:
+            columns = ["true", "called", "pictures"]
+            shown["final/confusion"] = self.library.Table(columns=columns, data=rows)
+        self.library.log(shown, step=step)
 
     def keep(self, weights: Path) -> None:
         artifact = self.library.Artifact("weights", type="model")

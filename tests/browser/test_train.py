@@ -203,6 +203,21 @@ def test_the_report_of_a_finished_run_opens_the_pictures(shared, page, config, b
     expect(page.locator("#live .behind figure")).to_have_count(len(report["worst"]))
 
 
+def test_many_classes_are_named_by_how_hard_they_are(shared, page, config, busy: Home) -> None:
+    run = control.start(busy, replace(config, epochs=1))
+    wait_until(lambda: control.read_run(busy, run).state == "finished")
+    place = busy.run(run).report
+    report = json.loads(place.read_text()) | {"confusion": None}  # as with over 100 classes
+    place.write_text(json.dumps(report))
+    open_page(page, shared.url, f"?run={run}")
+    page.get_by_text("Final report:").click()
+    page.wait_for_selector(f"#live .final[data-ready='{run}']")
+    rows = page.locator("#live .confusion tr").all_inner_texts()[1:]
+    scores = [float(row.split("\t")[1].removesuffix(" %")) for row in rows]
+    assert len(rows) == len(report["classes"]) and scores == sorted(scores)
+    assert "too many for a matrix" in page.locator("#live .confusion caption").inner_text()
+
+
 def test_a_killed_server_is_found_again_without_reload(serve, page, config, home: Home) -> None:
     from playwright.sync_api import expect
 

@@ -85,6 +85,15 @@ def test_config_metrics_and_final_numbers_are_mirrored(home, config, recorder) -
     assert kept[0] == "log_artifact" and kept[1].is_file()
 
 
+def test_many_classes_have_no_matrix_and_the_rest_is_mirrored(
+    home, config, recorder, monkeypatch
+) -> None:
+    monkeypatch.setattr("resnet_demo.evaluate.metrics.MOST_CONFUSED_CLASSES", 2)
+    trained(home, replace(config, tracker="trackio", epochs=1))
+    *_, (_, shown, _), kept, end = recorder.calls
+    assert list(shown) == ["final/worst"] and kept[0] == "log_artifact" and end == ("finish",)
+
+
 def test_twins_and_seeds_are_one_group(config) -> None:
     groups = {group_of(replace(config, arch=arch, seed=s)) for arch in ARCHS[:4] for s in (0, 1)}
     assert len(groups) == 1 and group_of(replace(config, lr=0.5)) not in groups

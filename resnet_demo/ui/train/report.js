@@ -5,6 +5,7 @@ import { LATE, make } from "../static/dom.js";
 import { accuracy, number, percent } from "../static/format.js";
 import { find, state } from "./state.js";
 
+const HARDEST = 20; // classes that are named
 let reported = null; // run whose report is in the page
 
 export function mountReport() {
@@ -47,10 +48,8 @@ function sentence(told) {
 function drawConfusion({ confusion, classes, per_class: perClass }) {
   const table = find(".confusion");
   table.replaceChildren();
-  if (!confusion) {
-    table.createCaption().textContent = "No matrix: too many classes, or an older run.";
-    return;
-  }
+  table.classList.toggle("hardest", !confusion);
+  if (!confusion) return drawHardest(table, perClass || {});
   table.createCaption().textContent =
     "Rows: what it is. Columns: what it was called. Click a number to see the pictures.";
   const header = table.createTHead().insertRow();
@@ -63,6 +62,17 @@ function drawConfusion({ confusion, classes, per_class: perClass }) {
     line.append(...row.map((_, called) => confusedCell(row, label, called, classes)));
     line.append(make("td", { textContent: percent(perClass[classes[label]]?.top1) }));
   });
+}
+
+// In place of a matrix where there are too many classes for one.
+function drawHardest(table, perClass) {
+  const seen = Object.entries(perClass).filter(([, { n }]) => n);
+  const hardest = seen.sort(([, a], [, b]) => a.top1 - b.top1).slice(0, HARDEST);
+  const line = (kind, cells) => make("tr", {}, ...cells.map((textContent) => make(kind, { textContent })));
+  const lines = hardest.map(([name, { top1, n }]) => line("td", [name, percent(top1), n]));
+  if (lines.length) table.append(make("tbody", {}, line("th", ["class", "right", "pictures"]), ...lines));
+  table.createCaption().textContent = lines.length
+    ? `${seen.length} classes are too many for a matrix. Hardest for it:` : "No matrix in this report.";
 }
 
 function confusedCell(row, label, called, classes) {

@@ -1,0 +1,46 @@
+"""The card of a pushed network, filled from its run."""
+
+from dataclasses import replace
+
+import pytest
+
+from resnet_demo.config import Home, TrainConfig
+from resnet_demo.evaluate import metrics
+from resnet_demo.export.card import card
+from resnet_demo.models import reference
+from resnet_demo.runs import control
+from resnet_demo.runs.push import story_of
+from resnet_demo.runs.scheduler import train_here
+
+
+def card_of_a_run(home: Home, config: TrainConfig) -> str:
+    run = control.new_run(home, replace(config, epochs=1))
+    assert train_here(home, run) == "finished"
+    story = story_of(control.run_folder(home, run))
+    return card(reference.load(f"run:{run}", home), "me/net", "mit", story)
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """class: [pictures, top-1, most often taken for]"""
+    table = text.split("| class |")[1].split("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    return {name: rest for name, *rest in cells}
+
+
+def test_every_class_has_its_row(home: Home, config) -> None:
+    told = rows(card_of_a_run(home, config))
+    assert list(told) == ["blue", "green", "red"]
+    for pictures, top1, _ in told.values():
+        assert int(pictures) > 0 and top1.endswith(" %")
+
+
+def test_a_class_without_validation_pictures_has_no_accuracy(home: Home, config) -> None:
+    told = rows(card_of_a_run(home, replace(config, val_from_train=1)))
+    assert sorted(row[0] for row in told.values()) == ["0", "0", "1"]
+    assert all((top1 == "–") == (pictures == "0") for pictures, top1, _ in told.values())
+
+
+def test_many_classes_have_no_matrix(home: Home, config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "MOST_CONFUSED_CLASSES", 2)
+    told = rows(card_of_a_run(home, config))
+    assert {taken_for for *_, taken_for in told.values()} == {"–"}
