@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import threading
 from typing import TypeVar
 
 import torch
@@ -12,6 +13,7 @@ from resnet_demo.errors import UserError, amount, require_one_of
 
 VARIABLE = "RESNET_DEMO_DEVICE"  # what `--device` asks for
 KINDS = ("cuda", "mps", "xpu", "cpu")  # the first that is there
+TRACING = threading.Lock()  # TorchScript keeps notes of a trace for the whole process
 
 
 def device() -> torch.device:

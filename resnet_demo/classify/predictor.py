@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from resnet_demo import device
 from resnet_demo.cache import kept
@@ -44,13 +44,49 @@ def best_form(model: nn.Module, images: Tensor) -> Forward:
     """Norms folded into convolutions, channels-last, float32; where the hardware has bfloat16, in
     that, on a CPU with additions and ReLUs fused into convolutions by oneDNN (`bench infer`)."""
     on = device.device()
-    folded = fuse(copy.deepcopy(model).eval()).requires_grad_(False)
-    folded = device.placed(folded, on)
+    folded = device.placed(with_folded_norms(model, images), on)
     if not device.fast_bf16(on):
         return inference(folded, on, torch.float32)
     half = folded.to(torch.bfloat16)
     fused = fused_graph(half, images.to(torch.bfloat16)) if on.type == "cpu" else None
     return inference(fused or half, on, torch.bfloat16)
+
+
+def with_folded_norms(model: nn.Module, images: Tensor) -> nn.Module:
+    """A copy for inference, whose norms are part of the convolutions before them.
+
+    Which these are, one pass over `images` tells. torch.fx would know it too, but its tracing
+    changes nn.Module for all threads of the process: another's pass failed, or all that followed.
+    """
+    folded = copy.deepcopy(model).eval()
+    names = {module: name for name, module in folded.named_modules()}
+    for convolution, norm in convolutions_before_norms(folded, images):
+        folded.set_submodule(names[convolution], fuse_conv_bn_eval(convolution, norm))
+        folded.set_submodule(names[norm], nn.Identity())
+    return folded.requires_grad_(False)
+
+
+def convolutions_before_norms(
+    model: nn.Module, images: Tensor
+) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Pairs in which what the first gives is what the second takes."""
+    given: list[tuple[nn.Conv2d, Tensor]] = []
+    pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
+
+    def after(convolution: nn.Conv2d, _: object, out: Tensor) -> None:
+        given.append((convolution, out))
+
+    def before(norm: nn.BatchNorm2d, taken: tuple[Tensor, ...]) -> None:
+        pairs.extend((convolution, norm) for convolution, out in given if out is taken[0])
+
+    hooks = [m.register_forward_hook(after) for m in model.modules() if type(m) is nn.Conv2d]
+    norms = [m for m in model.modules() if type(m) is nn.BatchNorm2d]
+    hooks += [norm.register_forward_pre_hook(before) for norm in norms]
+    with torch.no_grad():
+        model(images)
+    for hook in hooks:
+        hook.remove()
+    return pairs
 
 
 def inference(model: nn.Module, on: torch.device, dtype: torch.dtype) -> Forward:
@@ -64,7 +100,7 @@ def inference(model: nn.Module, on: torch.device, dtype: torch.dtype) -> Forward
 def fused_graph(model: nn.Module, images: Tensor) -> nn.Module | None:
     """TorchScript with oneDNN's graph fusion: half the time at one picture. None where this torch
     cannot."""
-    with warnings.catch_warnings():
+    with device.TRACING, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is old, and still the fastest on a CPU
         try:
             torch.jit.enable_onednn_fusion(True)

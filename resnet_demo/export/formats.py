@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from resnet_demo import device
 from resnet_demo.config import ARCHS, IMAGENET_DEPTHS
 from resnet_demo.data.shapes import shapes
 from resnet_demo.errors import UserError, require_one_of
@@ -150,7 +151,7 @@ def write_onnx(network: Network, path: Path) -> None:
         raise UserError("ONNX needs two more packages: pip install onnx onnxruntime") from None
     example = torch.zeros(2, 3, network.px, network.px)
     model = copy.deepcopy(network.model).to(memory_format=torch.contiguous_format)
-    with warnings.catch_warnings():
+    with device.TRACING, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # this exporter needs no further package
         torch.onnx.export(
             model, (example,), str(path),

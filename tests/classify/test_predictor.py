@@ -1,15 +1,22 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from resnet_demo import device
 from resnet_demo.classify import predictor as rooms
 from resnet_demo.classify.prediction import classify
-from resnet_demo.classify.predictor import Predictor, Predictors, best_form
+from resnet_demo.classify.predictor import (
+    Predictor,
+    Predictors,
+    best_form,
+    with_folded_norms,
+)
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.models import build, reference
@@ -43,6 +50,44 @@ def test_the_form_that_is_used_computes_the_same_logits(
         expected = model(images)
     difference = (best_form(model, images[:1])(images) - expected).abs().max()
     assert difference / expected.abs().max() < (0.05 if bf16 else 1e-4)
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_making_one_ready_changes_nothing_for_other_threads(
+    bf16: bool, home: Home, monkeypatch
+) -> None:
+    """torch.fx, while it traces, puts a function of its own in nn.Module: others' passes fail."""
+    monkeypatch.setattr(device, "fast_bf16", lambda on: bf16)
+    model, seen, call = reference.load("scratch:resnet8", home).model, set(), nn.Module.__call__
+
+    class Watched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = model
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            seen.add(nn.Module.__call__)
+            return self.inner(images)
+
+    best_form(Watched(), torch.randn(1, 3, 16, 16))
+    assert seen == {call}
+
+
+def test_many_are_made_ready_at_once(home: Home, monkeypatch) -> None:
+    networks = [reference.load(f"scratch:{arch}", home) for arch in ("resnet8", "plain8")] * 3
+    for bf16 in (False, True):
+        monkeypatch.setattr(device, "fast_bf16", lambda on, bf16=bf16: bf16)
+        with ThreadPoolExecutor(len(networks)) as pool:
+            ready = list(pool.map(Predictor, networks))
+        assert all(len(one.logits(np.zeros((1, 32, 32, 3), np.uint8))) == 1 for one in ready)
+
+
+def test_norms_are_folded_into_the_convolutions_before_them(home: Home) -> None:
+    model = reference.load("scratch:resnet8", home).model
+    folded = with_folded_norms(model, torch.randn(1, 3, 16, 16))
+    norms = [sum(isinstance(m, nn.BatchNorm2d) for m in one.modules()) for one in (model, folded)]
+    assert norms[0] == 7 and norms[1] <= 2  # convolutions of our own keep theirs
+    assert not any(p.requires_grad for p in folded.parameters())
 
 
 def test_the_network_itself_is_left_alone(home: Home, tmp_path: Path) -> None:
