@@ -30,7 +30,8 @@ def make_room(caches: Path, needed: int) -> int:
         lacking = shutil.disk_usage(caches).free < needed + SPARE_BYTES
         if idle > KEPT_SECONDS or (lacking and idle > BUSY_SECONDS):
             for path in files:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # another process was first, or it is another user's
+                    path.unlink()
             removed += 1
     if removed:
         log.info("%d picture caches were removed; they are made again when needed.", removed)

@@ -85,8 +85,8 @@ def cached_pixels(
     note_use(notes_path)
     if not is_whole(array_path, notes_path):
         size = len(split) * px * px * 3
-        make_room(caches, size)
         try:
+            make_room(caches, size)
             yield from build(split, px, array_path, notes_path, crop_pct)
         except OSError as error:
             raise UserError(

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from resnet_demo.config import Home
+from tests.conftest import end_runs
+
 # The shell is Chromium without what draws its own window.
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
@@ -59,3 +62,10 @@ def red(tmp_path: Path) -> Path:
     noise = np.random.default_rng(0).integers(0, 100, (60, 80, 3)) + np.array([150, 0, 0])
     Image.fromarray(noise.astype(np.uint8)).save(path)
     return path
+
+
+@pytest.fixture
+def busy(shared) -> Iterator[Home]:
+    """The home of the shared page; what a test begins there ends with it."""
+    yield Home(shared.home)
+    end_runs(Home(shared.home))

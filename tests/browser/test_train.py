@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,7 +11,7 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.runs import control
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.store import Store
-from tests.conftest import end_runs, wait_until
+from tests.conftest import wait_until
 
 pytestmark = pytest.mark.browser
 LONG = 5000  # epochs: until it is told otherwise
@@ -20,13 +19,6 @@ COLOUR_AT_REST = (
     "node => Promise.all(node.getAnimations().map(each => each.finished))"
     ".then(() => getComputedStyle(node).backgroundColor)"
 )
-
-
-@pytest.fixture
-def busy(shared) -> Iterator[Home]:
-    """The home of the shared page; what a test begins there ends with it."""
-    yield Home(shared.home)
-    end_runs(Home(shared.home))
 
 
 def open_page(page, url: str, query: str = "") -> None:
@@ -180,42 +172,6 @@ def test_two_runs_are_compared_in_blue_and_orange(shared, page, config, busy: Ho
     from playwright.sync_api import expect
 
     expect(page.locator("#live .log-text")).to_contain_text("Epoch 3 of 3")
-
-
-def test_the_report_of_a_finished_run_opens_the_pictures(shared, page, config, busy: Home) -> None:
-    from playwright.sync_api import expect
-
-    run = control.start(busy, config)
-    wait_until(lambda: control.read_run(busy, run).state == "finished")
-    report = json.loads(busy.run(run).report.read_text())
-    open_page(page, shared.url, f"?run={run}")
-    page.get_by_text("Final report:").click()
-    page.wait_for_selector(f"#live .final[data-ready='{run}']")
-    shown = page.locator("#live .final-numbers").inner_text()
-    assert f"top-1 {report['top1']:.1f} %" in shown and f"n = {report['n']}" in shown
-    cells = page.locator("#live .confusion td button")
-    drawn = sorted(map(int, cells.all_inner_texts()))
-    assert drawn == sorted(count for row in report["confusion"] for count in row if count)
-    cells.first.click()
-    expect(page.locator("#live .behind img")).to_have_count(int(cells.first.inner_text()))
-    page.get_by_text("Show the worst mistakes").click()
-    expect(page.locator("#live .behind-title")).to_contain_text("surest mistakes")
-    expect(page.locator("#live .behind figure")).to_have_count(len(report["worst"]))
-
-
-def test_many_classes_are_named_by_how_hard_they_are(shared, page, config, busy: Home) -> None:
-    run = control.start(busy, replace(config, epochs=1))
-    wait_until(lambda: control.read_run(busy, run).state == "finished")
-    place = busy.run(run).report
-    report = json.loads(place.read_text()) | {"confusion": None}  # as with over 100 classes
-    place.write_text(json.dumps(report))
-    open_page(page, shared.url, f"?run={run}")
-    page.get_by_text("Final report:").click()
-    page.wait_for_selector(f"#live .final[data-ready='{run}']")
-    rows = page.locator("#live .confusion tr").all_inner_texts()[1:]
-    scores = [float(row.split("\t")[1].removesuffix(" %")) for row in rows]
-    assert len(rows) == len(report["classes"]) and scores == sorted(scores)
-    assert "too many for a matrix" in page.locator("#live .confusion caption").inner_text()
 
 
 def test_a_killed_server_is_found_again_without_reload(serve, page, config, home: Home) -> None:

@@ -13,6 +13,7 @@ from resnet_demo.data import cache_room
 from resnet_demo.data.cache_room import KEPT_SECONDS, make_room
 from resnet_demo.data.folder import folder
 from resnet_demo.data.pixel_cache import cached_pixels
+from resnet_demo.errors import UserError
 from resnet_demo.progress import finish
 
 SIDES = (8, 16, 24)
@@ -90,3 +91,8 @@ def test_a_new_cache_makes_its_room(caches, pictures, home: Home, monkeypatch) -
     monkeypatch.setattr(cache_room, "SPARE_BYTES", 2**62)
     finish(cached_pixels(folder(pictures).train, 32, home.caches))
     assert there(caches) == [24]
+
+
+def test_caches_without_a_folder_are_a_sentence(pictures, home: Home) -> None:
+    with pytest.raises(UserError, match="Cannot write the picture cache"):
+        finish(cached_pixels(folder(pictures).train, 8, home.caches / "gone"))

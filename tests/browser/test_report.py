@@ -1,0 +1,49 @@
+"""The final report of a run: its numbers, and the pictures behind them."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from resnet_demo.config import Home
+from resnet_demo.runs import control
+from tests.browser.test_train import open_page
+from tests.conftest import wait_until
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_report_of_a_finished_run_opens_the_pictures(shared, page, config, busy: Home) -> None:
+    from playwright.sync_api import expect
+
+    run = control.start(busy, config)
+    wait_until(lambda: control.read_run(busy, run).state == "finished")
+    report = json.loads(busy.run(run).report.read_text())
+    open_page(page, shared.url, f"?run={run}")
+    page.get_by_text("Final report:").click()
+    page.wait_for_selector(f"#live .final[data-ready='{run}']")
+    shown = page.locator("#live .final-numbers").inner_text()
+    assert f"top-1 {report['top1']:.1f} %" in shown and f"n = {report['n']}" in shown
+    cells = page.locator("#live .confusion td button")
+    drawn = sorted(map(int, cells.all_inner_texts()))
+    assert drawn == sorted(count for row in report["confusion"] for count in row if count)
+    cells.first.click()
+    expect(page.locator("#live .behind img")).to_have_count(int(cells.first.inner_text()))
+    page.get_by_text("Show the worst mistakes").click()
+    expect(page.locator("#live .behind-title")).to_contain_text("surest mistakes")
+    expect(page.locator("#live .behind figure")).to_have_count(len(report["worst"]))
+
+
+def test_many_classes_are_named_by_how_hard_they_are(shared, page, config, busy: Home) -> None:
+    run = control.start(busy, replace(config, epochs=1))
+    wait_until(lambda: control.read_run(busy, run).state == "finished")
+    place = busy.run(run).report
+    report = json.loads(place.read_text()) | {"confusion": None}  # as with over 100 classes
+    place.write_text(json.dumps(report))
+    open_page(page, shared.url, f"?run={run}")
+    page.get_by_text("Final report:").click()
+    page.wait_for_selector(f"#live .final[data-ready='{run}']")
+    rows = page.locator("#live .confusion tr").all_inner_texts()[1:]
+    scores = [float(row.split("\t")[1].removesuffix(" %")) for row in rows]
+    assert len(rows) == len(report["classes"]) and scores == sorted(scores)
+    assert "too many for a matrix" in page.locator("#live .confusion caption").inner_text()
