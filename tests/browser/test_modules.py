@@ -64,6 +64,8 @@ def module(page, files: str):
         ("m.smooth([], 0.5)", []),
         ("m.last([])", None),
         ("m.between([1, 2])", "1.00 to 2.00"),
+        ("m.pictures(1)", "1 picture"),
+        ("m.pictures(1200)", "1,200 pictures"),
     ],
 )
 def test_numbers_as_people_read_them(module, expression: str, wanted: object) -> None:

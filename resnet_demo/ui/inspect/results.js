@@ -2,7 +2,7 @@
 
 import { lineColour, paleColour, plot, put, putDrawing } from "../static/charts.js";
 import { dark, make } from "../static/dom.js";
-import { between, points, scientific } from "../static/format.js";
+import { between, pictures, points, scientific } from "../static/format.js";
 import { LongWork } from "../static/poll.js";
 import { save } from "./network.js";
 import { find, state } from "./state.js";
@@ -94,7 +94,7 @@ function drawLesion({ model, n, data, note, blocks, together, baseline_top1: top
   const known = top1 !== null, rows = [...blocks, ...(together ? [together] : [])];
   const value = (row) => (known ? row.top1 : row.kept), whole = known ? top1 : 100;
   const said = known ? `whole ${points(whole)} % (95 % interval ${between(ci95)}).` : note;
-  grid(`${model} on ${n} pictures of ${data}: ${said}`, LOSSES, rows.map(lossesOf));
+  grid(`${model} on ${pictures(n)} of ${data}: ${said}`, LOSSES, rows.map(lossesOf));
   drawLosses(rows, value, whole, known ? "top-1, percent" : "keep their name, percent");
 }
 
@@ -127,14 +127,14 @@ function drawDimmed({ model, n, data, note, a, b, block, kept, ...told }) {
     ["as trained", points(told.baseline_top1), between(told.baseline_ci95), points(100)],
     [`${a} F(x) + ${b} x in ${block || "all blocks"}`, points(told.top1), between(told.top1_ci95), points(kept)],
   ];
-  const caption = `${model} on ${n} pictures of ${data}${note ? `: ${note}` : ""}`;
+  const caption = `${model} on ${pictures(n)} of ${data}${note ? `: ${note}` : ""}`;
   grid(caption, ["strengths", "top-1, %", "95 % interval", "keep their name, %"], rows);
 }
 
 // --- likeness and initialisation ---------------------------------------------------------------
 
 function drawLikeness({ model, other, n, data, rows, columns, cka }) {
-  const caption = `Linear CKA (Kornblith et al. 2019) of ${model} (rows) and ${other} (columns) on ${n} pictures of ` +
+  const caption = `Linear CKA (Kornblith et al. 2019) of ${model} (rows) and ${other} (columns) on ${pictures(n)} of ` +
     `${data}: 1 is alike up to rotation and scale. With few pictures unlike blocks are far above 0 too; compare with ` +
     "scratch:resnet56.";
   const lines = cka.map((row, index) => [rows[index], ...row.map((one) => one.toFixed(2))]);
@@ -180,7 +180,7 @@ function climb({ model, blocks }) {
 
 // A ring where the channel's answer is largest.
 function drawTop({ model, data, n, block, channel, rows }) {
-  const title = `Of ${n} pictures of ${data}: those that channel ${channel} of ${block} in ${model} answers most, ` +
+  const title = `Of ${pictures(n)} of ${data}: those that channel ${channel} of ${block} in ${model} answers most, ` +
     "and where (Zeiler & Fergus 2013). What they share is what it looks for.";
   const answered = rows.filter((row) => row.value > 0); // after the ReLU most channels are silent for most pictures
   const figures = answered.map((row) => {
@@ -203,7 +203,7 @@ const middle = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.l
 function drawInitialisation({ data, n, rows, drawing }) {
   const archs = [...new Set(rows.map((row) => row.arch))];
   const ratios = archs.map((arch) => rows.filter((row) => row.arch === arch).map((row) => row.ratio));
-  const caption = `Untrained networks, batch normalisation in train mode, ${n} pictures of ${data}: relative ` +
+  const caption = `Untrained networks, batch normalisation in train mode, ${pictures(n)} of ${data}: relative ` +
     "gradient norm of the first block's convolution over that of the last convolution, median of " +
     `${ratios[0].length} seeds.`;
   const shown = (ratio) => ratio.toLocaleString("en", { maximumFractionDigits: 1 });

@@ -18,6 +18,7 @@ export const percent = (value, digits = 1) => (unknown(value) ? NONE : `${value.
 export const points = (value) => (unknown(value) ? NONE : value.toFixed(2));
 export const between = (bounds) => (bounds ? `${bounds[0].toFixed(2)} to ${bounds[1].toFixed(2)}` : NONE);
 export const count = (value) => (unknown(value) ? NONE : value.toLocaleString("en"));
+export const pictures = (n) => `${count(n)} ${n === 1 ? "picture" : "pictures"}`;
 
 // "88.1 % ± 1.0, n = 3,925"; ci95: [low, high].
 export function accuracy(value, ci95, n) {

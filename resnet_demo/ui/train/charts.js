@@ -2,7 +2,7 @@
 
 import { lineColour, style } from "../static/charts.js";
 import { make } from "../static/dom.js";
-import { last, number, percent, smooth, wilson } from "../static/format.js";
+import { last, number, percent, scientific, smooth, wilson } from "../static/format.js";
 import { MOST_POINTS, STEP_LINES, find, rowOf, state } from "./state.js";
 
 const EPOCH_LINES = ["train_loss", "val_loss", "top1", "train_error"];
@@ -208,7 +208,7 @@ function captions() {
       `validation ${number(tail("val_loss"))}.`,
     `Validation bold with its 95 % interval, training (${seen}) thin. Now ${percent(tail("top1"))}, ` +
       `training ${percent(wrong === null ? null : 100 - wrong)}.`,
-    `Rises, then falls to zero at the end. Now ${number(tail("lr"))}.`,
+    `Rises, then falls to zero at the end. Now ${scientific(tail("lr"))}.`,
     `How fast this machine trains; smaller pictures are faster. Now ${number(tail("images_per_s"))}.`,
     "Norm of each block's gradient over that of its weights; even columns are healthy. Now " +
       `${values.length > 1 ? `stem ${number(values[0], 2)}, ` : ""}classifier ${number(last(values), 2)}.`,

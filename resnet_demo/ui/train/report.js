@@ -2,7 +2,7 @@
 
 import { lineColour, plot, put } from "../static/charts.js";
 import { LATE, make } from "../static/dom.js";
-import { accuracy, number, percent } from "../static/format.js";
+import { accuracy, count, number, percent } from "../static/format.js";
 import { find, state } from "./state.js";
 
 const HARDEST = 20; // classes that are named
@@ -72,7 +72,7 @@ function drawHardest(table, perClass) {
   const lines = hardest.map(([name, { top1, n }]) => line("td", [name, percent(top1), n]));
   if (lines.length) table.append(make("tbody", {}, line("th", ["class", "right", "pictures"]), ...lines));
   table.createCaption().textContent = lines.length
-    ? `${seen.length} classes are too many for a matrix. Hardest for it:` : "No matrix in this report.";
+    ? `${count(seen.length)} classes are too many for a matrix. Hardest for it:` : "No matrix in this report.";
 }
 
 function confusedCell(row, label, called, classes) {
