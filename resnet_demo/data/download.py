@@ -182,6 +182,10 @@ def unpack(archive: Path, place: Path) -> Generator[Progress, None, None]:
                     yield "Unpacking", number, 0
         (inside,) = temporary.iterdir()
         inside.rename(place)
+    except OSError as error:
+        raise UserError(
+            f"{archive.name} cannot be unpacked ({error.strerror}). Make room in {place.parent}."
+        ) from None
     except (tarfile.TarError, ValueError) as error:
         raise UserError(f"{archive.name} cannot be unpacked ({error}).") from None
     finally:

@@ -208,10 +208,15 @@ def rows_of(path: Path, data: HubData) -> Iterator[tuple[str, bytes]]:
             for row in batch.to_pylist():
                 content, class_cell = row[picture], row[label]
                 content = content.get("bytes") if isinstance(content, dict) else content
-                if content and class_cell is not None:
+                if content and is_label(class_cell, names):
                     yield (names[class_cell] if names else str(class_cell)), content
-    except (pa.ArrowException, IndexError, TypeError) as error:
+    except (pa.ArrowException, AttributeError, IndexError, TypeError, ValueError) as error:
         raise UserError(f"{path.name} of {data} cannot be read ({str(error)[:80]}).") from None
+
+
+def is_label(cell: object, names: list[str]) -> bool:
+    """Of a row that somebody has labelled: -1 stands in test sets whose answers are kept back."""
+    return cell is not None and not (names and cell == -1)
 
 
 def columns(schema: Any, data: HubData) -> tuple[str, str, list[str]]:

@@ -128,7 +128,10 @@ def by_any_name(root: Path, paths: list[Path]) -> dict[str, Path | None]:
 def table_rows(table: Path) -> Iterator[tuple[str, str, str]]:
     """(file, label, split); with or without a head. Raises UserError for a table without both."""
     text = table_text(table)
-    rows = list(csv.reader(io.StringIO(text), delimiter=delimiter(text)))
+    try:
+        rows = list(csv.reader(io.StringIO(text), delimiter=delimiter(text)))
+    except csv.Error as error:  # a quotation mark that nobody closed
+        raise UserError(f"{table.name} cannot be read as a table ({error}). Mend it.") from None
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
     file, label = column(head, FILE_COLUMNS), column(head, LABEL_COLUMNS)
     if file is not None and label is not None:

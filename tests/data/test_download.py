@@ -107,6 +107,13 @@ def test_an_archive_that_reaches_outside_is_refused(home: Home, tmp_path: Path) 
     assert not (home.downloads / "set").exists()
 
 
+def test_what_cannot_be_written_is_a_sentence(home: Home) -> None:
+    data = archive("a")
+    (home.downloads / ".set.partial").write_text("in the way of the folder")
+    with pytest.raises(UserError, match=r"set.tgz cannot be unpacked \(.*\). Make room in"):
+        fetched(Unreliable(data, []), md5(data), home)
+
+
 def test_offline_names_what_works_without_a_network(home: Home, monkeypatch) -> None:
     server = Unreliable(b"", [])
     url = server.url

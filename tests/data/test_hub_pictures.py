@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from resnet_demo.data.hub_pictures import HubData, parquet_splits, write_picture
+from resnet_demo.data.hub_pictures import HubData, parquet_splits, rows_of, write_picture
 from resnet_demo.errors import UserError
 from tests.commands import command
 
@@ -86,6 +86,7 @@ def test_folders_of_pictures_are_taken_as_they_are(train, tmp_path: Path, home) 
         ("hub:me/text", "neither parquet files nor folders of pictures"),
         ("hub:me/columns", "no column of pictures or none of labels: image, label"),
         ("hub:me/broken", "cannot be read"),
+        ("hub:me/features", "cannot be read"),
     ],
 )
 def test_what_cannot_be_had_is_said_and_nothing_is_left(
@@ -97,6 +98,9 @@ def test_what_cannot_be_had_is_said_and_nothing_is_left(
     parquet(place / "columns/train.parquet", 4, 0, {"image": {"_type": "Value"}})
     table = pq.read_table(place / "columns/train.parquet").rename_columns(["image", "text"])
     pq.write_table(table, place / "columns/train.parquet")
+    table = table.replace_schema_metadata({b"huggingface": b"{"})
+    (place / "features").mkdir()
+    pq.write_table(table, place / "features/train.parquet")
     (place / "broken").mkdir()
     (place / "broken/train.parquet").write_bytes(b"PAR1 no PAR1")
     done = train(data)
@@ -126,3 +130,12 @@ def test_no_name_of_a_file_leads_out_of_the_folder(name: str, tmp_path: Path) ->
     write_picture(source, name, folder, 0, HubData("me/x"))
     written = [path for path in tmp_path.rglob("1.png") if path.is_file()]
     assert written and all(path.is_relative_to(folder) for path in written)
+
+
+def test_rows_that_nobody_has_labelled_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "test.parquet"
+    parquet(path, 6, 0)
+    table = pq.read_table(path)
+    kept_back = table.set_column(1, "label", pa.array([0, -1, 1, -1, None, 0]))
+    pq.write_table(kept_back.replace_schema_metadata(table.schema.metadata), path)
+    assert [label for label, _ in rows_of(path, HubData("me/pets"))] == ["cat", "dog/wolf", "cat"]

@@ -136,6 +136,13 @@ def test_labels_in_a_table(table: str, tmp_path: Path, home: Home) -> None:
     assert len(found["refused"]) == 1 and found["refused"][0]["name"].startswith("9")
 
 
+def test_a_quotation_mark_that_nobody_closed_is_told(tmp_path: Path, home: Home) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    (tmp_path / "labels.csv").write_text('file,label\n0.png,"cat\n' + "1.png,dog\n" * 20_000)
+    with pytest.raises(UserError, match="labels.csv cannot be read as a table"):
+        finish(import_path(home, "pets", str(tmp_path), "labels.csv"))
+
+
 def test_a_table_may_say_what_validates(tmp_path: Path, home: Home) -> None:
     for index in range(4):
         Image.new("RGB", (8, 8), (index, 0, 0)).save(tmp_path / f"{index}.png")
