@@ -50,8 +50,7 @@ def load_pixels(
     pictures: Pictures, config: TrainConfig, home: Home
 ) -> Generator[Progress, None, tuple[Pixels, Pixels]]:
     """Both splits for a run; training pictures are kept larger than crops resized from them."""
-    side = config.px if config.crop == "pad" else round(config.px * CROP_MARGIN)
-    whole, crop_pct = 1.0, config.crop_pct
+    side, whole, crop_pct = kept_side(config), 1.0, config.crop_pct
     if config.freeze == "backbone":  # looked at as in validation
         side, whole = config.val_px, crop_pct
     train = yield from cached_pixels(pictures.train, side, home.caches, whole)
@@ -59,6 +58,11 @@ def load_pixels(
     for split, pixels in ((pictures.train, train), (pictures.val, val)):
         check_no_class_is_lost(pictures.classes, split, pixels)
     return train, val
+
+
+def kept_side(config: TrainConfig) -> int:
+    """Of training pictures, in px."""
+    return config.px if config.crop == "pad" else round(config.px * CROP_MARGIN)
 
 
 def check_no_class_is_lost(classes: tuple[str, ...], split: Split, pixels: Pixels) -> None:

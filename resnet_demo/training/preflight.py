@@ -6,10 +6,11 @@ from dataclasses import asdict, replace
 from resnet_demo import device
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data import open_data
-from resnet_demo.data.pixel_cache import CROP_MARGIN, cached_pixels
+from resnet_demo.data.pixel_cache import cached_pixels, kept_side
 from resnet_demo.data.sources import count
 from resnet_demo.errors import UserError, duration
 from resnet_demo.files import Json
+from resnet_demo.models.reference import starting_weights
 from resnet_demo.progress import Progress
 from resnet_demo.training.estimate import fitting, fitting_batch, speed_here, told
 from resnet_demo.training.loop import Training
@@ -37,20 +38,20 @@ def estimate(config: TrainConfig, home: Home) -> Generator[Progress, None, Json]
 
 
 def find_lr(config: TrainConfig, home: Home) -> Generator[Progress, None, Json]:
-    """Try rates on the run's own pictures; nothing of it is kept."""
+    """Try rates on the run's own pictures, from the weights that it starts from; nothing of it is
+    kept."""
     if config.freeze == "backbone":
         raise UserError(
             "find-lr tries rates on a whole network; a classifier alone trains in seconds, so try "
             "one: adamw with lr 0.01 is a good start."
         )
-    pictures = yield from open_data(config.data, home)
-    px = config.start_px
-    pixels = yield from cached_pixels(pictures.train, round(px * CROP_MARGIN), home.caches)
+    pictures = (yield from open_data(config.data, home)).used_by(config)
+    config = replace(config, px=config.start_px)
+    pixels = yield from cached_pixels(pictures.train, kept_side(config), home.caches)
     device.prepare()
-    batch_size = fitting_batch(config, len(pixels))
-    training = Training(
-        replace(config, px=px, batch_size=batch_size), pixels, pixels, len(pictures.classes)
-    )
+    config = replace(config, batch_size=fitting_batch(config, len(pixels)))
+    weights = starting_weights(config, len(pictures.classes), home)
+    training = Training(config, pixels, pixels, len(pictures.classes), weights=weights)
     tried = []
     for point in sweep(training):
         tried.append(point)

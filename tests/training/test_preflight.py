@@ -3,13 +3,19 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.models import reference
+from resnet_demo.runs import control
+from resnet_demo.runs.scheduler import train_here
 from resnet_demo.training import estimate, preflight
 from resnet_demo.training.estimate import Speed, ever_shorter, fitting, told
+from resnet_demo.training.loop import Training
 from resnet_demo.training.lr_finder import Tried, suggest
 from tests.data.test_pixel_cache import drained
 
+TRIED = [Tried(0.001, 2.0), Tried(0.1, 1.0), Tried(1.0, 3.0)]
 FAST = Speed(step=(0.1, 1e-5), val=(0.0, 1e-5))
 
 
@@ -91,5 +97,20 @@ def test_the_finder_suggests_a_rate_below_the_lowest_loss(config: TrainConfig, h
     assert seen[-1][0] == "Trying learning rates"
 
 
+def test_the_finder_begins_where_the_run_would(
+    config: TrainConfig, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the weights of `init`, on the pictures and at the side that the run has."""
+    train_here(home, control.new_run(home, replace(config, epochs=4)))
+    begun: list[Training] = []
+    monkeypatch.setattr(preflight, "sweep", lambda training: begun.append(training) or TRIED)
+    few = replace(config, init="run:0001", num_train=20, crop="pad", start_px=config.px)
+    drained(preflight.find_lr(few, home))
+    (training,) = begun
+    learned = reference.load("run:0001", home).model.state_dict()
+    assert all(torch.equal(p, learned[name]) for name, p in training.model.named_parameters())
+    assert training.train.images.shape[:2] == (20, config.px)
+
+
 def test_a_suggestion_has_two_digits() -> None:
-    assert suggest([Tried(0.001, 2.0), Tried(0.1, 1.0), Tried(1.0, 3.0)]) == 0.033
+    assert suggest(TRIED) == 0.033
