@@ -113,7 +113,10 @@ def add_run_commands(command: Command) -> None:
 def add_model_commands(command: Command) -> None:
     sub = command("evaluate", evaluate, "model")
     sub.add_argument("--data", default="imagenette")
-    sub.add_argument("--split", choices=("val", "clean"), default="val")
+    sub.add_argument(
+        "--split", choices=("val", "clean", "all"), default="val",
+        help="val; clean: that ImageNet's networks have not seen; all: also those to train on",
+    )  # fmt: skip
     sub = command("classify", classify, "model")
     sub.add_argument("images", nargs="+", metavar="image")
     sub.add_argument("--top", type=int, default=5, help="how many classes to name")

@@ -30,6 +30,7 @@ class Pictures:
     train: Split
     val: Split
     note: str = ""  # what a person should know, e.g. how the split was made
+    kept_apart: bool = False  # the validation pictures, by this program: nobody gave any
 
     def used_by(self, config: TrainConfig) -> "Pictures":
         """Those that a run trains and validates on; raises UserError when none are left."""

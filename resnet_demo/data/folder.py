@@ -97,9 +97,8 @@ def folder(root: Path) -> Pictures:
     shown = tuple(IMAGENETTE_CLASSES.get(name, printable(name)) for name in listed.classes)
     unequal = unequal_sentence(shown, [label for _, label in listed.train])
     note = " ".join(filter(None, [*listed.notes, unequal, listed.left_out.sentence()]))
-    return Pictures(
-        shown, file_split(listed.train, listed.train_dir), file_split(listed.val, val_dir), note
-    )
+    train, val = file_split(listed.train, listed.train_dir), file_split(listed.val, val_dir)
+    return Pictures(shown, train, val, note, kept_apart=listed.val_dir is None)
 
 
 def divide(listed: Listing) -> None:

@@ -162,7 +162,8 @@ class Library:
                 raise UserError(f"{self.name} has no picture to {name} for {', '.join(empty[:3])}.")
         unequal = unequal_sentence(classes, train.labels)
         notes = [row[0] for row in self.select("SELECT text FROM note")]
-        return Pictures(classes, train, val, " ".join(filter(None, [*notes, note, unequal])))
+        said = " ".join(filter(None, [*notes, note, unequal]))
+        return Pictures(classes, train, val, said, kept_apart=bool(note))
 
     def check_classes(self) -> tuple[str, ...]:
         counts = self.counts()

@@ -1,10 +1,11 @@
-"""`evaluate MODEL --data DATA [--split val|clean]`.
+"""`evaluate MODEL --data DATA [--split val|clean|all]`.
 
 Pictures are read, cut and normalised as in Classify, so that the accuracy is that of what people
 see there.
 """
 
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -24,13 +25,21 @@ from resnet_demo.files import Json
 from resnet_demo.models import reference
 from resnet_demo.models.network import Network
 from resnet_demo.progress import Progress
+from resnet_demo.refs import shown_data
 
-SPLITS = ("val", "clean")
+SPLITS = ("val", "clean", "all")
 BATCH = 64
 IMAGENET_VAL = "ILSVRC2012_val_"  # how ImageNet names its validation pictures
 LEAK = (
     "This network has learned from ImageNet's training pictures, and 96.6 % of Imagenette's "
     "validation pictures are among them. --split clean measures on the others."
+)
+
+
+SEEN = "It was trained on pictures of {}: these are among them, and count here as if they were new."
+SOME = (
+    "One picture in five was measured, as there is no val folder: those that are kept apart where "
+    "a network is trained on these. If none was, --split all measures on every one."
 )
 
 
@@ -93,20 +102,34 @@ def evaluate(
         numbers |= of_all_classes(logits, torch.tensor(known)[labels], scores)
     if network.unlike_below is not None:
         numbers["unlike_share"] = share_below(logits, network.unlike_below)
-    leak = LEAK if network.pretrained and split == "val" and is_imagenette(pictures) else ""
-    about = {"model": model, "data": data, "split": split, "px": network.px, "note": leak}
+    note = " ".join(what_to_know(network, pictures, data, split))
+    about = {"model": model, "data": data, "split": split, "px": network.px, "note": note}
     return {**about, **numbers, **facts, "classes": list(pictures.classes)}
 
 
+def what_to_know(network: Network, pictures: Pictures, data: str, split: str) -> Iterator[str]:
+    """Sentences on how far the accuracy can be believed."""
+    if network.pretrained and split != "clean" and is_imagenette(pictures):
+        yield LEAK
+    trained_on_these = network.about.get("data") == shown_data(data)
+    if split == "all" and trained_on_these:
+        yield SEEN.format(data)
+    if split == "val" and pictures.kept_apart and not trained_on_these:
+        yield SOME
+
+
 def columns(network: Network, pictures: Pictures, model: str, data: str) -> list[int]:
-    """Which outputs stand for the pictures' classes, in their order."""
+    """Which outputs stand for the pictures' classes, in their order: those of the same names."""
     if network.classes == pictures.classes:
         return list(range(len(network.classes)))
     if len(network.classes) == 1000 and is_imagenette(pictures) and network.pretrained:
         return [IMAGENETTE_INDEXES[name] for name in pictures.classes]
+    times = Counter(network.classes)  # ImageNet has two cranes
+    if all(times[name] == 1 for name in pictures.classes):
+        return [network.classes.index(name) for name in pictures.classes]
     raise UserError(
         f"{model} knows {len(network.classes)} classes ({network.classes[0]} ...), {data} has "
-        f"{len(pictures.classes)} ({pictures.classes[0]} ...): they must be the same."
+        f"{len(pictures.classes)} ({pictures.classes[0]} ...): all of these must be among those."
     )
 
 
@@ -117,8 +140,9 @@ def is_imagenette(pictures: Pictures) -> bool:
 def chosen(network: Network, pictures: Pictures, which: str) -> list[tuple[Split, list[int]]]:
     """(split, picture numbers) to measure on. Clean are ImageNet's own validation pictures; those
     in the train folder only for a network that was not trained on it."""
-    if which == "val":
-        return [(pictures.val, list(range(len(pictures.val))))]
+    if which != "clean":
+        wanted = [pictures.val, pictures.train] if which == "all" else [pictures.val]
+        return [(split, list(range(len(split)))) for split in wanted]
     trained_here = "data" in network.about
     splits = [pictures.val] if trained_here else [pictures.val, pictures.train]
     clean_splits = [(split, clean) for split in splits if (clean := clean_pictures(split))]

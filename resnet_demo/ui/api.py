@@ -119,9 +119,9 @@ def build_classify(home: Home, classifier: Classifier) -> None:
     @friendly
     def evaluate(model: str, data: str, split: str, token: str, request: gr.Request) -> dict:
         """Accuracy on validation pictures, with all cores and not beside a run. data: imagenette,
-        cifar10, shapes or folder:PATH; split: val, or clean (pictures no network here was trained
-        on). Returns {n, top1, top1_ci95, top5, val_loss, ece, per_class, confusion, ...},
-        accuracies in percent."""
+        cifar10, shapes or folder:PATH; split: val, clean (pictures no network here was trained
+        on) or all (also those to train on). Returns {n, top1, top1_ci95, top5, val_loss, ece,
+        per_class, confusion, ...}, accuracies in percent."""
         require_steering(request, token)  # a minute of all cores
         return subprocess_measurement.evaluate(home, check_model(model), data, split)
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import timm
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from resnet_demo.config import Home
 from resnet_demo.data.imagenette import IMAGENETTE_CLASSES, IMAGENETTE_INDEXES
@@ -113,3 +115,43 @@ def test_clean_pictures_of_one_split_are_enough(imagenette: Path, home: Home, mo
         path.unlink()
     answer = drained(evaluate("timm:x", f"folder:{imagenette}", home, "clean"))[1]
     assert answer["n"] == 3
+
+
+@pytest.mark.parametrize("known", [["red", "green", "blue"], ["red", "x", "green", "blue"]])
+def test_classes_are_found_by_their_names(known: list[str], pictures: Path, home: Home) -> None:
+    """The same network with its outputs in another order, and with one more."""
+    whole = saved(home.path / "whole.safetensors")
+    tensors = load_file(whole)
+    rows = [["blue", "green", "red", "x"].index(name) for name in known]
+    for name in ("fc.weight", "fc.bias"):
+        never = torch.full_like(tensors[name][:1], -1e3)
+        tensors[name] = torch.cat([tensors[name], never])[rows].contiguous()
+    with safe_open(whole, "pt") as file:
+        save_file(tensors, home.path / "net.safetensors",
+                  {**file.metadata(), "classes": json.dumps(known)})  # fmt: skip
+    names = ("whole", "net")
+    want, got = (
+        drained(evaluate(f"file:{home.path / name}.safetensors", f"folder:{pictures}", home))[1]
+        for name in names
+    )
+    assert got["top1"] == want["top1"] and got["confusion"] == want["confusion"]
+    assert got["classes"] == ["blue", "green", "red"]
+
+
+def test_a_name_that_two_classes_have_is_none(pictures: Path, home: Home) -> None:
+    path = saved(home.path / "net.safetensors", classes=json.dumps(["blue", "red", "red"]))
+    with pytest.raises(UserError, match="must be among"):
+        drained(evaluate(f"file:{path}", f"folder:{pictures}", home))
+
+
+def test_all_pictures_of_a_folder_without_a_split(tmp_path: Path, home: Home) -> None:
+    root = draw_folder(tmp_path / "data", 10, 1) / "train"  # three classes of ten
+    path, data = saved(home.path / "net.safetensors", data="folder:elsewhere"), f"folder:{root}"
+    some = drained(evaluate(f"file:{path}", data, home))[1]
+    assert some["n"] < 15 and "--split all" in some["note"]
+    whole = drained(evaluate(f"file:{path}", data, home, "all"))[1]
+    assert (whole["n"], whole["note"], whole["split"]) == (30, "", "all")
+    trained = saved(home.path / "own.safetensors", data="folder:train")
+    assert drained(evaluate(f"file:{trained}", data, home))[1]["note"] == ""
+    note = drained(evaluate(f"file:{trained}", data, home, "all"))[1]["note"]
+    assert "It was trained on pictures of" in note
