@@ -31,15 +31,18 @@ def from_the_hub(reference: str, fetch: Callable[[], T], what: str = "The weight
 @contextmanager
 def no_long_waits() -> Iterator[None]:
     """Where the Hub does not answer a knock, only what is on this machine is looked at: its
-    library would try five times before it gives up."""
+    library would try five times before it gives up. Whoever finds it so already, by a person's
+    wish or another thread's, leaves it so: threads that overlap never leave it for good."""
     from huggingface_hub import constants
 
-    before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or not answers(constants.ENDPOINT)
+    if constants.HF_HUB_OFFLINE or answers(constants.ENDPOINT):
+        yield
+        return
+    constants.HF_HUB_OFFLINE = True
     try:
         yield
     finally:
-        constants.HF_HUB_OFFLINE = before
+        constants.HF_HUB_OFFLINE = False
 
 
 def answers(endpoint: str) -> bool:
