@@ -115,7 +115,6 @@ def products(x: Tensor, stride: int) -> type[torch.autograd.Function] | None:
     return WeightProduct if wide and in_bfloat16 and pixels <= WEIGHT_PRODUCT else None
 
 
-@torch.fx.wrap  # timm traces networks, and a choice by shape cannot be traced
 def conv2d(x: Tensor, weight: Tensor, stride: int, training: bool) -> Tensor:
     """Also a way past a fault: where a stride meets a single pixel, the gradient of oneDNN (torch
     2.15) in bfloat16 is memory that nobody has written. Only while training: what exports a

@@ -150,6 +150,7 @@ def describe(about: dict[str, str], name: str) -> Description:
             and all(map(math.isfinite, description.mean + description.std))
             and min(description.std) > 0
             and 0 < float(about.get("temperature", 1)) < math.inf
+            and math.isfinite(float(about.get("unlike_below", 0)))
             and 0.05 <= description.crop_pct <= 1
         )
     except (KeyError, TypeError, ValueError, RecursionError):

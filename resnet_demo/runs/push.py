@@ -1,12 +1,12 @@
 """`push MODEL USER/REPO`: a network to the Hub with what its run knows of it."""
 
-import json
 from dataclasses import replace
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.export import push as hub
 from resnet_demo.export.card import CURVES, Story
 from resnet_demo.export.push import Pushed
+from resnet_demo.files import read_json
 from resnet_demo.models import reference
 from resnet_demo.refs import ModelRef, shown_data
 from resnet_demo.run_folder import RunFolder
@@ -32,11 +32,11 @@ def run_behind(home: Home, model: str) -> RunFolder | None:
     if model.strip() == "bundled":
         return shipped_run()
     folder = control.run_folder(home, reference.name) if reference.kind == "run" else None
-    return folder if folder and folder.report.is_file() and not reference.which else None
+    return folder if folder and read_json(folder.report) and not reference.which else None
 
 
 def story_of(folder: RunFolder) -> Story:
-    report = json.loads(folder.report.read_text())
+    report = read_json(folder.report) or {}
     with Store(folder) as store:
         facts, curves = store.facts(), store.metrics(CURVES)
         config = TrainConfig.from_dict(facts["config"])

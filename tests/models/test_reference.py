@@ -64,6 +64,19 @@ def test_a_file_that_does_not_fit_its_architecture_is_refused(weights, home: Hom
         reference.load(f"file:{path}", home)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("unlike_below", "low"), ("unlike_below", "nan"), ("temperature", "0"), ("crop_pct", "2")],
+)
+def test_a_description_that_makes_no_sense_is_refused(
+    name: str, value: str, weights, home: Home
+) -> None:
+    path, model, about = weights
+    save_file(model.state_dict(), path, {**about, name: value})
+    with pytest.raises(UserError, match="does not describe a network"):
+        reference.load(f"file:{path}", home)
+
+
 def test_a_file_that_is_no_weights_is_refused(tmp_path, home: Home) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"\x80\x02pickle")
     with pytest.raises(UserError, match="is a pickle"):

@@ -9,7 +9,7 @@ import pytest
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.lab import store as labs
-from resnet_demo.runs import control, snapshot
+from resnet_demo.runs import control, measurements, push, snapshot
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.requests import Cursor, TrainRequest
@@ -106,3 +106,13 @@ def test_a_home_that_cannot_be_written_to_is_still_read(home: Home, trained, mon
     before = {path: path.stat().st_mtime_ns for path in home.path.rglob("*")}
     assert list(control.list_runs(home)) == expected
     assert {path: path.stat().st_mtime_ns for path in home.path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("name", ["report.json", measurements.BLOCKS])
+@pytest.mark.parametrize("text", ["", "{", "[1]"])
+def test_a_damaged_measurement_is_none(name: str, text: str, home: Home, trained) -> None:
+    measurements.write(home, "0001", measurements.BLOCKS, {"n": 1})
+    assert measurements.read(home, "0001", measurements.BLOCKS)
+    (home.run("0001").path / name).write_text(text)
+    assert measurements.read(home, "0001", measurements.BLOCKS) is None
+    assert bool(push.run_behind(home, "run:0001")) == (name != "report.json")

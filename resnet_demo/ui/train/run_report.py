@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from resnet_demo.config import Home
+from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.dataset import Split
 from resnet_demo.data.sources import open_here
 from resnet_demo.errors import UserError
@@ -60,9 +60,9 @@ def worst(home: Home, run: str) -> Json:
 def shown(home: Home, run: str, predictions: dict, indices: list[int]) -> Json:
     """{pictures: [{src, name, label, called, probability}], count}: the first SHOWN_PICTURES."""
     with Store(readable_folder(home, run)) as store:
-        data = store.config.data
-    check_shown(data)
-    split = validation(home, data)
+        config = store.config
+    check_shown(config.data)
+    split = validation(home, config)
     places = {name: place for place, name in enumerate(split.names)}
     rows = []
     for index in indices[:SHOWN_PICTURES]:
@@ -72,12 +72,13 @@ def shown(home: Home, run: str, predictions: dict, indices: list[int]) -> Json:
     return {"pictures": rows, "count": len(indices)}
 
 
-def validation(home: Home, data: str) -> Split:
-    """Raises UserError when the pictures are not here any more."""
-    pictures = open_here(data, home)
+def validation(home: Home, config: TrainConfig) -> Split:
+    """Where those that a run was validated on are found by their names. Raises UserError when they
+    are not here any more."""
+    pictures = open_here(config.data, home)
     if pictures is None:
-        raise UserError(f"The pictures of {data} are not on this machine any more.")
-    return pictures.val
+        raise UserError(f"The pictures of {config.data} are not on this machine any more.")
+    return pictures.train if config.val_from_train else pictures.val
 
 
 def picture(split: Split, place: int | None) -> str | None:

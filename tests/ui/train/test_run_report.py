@@ -59,6 +59,14 @@ def test_strangers_do_not_see_the_pictures_of_a_folder(
         run_report.worst(home, finished)
 
 
+def test_pictures_that_were_held_apart_from_training_are_found(home: Home, config) -> None:
+    run = control.new_run(home, replace(config, val_from_train=12, epochs=1))
+    train_here(home, run)
+    cells = [(label, called) for label in range(3) for called in range(3)]
+    found = [one for cell in cells for one in run_report.confused(home, run, *cell)["pictures"]]
+    assert len(found) == 12 and all(one["src"] for one in found)
+
+
 def test_before_the_end_a_sentence(home: Home, config: TrainConfig) -> None:
     run = control.new_run(home, config)
     with pytest.raises(UserError, match="when the run has finished"):
