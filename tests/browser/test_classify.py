@@ -149,11 +149,13 @@ def test_many_at_once(shared, page, run: str, pictures: Path, tmp_path: Path) ->
     good = sorted((pictures / "val").rglob("*.png"))
     page.locator("#batch-files input[type=file]").set_input_files([*map(str, good), str(bad)])
     expect(page.locator("#batch-files")).to_contain_text("bad", timeout=30_000)
+    expect(page.locator("#batch-stop")).to_be_disabled()
     page.locator("#batch-run").click()
     table = page.locator("#batch-table")
     expect(table).to_contain_text(f"Pictures classified: {len(good)}, refused: 1", timeout=60_000)
     assert table.locator("tr").count() == len(good) + 2
     expect(table).to_contain_text("not a picture")
+    expect(page.locator("#batch-stop")).to_be_disabled()
     with page.expect_download() as event:
         page.locator("#batch-csv").click()
     lines = Path(event.value.path()).read_text().splitlines()

@@ -1,6 +1,8 @@
 """Classify for programs, and what the page's own process never does."""
 
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -9,7 +11,7 @@ from PIL import Image
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.ui.access import check_model
-from resnet_demo.ui.classify.tab import csv_text
+from resnet_demo.ui.classify.tab import classifying_all, csv_text
 from resnet_demo.ui.classify.takeaway import exported
 from resnet_demo.ui.upload import Upload
 from tests.classify.test_predictor import saved
@@ -110,6 +112,24 @@ def test_a_spreadsheet_runs_nothing_of_ours() -> None:
     row = {"path": "=cmd()", "top": [{"class": "+x", "index": 0, "probability": 1.0}], "ms": 1}
     line = csv_text([row]).splitlines()[1]
     assert line.startswith("'=cmd(),'+x,1.0")
+
+
+def test_whoever_stops_keeps_what_was_classified(
+    home: Home, pictures: Path, tmp_path: Path
+) -> None:
+    from resnet_demo.ui.serving import Classifier
+
+    stopping: dict[str, threading.Event] = {"me": threading.Event(), "other": threading.Event()}
+    classify_all = classifying_all(Classifier(home), stopping)
+    good = [str(path) for path in sorted((pictures / "val" / "red").glob("*.png"))]
+    model = f"file:{saved(tmp_path / 'net.safetensors')}"
+    press = lambda *_, **__: stopping["me"].set()  # noqa: E731 - at the first picture
+    table, download = classify_all(good, model, SimpleNamespace(session_hash="me"), press)
+    assert len(good) > 1 and "classified: 1" in table and list(stopping) == ["other"]
+    assert len(Path(download.value["path"]).read_text().splitlines()) == 2
+    with pytest.raises(UserError, match="There are no pictures"):
+        classify_all(None, model, SimpleNamespace(session_hash="me"), press)
+    assert list(stopping) == ["other"]
 
 
 def test_more_than_the_most_pictures_are_told_one_by_one(

@@ -151,22 +151,29 @@ def batch(classifier: Classifier, model: gr.Dropdown) -> None:
         files = gr.File(label="Pictures", file_count="multiple", elem_id="batch-files", height=140)
         with gr.Row():
             run = gr.Button("Classify all", elem_id="batch-run")
-            stop = gr.Button("Stop", elem_id="batch-stop")
+            stop = gr.Button("Stop", elem_id="batch-stop", interactive=False)
         table = gr.HTML(
             "<p>Give several pictures; each gets a row here.</p>",
             elem_id="batch-table",
             apply_default_css=False,
         )
         download = gr.DownloadButton("Download CSV", interactive=False, elem_id="batch-csv")
-    stopping: dict[str, threading.Event] = {}  # of who classifies now
+    stopping: dict[str, threading.Event] = {}  # of who classifies now, or waits to
 
-    def stop_it(request: gr.Request) -> None:
+    def begin(request: gr.Request) -> gr.Button:
+        stopping[request.session_hash or ""] = threading.Event()
+        return gr.Button(interactive=True)
+
+    def stop_it(request: gr.Request) -> gr.Button:
         if (session := request.session_hash or "") in stopping:
             stopping[session].set()
+        return gr.Button(interactive=False)
 
     classify_all = friendly(classifying_all(classifier, stopping))
-    run.click(classify_all, [files, model], [table, download], api_visibility="private")
-    stop.click(stop_it, None, None, queue=False, api_visibility="private")
+    begun = run.click(begin, None, stop, queue=False, **QUIET)
+    done = begun.then(classify_all, [files, model], [table, download], api_visibility="private")
+    done.then(lambda: gr.Button(interactive=False), None, stop, queue=False, **QUIET)
+    stop.click(stop_it, None, stop, queue=False, **QUIET)
 
 
 def classifying_all(
@@ -178,12 +185,11 @@ def classifying_all(
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[str, Any]:
-        if not paths:
-            raise UserError("There are no pictures. Drop some, or browse for them.")
-        session, cancelled = request.session_hash or "", threading.Event()
-        stopping[session] = cancelled
-        rows = []
+        session, rows = request.session_hash or "", []
+        cancelled = stopping.setdefault(session, threading.Event())
         try:
+            if not paths:
+                raise UserError("There are no pictures. Drop some, or browse for them.")
             for row in classifier.answers([Path(path) for path in paths], reference or "", TOP):
                 rows.append(row)
                 progress((len(rows), len(paths)), desc="Classifying", unit="pictures")

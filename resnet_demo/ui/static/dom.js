@@ -25,7 +25,7 @@ export function save(name, href) {
 export function saveText(name, text, type) {
   const href = URL.createObjectURL(new Blob([text], { type }));
   save(name, href);
-  URL.revokeObjectURL(href);
+  setTimeout(() => URL.revokeObjectURL(href), 60_000); // Safari reads it later
 }
 
 // The admin token: asked for once, kept in this browser, sent with each call.
