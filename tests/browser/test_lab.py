@@ -79,3 +79,20 @@ def test_a_lab_from_the_guess_to_the_report(serve, page, tmp_path: Path) -> None
     with page.expect_download() as download:
         panel.get_by_role("button", name="Report").click()
     assert download.value.path().read_text().startswith("<!doctype html>")
+
+
+REFUSE = """Object.defineProperty(window, 'localStorage', {
+  get() { throw new DOMException('Access is denied for this document.', 'SecurityError'); },
+});"""
+
+
+def test_a_browser_that_keeps_nothing_for_a_page_shows_all_of_it(shared, page) -> None:
+    """As for a Space, which stands in a frame of the Hub's."""
+    from playwright.sync_api import expect
+
+    page.add_init_script(REFUSE)
+    page.goto(shared.url)
+    expect(page.locator("#live .numbers")).to_contain_text("best 91.2 %")
+    page.get_by_role("tab", name="Lab").click()
+    page.locator(PANEL).get_by_role("button", name="Skip").click()
+    expect(page.locator(PANEL).locator(".race figure")).to_have_count(2, timeout=60_000)

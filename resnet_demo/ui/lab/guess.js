@@ -1,16 +1,16 @@
 // Guess first, then see: what a person said of each lab is kept in this browser.
 
-import { LATE, UNDER_WAY, make } from "../static/dom.js";
+import { LATE, UNDER_WAY, make, remember, remembered } from "../static/dom.js";
 import { find, state } from "./state.js";
 
 const memory = () => `resnet-demo-guess-${state.now.lab}-${state.now.created}`;
-const guessed = () => JSON.parse(localStorage.getItem(memory()) || "null");
+const guessed = () => JSON.parse(remembered(memory()) || "null");
 const picked = (name) => find(`.guess .${name} input:checked`)?.value;
 
 // after: what to do when a guess was made.
 export function mountGuess(after) {
   const keep = (guess) => {
-    localStorage.setItem(memory(), JSON.stringify(guess));
+    remember(memory(), JSON.stringify(guess));
     drawGuessed();
     after();
   };

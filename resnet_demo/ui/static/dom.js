@@ -28,11 +28,30 @@ export function saveText(name, text, type) {
   setTimeout(() => URL.revokeObjectURL(href), 60_000); // Safari reads it later
 }
 
+// Browsers refuse a page to keep anything while it stands in another's frame, as a Space does: then it is forgotten
+// with the page.
+const inPage = new Map();
+
+export function remember(name, text) {
+  inPage.set(name, text);
+  try {
+    localStorage.setItem(name, text);
+  } catch { /* refused */ }
+}
+
+export function remembered(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return inPage.get(name) ?? null;
+  }
+}
+
 // The admin token: asked for once, kept in this browser, sent with each call.
 export function token() {
   const box = document.querySelector("#admin-token input, #admin-token textarea");
-  const kept = localStorage.getItem("resnet-demo-token");
-  if (box?.value) localStorage.setItem("resnet-demo-token", box.value);
+  const kept = remembered("resnet-demo-token");
+  if (box?.value) remember("resnet-demo-token", box.value);
   else if (box && kept) {
     box.value = kept;
     box.dispatchEvent(new Event("input"));
