@@ -140,7 +140,9 @@ def test_experiments_on_the_picture(shared, page) -> None:
     expect(page.locator("#inspect .walk .lit")).to_have_attribute("data-name", "F(x)")
     page.get_by_role("button", name="What would it say").click()
     expect(page.locator("#inspect .knows")).to_contain_text("for good from", timeout=60_000)
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: null })")  # as by http
     page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#inspect")).to_contain_text("does not copy by itself: http://127")
     assert "off=layer1.2" in page.url and "block=layer2.4" in page.url
 
 

@@ -114,10 +114,12 @@ function keep() {
 
 async function copyLink() {
   keep();
-  await navigator.clipboard.writeText(location.href).then(
-    () => say("The link is copied: networks, block and cuts, without the picture."),
-    () => say(`This browser does not copy by itself: ${location.href}`),
-  );
+  try { // a page that came by http from elsewhere has no clipboard
+    await navigator.clipboard.writeText(location.href);
+    say("The link is copied: networks, block and cuts, without the picture.");
+  } catch {
+    say(`This browser does not copy by itself: ${location.href}`);
+  }
 }
 
 function reopen() {
