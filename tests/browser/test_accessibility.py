@@ -53,3 +53,15 @@ def test_a_page_at_rest_draws_hardly_a_frame(shared, page) -> None:
     page.goto(shared.url)
     page.wait_for_selector(READY["train"], state="attached", timeout=60_000)
     wait_until(lambda: page.evaluate("askedInHundred()") < 20)
+
+
+def test_a_contrast_theme_of_the_system_hides_nothing(shared, page) -> None:
+    """It takes all grounds away: a tab that is chosen, and colours that are data, keep theirs."""
+    page.emulate_media(forced_colors="active")
+    page.goto(f"{shared.url}?tab=inspect")
+    page.wait_for_selector(READY["inspect"], state="attached", timeout=60_000)
+    for kind in ("#inspect .tile", ".tab-container button[role=tab]"):
+        grounds = page.locator(kind).evaluate_all(
+            "all => all.map(one => getComputedStyle(one).backgroundColor)"
+        )
+        assert len(set(grounds)) > 1, (kind, grounds)
