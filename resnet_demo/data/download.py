@@ -184,7 +184,8 @@ def unpack(archive: Path, place: Path) -> Generator[Progress, None, None]:
         inside.rename(place)
     except OSError as error:
         raise UserError(
-            f"{archive.name} cannot be unpacked ({error.strerror}). Make room in {place.parent}."
+            f"{archive.name} cannot be unpacked ({error.strerror or error}). Make room in "
+            f"{place.parent}."
         ) from None
     except (tarfile.TarError, ValueError) as error:
         raise UserError(f"{archive.name} cannot be unpacked ({error}).") from None

@@ -144,6 +144,9 @@ def test_many_at_once(shared, page, run: str, pictures: Path, tmp_path: Path) ->
 
     open_tab(page, shared.url, run)
     page.get_by_text("Several pictures").click()
+    page.locator("#batch-run").click()
+    page.get_by_text("There are no pictures").first.wait_for()
+    expect(page.locator("#batch-run")).to_be_enabled()
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no")
     good = sorted((pictures / "val").rglob("*.png"))
@@ -156,6 +159,7 @@ def test_many_at_once(shared, page, run: str, pictures: Path, tmp_path: Path) ->
     assert table.locator("tr").count() == len(good) + 2
     expect(table).to_contain_text("not a picture")
     expect(page.locator("#batch-stop")).to_be_disabled()
+    expect(page.locator("#batch-run")).to_be_enabled()
     with page.expect_download() as event:
         page.locator("#batch-csv").click()
     lines = Path(event.value.path()).read_text().splitlines()

@@ -160,9 +160,12 @@ def batch(classifier: Classifier, model: gr.Dropdown) -> None:
         download = gr.DownloadButton("Download CSV", interactive=False, elem_id="batch-csv")
     stopping: dict[str, threading.Event] = {}  # of who classifies now, or waits to
 
-    def begin(request: gr.Request) -> gr.Button:
+    def begin(request: gr.Request) -> tuple[gr.Button, gr.Button]:
         stopping[request.session_hash or ""] = threading.Event()
-        return gr.Button(interactive=True)
+        return gr.Button(interactive=False), gr.Button(interactive=True)
+
+    def end() -> tuple[gr.Button, gr.Button]:
+        return gr.Button(interactive=True), gr.Button(interactive=False)
 
     def stop_it(request: gr.Request) -> gr.Button:
         if (session := request.session_hash or "") in stopping:
@@ -170,9 +173,10 @@ def batch(classifier: Classifier, model: gr.Dropdown) -> None:
         return gr.Button(interactive=False)
 
     classify_all = friendly(classifying_all(classifier, stopping))
-    begun = run.click(begin, None, stop, queue=False, **QUIET)
+    begun = run.click(begin, None, [run, stop], queue=False, **QUIET)
     done = begun.then(classify_all, [files, model], [table, download], api_visibility="private")
-    done.then(lambda: gr.Button(interactive=False), None, stop, queue=False, **QUIET)
+    for ended in (done.success, done.failure):  # `then` does not come after a failure
+        ended(end, None, [run, stop], queue=False, **QUIET)
     stop.click(stop_it, None, stop, queue=False, **QUIET)
 
 

@@ -40,11 +40,11 @@ export function remember(name, text) {
 }
 
 export function remembered(name) {
+  let kept = null;
   try {
-    return localStorage.getItem(name);
-  } catch {
-    return inPage.get(name) ?? null;
-  }
+    kept = localStorage.getItem(name);
+  } catch { /* refused */ }
+  return kept ?? inPage.get(name) ?? null;
 }
 
 // The admin token: asked for once, kept in this browser, sent with each call.
