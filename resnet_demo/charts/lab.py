@@ -146,12 +146,13 @@ def depths_of(runs: list[Run]) -> list[int]:
 # --- before any training -------------------------------------------------------------------------
 
 
-def drawn_initialisation(data: str, home: Home, dark: bool) -> Generator[Progress, None, Json]:
-    """The answer of `lab.initialisation` with its `drawing`."""
+def drawn_initialisation(data: str, home: Home) -> Generator[Progress, None, Json]:
+    """The answer of `lab.initialisation` with its `drawings`: for a light page, for a dark one."""
     from resnet_demo.lab.initialisation import run
 
     answer = yield from run(data, home)
-    return answer | {"drawing": for_page(initialisation(answer, dark))}
+    drawings = [for_page(initialisation(answer, dark)) for dark in (False, True)]
+    return answer | {"drawings": drawings}
 
 
 def initialisation(answer: dict, dark: bool) -> Drawing:

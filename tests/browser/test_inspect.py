@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.palette import PALETTE
 from resnet_demo.runs import control
 from tests.conftest import wait_until
 
@@ -40,6 +41,17 @@ def give(page, path: Path) -> None:
 def choose(page, box: str, model: str) -> None:
     page.locator(f"{box} input").fill(model)
     page.locator(f"{box} input").press("Enter")
+
+
+def turn_dark(page, title: str) -> None:
+    """The newest chart of this title follows."""
+    ink = (
+        "([title, ink]) => Bokeh.documents.flatMap((one) => one.roots())"
+        ".filter((one) => one.title?.text === title).at(-1)?.title.text_color === ink"
+    )
+    for theme, colour in zip(("light", "dark"), PALETTE["ink"], strict=True):
+        page.evaluate("dark => document.body.classList.toggle('dark', dark)", theme == "dark")
+        page.wait_for_function(ink, arg=[title, colour])
 
 
 def test_click_cut_and_compare_with_the_command(shared, page, red: Path, command: Callable) -> None:
@@ -140,10 +152,38 @@ def test_experiments_on_the_picture(shared, page) -> None:
     expect(page.locator("#inspect .walk .lit")).to_have_attribute("data-name", "F(x)")
     page.get_by_role("button", name="What would it say").click()
     expect(page.locator("#inspect .knows")).to_contain_text("for good from", timeout=60_000)
+    turn_dark(page, "From here on shortcuts only")
     page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: null })")  # as by http
     page.get_by_role("button", name="Copy link").click()
     expect(page.locator("#inspect")).to_contain_text("does not copy by itself: http://127")
     assert "off=layer1.2" in page.url and "block=layer2.4" in page.url
+
+
+def test_what_was_found_goes_with_its_picture_and_dimmers_stay(shared, page, red: Path) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{shared.url}?tab=inspect&model=bundled:resnet56&block=layer2.4")
+    before = wait_drawn(page, "bundled:resnet56")
+    page.locator("#inspect .dim-where").select_option("one")
+    page.locator("#inspect .dim-b").fill("0.5")
+    dimmed = page.locator("#inspect .dimmed > div").first
+    expect(dimmed.locator("caption")).to_contain_text("1 F(x) + 0.5 x in layer2.4", timeout=20_000)
+    page.locator("#inspect .side [data-block='layer1.2']").first.click()
+    expect(dimmed.locator("caption")).to_contain_text("in layer1.2", timeout=20_000)
+    page.get_by_role("button", name="Split the gradient").click()
+    expect(page.locator("#inspect .paths > div").first).to_contain_text("Paths through at most")
+    page.get_by_role("button", name="Show the code").click()
+    expect(page.locator("#inspect .walk")).to_contain_text("layer1.2 of bundled:resnet56")
+    page.get_by_role("button", name="What would it say").click()
+    expect(page.locator("#inspect .knows")).to_be_visible()
+    first = dimmed.inner_text()
+    give(page, red)
+    wait_drawn(page, "bundled:resnet56", before)
+    for place in (".paths", ".walk"):
+        expect(page.locator(f"#inspect {place} > *")).to_have_count(0)
+    expect(page.locator("#inspect .knows")).to_be_hidden()
+    expect(dimmed.locator("caption")).to_contain_text("in layer1.2", timeout=20_000)
+    assert dimmed.inner_text() != first
 
 
 def test_the_epochs_of_a_run(serve, page, red: Path, config: TrainConfig, home: Home) -> None:
@@ -189,6 +229,7 @@ def test_wrong_models_and_wrong_pictures_leave_the_page_alive(
     page.wait_for_selector("#inspect [data-block='layer4.1']", timeout=60_000)
     page.get_by_role("button", name="Before any training").click()
     expect(page.locator("#inspect .result")).to_contain_text("plain110", timeout=120_000)
+    turn_dark(page, "Gradients before training")
 
 
 def test_the_profile_is_drawn_for_a_measure_and_a_theme_not_for_a_block(shared, page) -> None:

@@ -56,6 +56,7 @@ def module(page, files: str):
         ("m.minutes(187.4)", "3:07"),
         ("m.minutes(119.6)", "2:00"),
         ("m.minutes(null)", "–"),
+        ("m.spoken(1)", "1 second"),
         ("m.spoken(59)", "59 seconds"),
         ("m.spoken(120)", "2 minutes"),
         ("m.spoken(7200)", "2.0 hours"),
@@ -151,3 +152,58 @@ def test_long_work_is_one_at_a_time_and_says_how_it_stands(
         "end": sentence,
         "free": True,
     }
+
+
+SWEEPS = """
+(async () => {
+  const root = document.createElement('div'), asked = [], answers = [];
+  root.innerHTML = given;
+  document.body.append(root);
+  const answer = { sweeps: ['0001', '0002'], rows: [], runs: [], verdict: [], epochs: 0, done: 0 };
+  const answered = async () => {
+    answers.shift()();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+  m.mount(root, { sweep: ({ value }) => new Promise((resolve) => {
+    asked.push(value);
+    answers.push(() => resolve({ ...answer, sweep: value || '0002' }));
+  }) });
+  await answered();
+  const which = root.querySelector('.which');
+  which.onchange();
+  which.value = '0001'; // while the other is asked for
+  which.onchange();
+  await answered();
+  await answered();
+  return { asked, shown: which.value };
+})()
+"""
+
+
+def test_a_sweep_that_is_chosen_while_another_is_asked_for_stays_chosen(module) -> None:
+    page = (ROOT / "resnet_demo/ui/train/sweeps.html").read_text()
+    told = module("../train/sweeps", SWEEPS, page)
+    assert told == {"asked": ["", "0002", "0001"], "shown": "0001"}
+
+
+TOKEN = """
+(() => {
+  const heard = [];
+  const open = () => { // a page is opened, its box comes
+    document.body.innerHTML = '<div id="admin-token"><input></div>';
+    const box = document.querySelector('input');
+    box.addEventListener('input', () => heard.push(box.value));
+    return m.token();
+  };
+  const write = (text) => {
+    document.querySelector('input').value = text;
+    document.querySelector('input').dispatchEvent(new Event('input'));
+    return m.token();
+  };
+  return [open(), write('secret'), open(), heard.at(-1), write(''), m.token(), open()];
+})()
+"""
+
+
+def test_the_token_is_kept_until_its_box_is_emptied(module) -> None:
+    assert module("dom", TOKEN) == ["", "secret", "secret", "secret", "", "", ""]

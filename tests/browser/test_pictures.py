@@ -85,7 +85,7 @@ def test_a_folder_is_dropped_with_its_classes(serve, page, tmp_path: Path) -> No
     source = draw_folder(tmp_path / "drawn", 3, 0, px=24) / "train"
     deep = source / "red" / ("a long name " * 8) / ("and another " * 4)
     deep.mkdir(parents=True)
-    (source / "red" / "000.png").rename(deep / "ü.png")
+    (source / "red" / "000.png").rename(deep / f"{'ü' * 60}.png")  # more than a TAR's header holds
     (source / ".hidden").mkdir()
     open_page(page, serve().url)
     wait_for_state(page, "^finished")  # the panel's script is there

@@ -29,9 +29,13 @@ def test_the_report_of_a_finished_run_opens_the_pictures(shared, page, config, b
     assert drawn == sorted(count for row in report["confusion"] for count in row if count)
     cells.first.click()
     expect(page.locator("#live .behind img")).to_have_count(int(cells.first.inner_text()))
-    page.get_by_text("Show the worst mistakes").click()
-    expect(page.locator("#live .behind-title")).to_contain_text("surest mistakes")
-    expect(page.locator("#live .behind figure")).to_have_count(len(report["worst"]))
+    said = ("It made no mistake.", "Its only mistake:", "The 2 surest mistakes:")
+    for mistakes, words in enumerate(said):
+        worst = [{"picture": picture} for picture in range(mistakes)]
+        busy.run(run).report.write_text(json.dumps(report | {"worst": worst}))
+        page.get_by_text("Show the worst mistakes").click()
+        expect(page.locator("#live .behind-title")).to_have_text(words)
+        expect(page.locator("#live .behind figure")).to_have_count(mistakes)
 
 
 def test_many_classes_are_named_by_how_hard_they_are(shared, page, config, busy: Home) -> None:

@@ -232,6 +232,22 @@ def test_mistakes_are_told_in_a_sentence(shared, page) -> None:
     assert control.run_names(Home(shared.home)) == before
 
 
+def test_a_change_of_a_run_is_answered_part_by_part(shared, page, config, busy: Home) -> None:
+    from playwright.sync_api import expect
+
+    run = start_long(busy, config)
+    open_page(page, shared.url, f"?run={run}")
+    wait_for_state(page, "^running")
+    answer = page.locator("#live .answer")
+    page.get_by_role("button", name="Change", exact=True).click()
+    expect(answer).to_contain_text("Write a new lr")
+    page.get_by_label("New learning rate").fill("0.02")
+    page.get_by_label("New number of epochs").fill("0")
+    page.get_by_role("button", name="Change", exact=True).click()
+    expect(answer).to_contain_text("epochs must lie between")
+    expect(answer).to_contain_text("0.02")
+
+
 def test_a_narrow_dark_page_does_not_overflow(shared, browser, config, busy: Home) -> None:
     run = control.start(busy, config)
     wait_until(lambda: control.read_run(busy, run).state == "finished")

@@ -5,8 +5,9 @@ import { LATE, make } from "../static/dom.js";
 import { percent } from "../static/format.js";
 import { bars } from "./network.js";
 import { strengths } from "./results.js";
-import { colour, find, isPlain, sides, state } from "./state.js";
+import { colour, find, isPlain, isShown, sides, state } from "./state.js";
 
+const NOT_DIMMED = { error: "A plain network has no shortcuts: there is nothing to dim." };
 let asked = 0, waiting = false; // one question at a time; the newest position of the hand wins
 
 // --- two dimmers ---------------------------------------------------------------------------------
@@ -24,13 +25,11 @@ async function dim() {
 }
 
 async function dimOne(side) {
-  const place = placeOf(".dimmed", side);
-  if (isPlain(side)) {
-    place.replaceChildren(make("p", { textContent: "A plain network has no shortcuts: there is nothing to dim." }));
-    return;
-  }
-  const told = await state.server.dim({ ...side.question, ...strengths() }).catch(() => LATE);
-  place.replaceChildren(told.error ? make("p", { textContent: told.error }) : bars(side.record.model, told.top));
+  const { a, b, block } = strengths(), question = { ...side.question, a, b, block }, place = placeOf(".dimmed", side);
+  const told = isPlain(side) ? NOT_DIMMED : await state.server.dim(question).catch(() => LATE);
+  if (!isShown(side)) return;
+  const title = `${side.record.model}: ${a} F(x) + ${b} x in ${block || "all blocks"}`;
+  place.replaceChildren(told.error ? make("p", { textContent: told.error }) : bars(title, told.top));
 }
 
 // Where an experiment draws what it found of one network.
@@ -38,9 +37,6 @@ function placeOf(selector, side) {
   const place = find(selector), name = side.record.model;
   let mine = [...place.children].find((one) => one.dataset.model === name);
   if (!mine) {
-    for (const old of [...place.children]) {
-      if (!sides().some((other) => other.record.model === old.dataset.model)) old.remove();
-    }
     mine = make("div");
     mine.dataset.model = name;
     place.append(mine);
@@ -60,6 +56,7 @@ async function split() {
 }
 
 function drawPaths(side, told) {
+  if (!isShown(side)) return;
   const place = placeOf(".paths", side);
   if (told.error) {
     place.replaceChildren(make("p", { textContent: told.error }));
@@ -87,12 +84,13 @@ function drawPaths(side, told) {
 // --- code, and what each block already knows ------------------------------------------------------
 
 async function showCode() {
-  const [side] = sides(), place = find(".walk");
-  if (state.block === "stem") {
+  const [side] = sides(), place = find(".walk"), { block } = state;
+  if (block === "stem") {
     place.replaceChildren(make("p", { textContent: "The stem is no block. Click a tile of layer1 to layer4 first." }));
     return;
   }
-  const told = await state.server.code({ ...side.question, block: state.block }).catch(() => LATE);
+  const told = await state.server.code({ ...side.question, block }).catch(() => LATE);
+  if (!isShown(side) || block !== state.block) return;
   if (told.error) {
     place.replaceChildren(make("p", { textContent: told.error }));
     return;
@@ -106,7 +104,8 @@ async function showCode() {
     if (value) line.onmouseenter = () => light(value);
     listing.append(line);
   }
-  place.replaceChildren(listing, make("div", { className: "values" }, ...values));
+  const whose = make("p", { textContent: `${block} of ${side.record.model}` });
+  place.replaceChildren(whose, listing, make("div", { className: "values" }, ...values));
 }
 
 function valueOf({ name, shape, norm, picture }) {
@@ -119,8 +118,8 @@ function valueOf({ name, shape, norm, picture }) {
 
 async function showEarly() {
   const figure = plot("From here on shortcuts only", "probability, percent", { height: 240, x_axis_label: "block" });
-  const words = [];
-  for (const side of sides()) {
+  const words = [], looked = sides();
+  for (const side of looked) {
     const told = await state.server.early(side.question).catch(() => LATE), rows = told.rows || [];
     if (told.error) words.push(`${side.record.model}: ${told.error}`);
     if (!rows.length) continue;
@@ -130,9 +129,22 @@ async function showEarly() {
     const first = rows.find((_, index) => rows.slice(index).every((row) => row.class === told.class));
     words.push(`${side.record.model} says ${told.class} for good from ${first?.name ?? "nowhere"} on.`);
   }
+  if (!looked.every(isShown)) return;
   find(".knows").hidden = false;
   put(find(".knows"), figure, "Probability of the class if all later blocks only passed on what they got; no " +
     `training. ${words.join(" ")}`);
+}
+
+// What was found belongs to a picture and its networks.
+export function forgetExperiments() {
+  for (const place of [".dimmed", ".paths", ".walk"]) find(place).replaceChildren();
+  find(".knows").hidden = true;
+}
+
+// Dimmers stay where the hand left them.
+export function dimAgain() {
+  const { a, b } = strengths();
+  if (a !== 1 || b !== 1) dim();
 }
 
 export function mountExperiments() {

@@ -66,13 +66,13 @@ def top(inspector: Inspector, request: InspectRequest) -> Work:
 
 
 def initialisation(inspector: Inspector, request: InspectRequest) -> Work:
-    return before_training(inspector.home, request.data, request.dark)
+    return before_training(inspector.home, request.data)
 
 
-def before_training(home: Home, data: str, dark: bool) -> Work:
+def before_training(home: Home, data: str) -> Work:
     from resnet_demo.charts.lab import drawn_initialisation
 
-    return drawn_initialisation(measurable(data, home), home, dark)
+    return drawn_initialisation(measurable(data, home), home)
 
 
 def gif(inspector: Inspector, request: InspectRequest) -> Work:

@@ -6,9 +6,9 @@ import { LATE, addressOf, dark, inAddress, make, onThemeChange } from "../static
 import { last, scientific } from "../static/format.js";
 import { fillMeasures, measure } from "./measures.js";
 import { drawSide } from "./network.js";
-import { mountExperiments } from "./experiments.js";
+import { dimAgain, forgetExperiments, mountExperiments } from "./experiments.js";
 import { mountResults } from "./results.js";
-import { colour, find, isPale, isPlain, say, sides, state } from "./state.js";
+import { colour, find, isPale, isPlain, isShown, say, sides, state } from "./state.js";
 
 const HOW_TO = "Click a block. Double-click switches it off; click an arc to unplug its shortcut.";
 const NO_PICTURE = "Drop a picture on the left, or choose an example.";
@@ -21,6 +21,7 @@ async function look() {
   const mine = ++asking, late = () => mine !== asking;
   if (!state.asked?.picture) {
     state.shown = [];
+    forgetExperiments();
     find(".sides").replaceChildren();
     say(state.asked?.told || NO_PICTURE);
     return;
@@ -38,6 +39,7 @@ async function look() {
     if (late()) return;
   }
   draw();
+  dimAgain();
 }
 
 async function lookInto(model) {
@@ -74,6 +76,7 @@ async function lookDeeper(side, late) {
 
 function show(fresh) {
   const first = fresh.find((one) => !one.error), { dataset } = find(".inspect");
+  if (!fresh.some(isShown)) forgetExperiments();
   state.shown = fresh;
   if (first && state.asked.model !== dataset.model) {
     find(".data").value = first.data;
@@ -92,7 +95,7 @@ function draw() {
   const errors = state.shown.filter((one) => one.error).map((one) => one.error);
   say(errors.join(" ") || HOW_TO);
   find(".reading").textContent = measure().reading;
-  find(".sides").replaceChildren(...sides().map((side) => drawSide(side, draw)));
+  find(".sides").replaceChildren(...sides().map((side) => drawSide(side, redraw)));
   drawProfile();
   drawEvery();
   keep();
@@ -102,6 +105,12 @@ function draw() {
   });
   const looked = state.shown.map((one) => one.question.model + (one.deep ? "+" : ""));
   find(".inspect").dataset.drawn = [state.asked?.picture, ...looked].join(" ");
+}
+
+// After a click in a network: dimmers may act in the block that is chosen.
+function redraw() {
+  draw();
+  dimAgain();
 }
 
 // The address that opens this view again; pictures that were dropped stay with whoever dropped them.

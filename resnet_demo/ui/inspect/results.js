@@ -1,7 +1,7 @@
 // Long work of the Inspect panel, and what it found: tables and charts.
 
-import { lineColour, paleColour, plot, put, putDrawing } from "../static/charts.js";
-import { dark, make } from "../static/dom.js";
+import { colourOf, lineColour, paleColour, plot, put, putDrawing } from "../static/charts.js";
+import { dark, make, onThemeChange } from "../static/dom.js";
 import { between, pictures, points, scientific } from "../static/format.js";
 import { LongWork } from "../static/poll.js";
 import { save } from "./network.js";
@@ -26,9 +26,9 @@ const LONG = {
   ],
   probes: [({ model, other }) => ({ kind: "probes", model, other: other || "" }), drawProbes],
   top: [() => ({ kind: "top", ...state.channel }), drawTop],
-  initialisation: [() => ({ kind: "initialisation", dark: dark() }), drawInitialisation],
+  initialisation: [() => ({ kind: "initialisation" }), drawInitialisation],
 };
-let work;
+let work, initial; // drawings of the last networks before training
 
 export function mountResults() {
   const parts = { bar: find(".waiting progress"), sentence: find(".doing"), stop: find(".stop") };
@@ -41,6 +41,9 @@ export function mountResults() {
   });
   for (const button of buttons) button.onclick = () => measure(button.dataset.work);
   find(".gif").onclick = exportGif;
+  onThemeChange(() => {
+    if (find(".result").dataset.kind === "initialisation") putDrawing(find(".losses"), initial[Number(dark())]);
+  });
 }
 
 async function measure(kind) {
@@ -103,7 +106,7 @@ function drawLosses(rows, value, whole, label) {
   const figure = plot("What each cut leaves", label, { x_range: factors, y_range: [0, 100] });
   const colours = rows.map((row) => (row.downsamples ? paleColour(false) : lineColour(false)));
   figure.vbar({ x: names, top: rows.map(value), width: 0.7, fill_color: colours, line_color: null });
-  const dashed = { color: figure.title.text_color, line_dash: "dashed" };
+  const dashed = { color: colourOf("muted"), line_dash: "dashed" };
   figure.line([names[0], names[names.length - 1]], [whole, whole], dashed);
   figure.xaxis.major_label_orientation = 1.2;
   const single = rows.filter((row) => row.name !== "together");
@@ -200,7 +203,7 @@ function drawTop({ model, data, n, block, channel, rows }) {
 
 const middle = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
-function drawInitialisation({ data, n, rows, drawing }) {
+function drawInitialisation({ data, n, rows, drawings }) {
   const archs = [...new Set(rows.map((row) => row.arch))];
   const ratios = archs.map((arch) => rows.filter((row) => row.arch === arch).map((row) => row.ratio));
   const caption = `Untrained networks, batch normalisation in train mode, ${pictures(n)} of ${data}: relative ` +
@@ -208,5 +211,6 @@ function drawInitialisation({ data, n, rows, drawing }) {
     `${ratios[0].length} seeds.`;
   const shown = (ratio) => ratio.toLocaleString("en", { maximumFractionDigits: 1 });
   grid(caption, ["network", "first over last"], archs.map((arch, index) => [arch, shown(middle(ratios[index]))]));
-  putDrawing(find(".losses"), drawing);
+  putDrawing(find(".losses"), drawings[Number(dark())]);
+  initial = drawings;
 }

@@ -15,6 +15,7 @@ export const state = {
 
 export const find = (selector) => state.element.querySelector(selector);
 export const say = (text) => (find(".told").textContent = text);
+export const isShown = (side) => state.shown.includes(side); // or another picture or network came meanwhile
 export const sides = () => state.shown.filter((side) => !side.error);
 export const isPlain = (side) => !side.record.blocks.some((row) => row.residual);
 

@@ -11,7 +11,7 @@ import { find, state } from "./state.js";
 const NO_LAB = "No lab yet. Choose how long you have got and press Start the lab.";
 const SURE = "Remove this lab, its runs and their weights from the disk?";
 const viewer = Math.random().toString(36).slice(2);
-let poller, work;
+let poller, work, initial; // drawings of networks before training: for a light page, for a dark one
 
 // --- watching ----------------------------------------------------------------------------------
 
@@ -92,7 +92,7 @@ function drawTable() {
 
 function drawVerdict() {
   const over = !UNDER_WAY.includes(state.now.state), place = find(".verdict");
-  const text = over ? JSON.stringify(state.now.verdict) : state.now.state;
+  const text = `${state.now.lab} ${over ? JSON.stringify(state.now.verdict) : state.now.state}`;
   if (place.dataset.text === text) return;
   place.dataset.text = text;
   const finding = ({ question, claim, outcome, why }) =>
@@ -127,12 +127,17 @@ async function download(kind) {
 
 async function measure(kind) {
   find(".waiting").hidden = false;
-  const answer = await work.run({ kind, lab: state.now.lab, dark: dark(), token: token() });
-  if (kind === "initialisation" && answer) await embed(find(".before"), [answer.drawing]);
+  const answer = await work.run({ kind, lab: state.now.lab, token: token() });
+  if (kind === "initialisation" && answer) {
+    initial = answer.drawings;
+    await drawInitial();
+  }
   if (kind !== "landscape") return;
   race.forgetWhy();
   poller.now();
 }
+
+const drawInitial = () => initial && embed(find(".before"), [initial[Number(dark())]]);
 
 function listen() {
   const each = (attribute, act) => {
@@ -146,6 +151,7 @@ function listen() {
   find(".which").onchange = () => choose(find(".which").value);
   window.addEventListener("resnet-lab", (event) => choose(event.detail));
   onThemeChange(() => state.now.lab && poller.now());
+  onThemeChange(drawInitial);
 }
 
 export async function mount(element, server) {

@@ -32,7 +32,7 @@ from resnet_demo.ui.requests import LabRequest
 LISTED = 40  # newest labs
 RUNS_A_SECOND = 4  # read for a page; a lab of many runs is asked for less often
 Work = Generator[Progress, None, Json]
-Measure = Callable[[str, bool], Work]  # on which pictures; whether drawn for a dark page
+Measure = Callable[[str], Work]  # on which pictures
 
 
 class LabPanel:
@@ -181,8 +181,8 @@ class LabPanel:
         """On the lab's own pictures, where a visitor may see them."""
         data = self.lab_of(request)[1].data if request.lab else "shapes"
         with suppress(UserError):
-            return self.measure_initialisation(data, request.dark)
-        return self.measure_initialisation("shapes", request.dark)
+            return self.measure_initialisation(data)
+        return self.measure_initialisation("shapes")
 
     def progress(self, request: LabRequest) -> Json:
         return self.jobs.progress(request.job)

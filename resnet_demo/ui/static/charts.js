@@ -1,6 +1,6 @@
 // BokehJS, and how the page's charts look. Figures with numbers alone are drawn by the server.
 
-import { make } from "./dom.js";
+import { make, onThemeChange } from "./dom.js";
 
 const TEXTS = ["axis_label_text_color", "major_label_text_color"];
 const MANY = 3; // lines of a kind that are told apart
@@ -51,11 +51,21 @@ export function plot(title, label, extra = {}) {
   }));
 }
 
+const standing = new Map(); // place -> the figure that the page drew there
+
 // A figure into a place of {div, figcaption}.
 export async function put(place, figure, caption) {
+  standing.set(place, figure);
   const box = describe(place, figure.title.text, caption);
   await window.Bokeh.Plotting.show(figure, box);
 }
+
+onThemeChange(() => {
+  for (const [place, figure] of standing) {
+    if (place.isConnected) style(figure);
+    else standing.delete(place);
+  }
+});
 
 // The same for a drawing of the server: {item, title, caption}.
 export async function putDrawing(place, { item, title, caption }) {

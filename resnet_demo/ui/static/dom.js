@@ -2,6 +2,7 @@
 
 export const UNDER_WAY = ["queued", "running", "paused", "stopping"];
 export const LATE = { error: "The server did not answer. Try again." };
+const TOKEN = "resnet-demo-token";
 const OWNER_ONLY = "Only the owner may do this: sign in, or give the admin token";
 
 export function make(tag, properties = {}, ...children) {
@@ -47,14 +48,14 @@ export function remembered(name) {
   return kept ?? inPage.get(name) ?? null;
 }
 
-// The admin token: asked for once, kept in this browser, sent with each call.
+// The admin token: kept in this browser until its box is emptied, sent with each call.
 export function token() {
   const box = document.querySelector("#admin-token input, #admin-token textarea");
-  const kept = remembered("resnet-demo-token");
-  if (box?.value) remember("resnet-demo-token", box.value);
-  else if (box && kept) {
-    box.value = kept;
-    box.dispatchEvent(new Event("input"));
+  if (box && !box.dataset.kept) {
+    box.dataset.kept = "yes";
+    box.addEventListener("input", () => remember(TOKEN, box.value));
+    box.value ||= remembered(TOKEN) || "";
+    box.dispatchEvent(new Event("input")); // Gradio listens too
   }
   return box?.value || "";
 }

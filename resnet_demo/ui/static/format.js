@@ -35,7 +35,8 @@ export function minutes(seconds) {
 
 export function spoken(seconds) {
   if (seconds >= 7200) return `${(seconds / 3600).toFixed(1)} hours`;
-  return seconds >= 120 ? `${Math.round(seconds / 60)} minutes` : `${seconds} seconds`;
+  if (seconds >= 120) return `${Math.round(seconds / 60)} minutes`;
+  return seconds === 1 ? "1 second" : `${seconds} seconds`;
 }
 
 export const last = (values) => values[values.length - 1];

@@ -38,7 +38,9 @@ function stop() {
 
 async function open(box) {
   try {  // a page that came by http from elsewhere has no mediaDevices
-    stream = await navigator.mediaDevices.getUserMedia({ video: true });
+    const fresh = await navigator.mediaDevices.getUserMedia({ video: true });
+    release();  // asked for twice
+    stream = fresh;
   } catch (error) {
     box.querySelector(".shooting").hidden = false;
     const reason = navigator.mediaDevices ? error.message : "pages have one by https only";
@@ -51,9 +53,11 @@ async function open(box) {
   count(box);
 }
 
+const release = () => stream?.getTracks().forEach((track) => track.stop());
+
 function shut(box) {
   stop();
-  stream?.getTracks().forEach((track) => track.stop());
+  release();
   show(box, false);
 }
 

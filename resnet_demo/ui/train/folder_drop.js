@@ -2,12 +2,14 @@
 // folders' names are the classes.
 
 const BLOCK = 512;  // of a TAR
-const MOST = 100_000;  // files of one drop
+const NAME = 100;  // bytes of a path that a header holds
+const MOST = 200_001;  // files of one drop: one more than are taken in, so that the answer says so
 const utf8 = new TextEncoder();
 
 // --- the folder ------------------------------------------------------------------------------------
 
-const filesOf = (entry) => new Promise((done, fail) => entry.file(done, fail));
+// An empty one for what the browser may not read: it is told by its name when it is taken in.
+const fileOf = (entry) => new Promise((done) => entry.file(done, () => done(new File([], entry.name))));
 
 // The browser gives a folder's entries a hundred at a time, until there are none.
 async function entriesOf(folder) {
@@ -21,43 +23,36 @@ async function entriesOf(folder) {
 
 async function collect(entry, found) {
   if (found.length >= MOST || entry.name.startsWith(".")) return;
-  if (entry.isFile) found.push({ path: entry.fullPath.replace(/^\//, ""), file: await filesOf(entry) });
+  if (entry.isFile) found.push({ path: entry.fullPath.replace(/^\//, ""), file: await fileOf(entry) });
   else for (const inner of await entriesOf(entry)) await collect(inner, found);
 }
 
 // --- the TAR ---------------------------------------------------------------------------------------
 
-// ustar keeps 100 bytes of a name and 155 of the folders before it; null for a path that does not fit.
-function namesOf(path) {
-  if (utf8.encode(path).length <= 100) return [path, ""];
-  for (let at = path.indexOf("/"); at >= 0; at = path.indexOf("/", at + 1)) {
-    const [folders, name] = [path.slice(0, at), path.slice(at + 1)];
-    if (utf8.encode(name).length <= 100) return utf8.encode(folders).length <= 155 ? [name, folders] : null;
-  }
-  return null;
+// kind "0": a file; "L": the path, too long for its header, of the next (GNU tar).
+function header(path, size, kind) {
+  const block = new Uint8Array(BLOCK);
+  const put = (bytes, at) => block.set(bytes, at), text = (words, at) => put(utf8.encode(words), at);
+  const octal = (value, digits) => `${value.toString(8).padStart(digits, "0")}\0`;
+  put(path.slice(0, NAME), 0);
+  text(octal(0o644, 7) + octal(0, 7) + octal(0, 7) + octal(size, 11) + octal(0, 11), NAME);
+  text(`        ${kind}`, 148);  // the sum counts itself as blanks
+  text("ustar\u000000", 257);
+  text(`${block.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0")}\0 `, 148);
+  return block;
 }
 
-function header(name, prefix, size) {
-  const block = new Uint8Array(BLOCK);
-  const put = (text, at) => block.set(utf8.encode(text), at);
-  const octal = (value, digits) => `${value.toString(8).padStart(digits, "0")}\0`;
-  put(name, 0);
-  put(octal(0o644, 7) + octal(0, 7) + octal(0, 7) + octal(size, 11) + octal(0, 11), 100);
-  put("        0", 148);  // the sum counts itself as blanks; 0: a file
-  put("ustar\u000000", 257);
-  put(prefix, 345);
-  put(`${block.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0")}\0 `, 148);
-  return block;
+const padding = (size) => new Uint8Array((BLOCK - (size % BLOCK)) % BLOCK);
+
+function partsOf({ path, file }) {
+  const name = utf8.encode(path), own = [header(name, file.size, "0"), file, padding(file.size)];
+  if (name.length <= NAME) return own;
+  return [header(utf8.encode("././@LongLink"), name.length + 1, "L"), name, "\0", padding(name.length + 1), ...own];
 }
 
 // The files are read when they are sent, not here.
 export function tar(entries) {
-  const parts = [];
-  for (const { path, file } of entries) {
-    const names = namesOf(path);
-    if (names) parts.push(header(...names, file.size), file, new Uint8Array((BLOCK - (file.size % BLOCK)) % BLOCK));
-  }
-  return new Blob([...parts, new Uint8Array(2 * BLOCK)], { type: "application/x-tar" });
+  return new Blob([...entries.flatMap(partsOf), new Uint8Array(2 * BLOCK)], { type: "application/x-tar" });
 }
 
 // --- the page --------------------------------------------------------------------------------------

@@ -178,11 +178,16 @@ async function steer(command, value = "") {
   poller.now();
 }
 
-function change() {
+// One after the other, and all that is answered.
+async function change() {
+  const said = [];
   for (const name of ["lr", "epochs"]) {
     const { value } = find(`.new-${name}`);
-    if (value) steer("set", `${name}=${value}`);
+    if (!value) continue;
+    await steer("set", `${name}=${value}`);
+    said.push(find(".answer").textContent);
   }
+  find(".answer").textContent = said.join(" ") || "Write a new lr, or a new number of epochs, first.";
 }
 
 async function download() {

@@ -1,6 +1,6 @@
 // The final report of the run that is shown: loaded when it is opened, drawn once.
 
-import { lineColour, plot, put } from "../static/charts.js";
+import { colourOf, lineColour, plot, put } from "../static/charts.js";
 import { LATE, make } from "../static/dom.js";
 import { accuracy, count, number, percent } from "../static/format.js";
 import { find, state } from "./state.js";
@@ -94,7 +94,7 @@ async function drawReliability(bins) {
     height: 300, x_range: [0, 100], y_range: [0, 100], x_axis_label: "its probability, percent", tools: ["save"],
   });
   const column = (name) => bins.map((bin) => bin[name]);
-  figure.line([0, 100], [0, 100], { color: figure.title.text_color, line_dash: "dashed" });
+  figure.line([0, 100], [0, 100], { color: colourOf("muted"), line_dash: "dashed" });
   const bars = { x: column("confidence"), top: column("top1"), width: 5, color: lineColour(false), alpha: 0.7 };
   figure.vbar(bars);
   const over = bins.filter((bin) => bin.top1 > bin.confidence).length;
@@ -118,7 +118,8 @@ async function showWorst() {
   const question = { run: state.main };
   const [told, { classes }] = await Promise.all([state.server.worst(question), state.server.report(question)])
     .catch(() => [LATE, {}]);
-  behind(told.pictures || [], told.error || `The ${told.count} surest mistakes:`, classes);
+  const most = told.count === 1 ? "Its only mistake:" : `The ${told.count} surest mistakes:`;
+  behind(told.pictures || [], told.error || (told.count ? most : "It made no mistake."), classes);
 }
 
 function behind(pictures, title, classes) {

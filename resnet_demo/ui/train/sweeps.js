@@ -11,8 +11,9 @@ const find = (query) => element.querySelector(query);
 const two = (value) => (value === null ? "" : value.toFixed(2));
 
 async function ask() {
-  const answer = await server.sweep({ value: find(".which").value });
+  const { value } = find(".which"), answer = await server.sweep({ value });
   if (answer.error) throw new Error(answer.error);
+  if (find(".which").value !== value) return; // another was chosen meanwhile
   find(".none").hidden = Boolean(answer.sweep);
   find(".some").hidden = !answer.sweep;
   if (!answer.sweep) return;
