@@ -6,11 +6,16 @@ import gradio.
 """
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 if sys.version_info < (3, 11, 4):  # pip install -r does not look at pyproject.toml
     sys.exit(f"ResNet Demo needs Python 3.11.4 or newer; this is {sys.version.split()[0]}.")
+if sys.platform == "win32":  # runs are locked as Unix locks files
+    sys.exit("ResNet Demo needs Linux or macOS. On Windows, start it within WSL, which is Linux.")
+
+os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # what a Mac's GPU lacks, its CPU does
 
 if TYPE_CHECKING:
     from resnet_demo.notebook import accuracy, inspect, load, predict, save, train

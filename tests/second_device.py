@@ -1,7 +1,8 @@
 """A second device that computes on the CPU: what meets it must have been brought to it.
 
 Its tensors say that they are on `meta` and hold real ones; an operation on some of them and a
-tensor that was left behind on the CPU is refused, as a GPU would.
+tensor that was left behind on the CPU is refused, as a GPU would, and so is float64, as a Mac's GPU
+would.
 """
 
 from typing import Any
@@ -79,6 +80,9 @@ def obeyed(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         kwargs = kwargs | {"device": torch.device("cpu")}
     bare = lambda leaf: leaf.inner if isinstance(leaf, There) else leaf  # noqa: E731
     result = function(*tree_map(bare, args), **tree_map(bare, kwargs))
+    made = [leaf.dtype for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+    if there and torch.float64 in made:
+        raise TypeError(f"{function}: there is no float64 there")
     if function._schema.name.endswith("_") and tensors and isinstance(tensors[0], Tensor):
         return args[0] if isinstance(args[0], Tensor) else result  # in place
     if function is torch.ops.aten._local_scalar_dense.default:

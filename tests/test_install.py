@@ -62,8 +62,15 @@ def test_the_page_has_all_its_files(installed: Path) -> None:
             assert (installed / path.relative_to(ROOT)).is_file(), path
 
 
-def test_an_older_python_is_told_so_in_a_sentence() -> None:
-    program = "import sys; sys.version_info = (3, 10, 13); import resnet_demo"
+@pytest.mark.parametrize(
+    ("elsewhere", "told"),
+    [
+        ("version_info = (3, 10, 13)", "ResNet Demo needs Python 3.11.4 or newer; this is 3."),
+        ("platform = 'win32'", "ResNet Demo needs Linux or macOS. On Windows, start it within WSL"),
+    ],
+)
+def test_where_it_cannot_run_it_says_so_in_a_sentence(elsewhere: str, told: str) -> None:
+    program = f"import sys; sys.{elsewhere}; import resnet_demo"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.startswith("ResNet Demo needs Python 3.11.4 or newer; this is 3.")
+    assert done.stderr.startswith(told)

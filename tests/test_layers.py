@@ -36,6 +36,7 @@ LAYERS = [  # from the roof to the ground; a room, or a file that stands alone
         "refs",
         "errors",
         "fetching",
+        "limits",
     },
 ]
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))

@@ -65,9 +65,12 @@ def opened(file: BinaryIO, side: int = 0) -> Iterator[Image.Image]:
     except MemoryError:
         raise UserError(NEEDS_MEMORY) from None
     except Exception as error:  # Pillow's plugins raise many kinds on broken files
-        if "create decoder" in str(error) and not is_cut_short(file):  # WEBP, short of memory
+        told = str(error)
+        if "Memory allocation" in told:  # HEIF
             raise UserError(NEEDS_MEMORY) from None
-        reason = str(error).split("\n")[0][:60] or type(error).__name__
+        if "create decoder" in told and not is_cut_short(file):  # WEBP, short of memory
+            raise UserError(NEEDS_MEMORY) from None
+        reason = told.split("\n")[0][:60] or type(error).__name__
         raise UserError(f"This picture is broken ({reason}).") from None
 
 

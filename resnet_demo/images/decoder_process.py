@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from resnet_demo.errors import UserError
 from resnet_demo.images.decode import opened, orientation, strips
+from resnet_demo.limits import limit
 
 MEMORY_BYTES = 350 * 2**20  # the process's own, beside the libraries it maps
 HEADER = struct.Struct(">I")  # length of a frame
@@ -19,12 +20,9 @@ READY = 0  # the number of the frame by which a process says that it waits for p
 def serve() -> None:
     """Answer paths on standard input until it is closed."""
     answers = sys.stdout.buffer
-    for kind, limit in (
-        (resource.RLIMIT_DATA, MEMORY_BYTES),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(kind, (limit, limit))
+    limit(resource.RLIMIT_DATA, MEMORY_BYTES)
+    limit(resource.RLIMIT_FSIZE, 0)
+    limit(resource.RLIMIT_CORE, 0)
     send_json(answers, number=READY)
     answers.flush()
     for line in sys.stdin.buffer:

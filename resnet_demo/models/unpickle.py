@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resnet_demo.limits import limit
+
 if TYPE_CHECKING:  # imported under the limits of this process
     import torch
 
@@ -31,8 +33,8 @@ def tensors_in(content: object) -> "dict[object, torch.Tensor]":
 
 
 def main(source: str, target: str) -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+    limit(resource.RLIMIT_CPU, SECONDS)
+    limit(resource.RLIMIT_AS, BYTES)
     import torch
     from safetensors.torch import save_file
 
