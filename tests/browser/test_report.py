@@ -36,6 +36,20 @@ def test_the_report_of_a_finished_run_opens_the_pictures(shared, page, config, b
         page.get_by_text("Show the worst mistakes").click()
         expect(page.locator("#live .behind-title")).to_have_text(words)
         expect(page.locator("#live .behind figure")).to_have_count(mistakes)
+    held = []
+    asks = lambda request: '"confused"' in (request.post_data or "")  # noqa: E731
+    page.route(
+        "**/component_server/",
+        lambda route: held.append(route) if asks(route.request) else route.continue_(),
+    )
+    cells.first.click()
+    expect(page.locator("#live .behind-title")).to_contain_text("…")
+    page.get_by_text("Show the worst mistakes").click()
+    expect(page.locator("#live .behind-title")).to_have_text(words)
+    with page.expect_response(lambda response: asks(response.request)):
+        held[0].continue_()
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#live .behind-title")).to_have_text(words)  # the newest question's
 
 
 def test_many_classes_are_named_by_how_hard_they_are(shared, page, config, busy: Home) -> None:

@@ -7,6 +7,7 @@ import { find, state } from "./state.js";
 
 const HARDEST = 20; // classes that are named
 let reported = null; // run whose report is in the page
+let turn = 0; // of the pictures behind a number: what was asked for before comes too late
 
 export function mountReport() {
   find(".final").ontoggle = drawReport;
@@ -107,17 +108,19 @@ async function drawReliability(bins) {
 // --- the pictures behind a number --------------------------------------------------------------
 
 async function showConfused(label, called, title, classes) {
-  behind([], `${title} …`);
+  const mine = behind([], `${title} …`);
   const told = await state.server.confused({ run: state.main, label, called }).catch(() => LATE);
+  if (mine !== turn) return;
   const few = told.count > told.pictures?.length ? `; the ${told.pictures.length} surest are shown.` : ".";
   behind(told.pictures || [], told.error || title + few, classes);
 }
 
 async function showWorst() {
-  behind([], "The worst mistakes …");
+  const mine = behind([], "The worst mistakes …");
   const question = { run: state.main };
   const [told, { classes }] = await Promise.all([state.server.worst(question), state.server.report(question)])
     .catch(() => [LATE, {}]);
+  if (mine !== turn) return;
   const most = told.count === 1 ? "Its only mistake:" : `The ${told.count} surest mistakes:`;
   behind(told.pictures || [], told.error || (told.count ? most : "It made no mistake."), classes);
 }
@@ -132,4 +135,5 @@ function behind(pictures, title, classes) {
     const text = `${classes[one.labels]}, called ${classes[one.called]} ${percent(100 * one.probability)}`;
     return make("figure", {}, image, make("figcaption", { textContent: text, title: one.name }));
   }));
+  return ++turn;
 }
