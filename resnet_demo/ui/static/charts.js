@@ -51,20 +51,15 @@ export function plot(title, label, extra = {}) {
   }));
 }
 
-const standing = new Map(); // place -> the figure that the page drew there
-
 // A figure into a place of {div, figcaption}.
 export async function put(place, figure, caption) {
-  standing.set(place, figure);
+  place.drawn = figure;
   const box = describe(place, figure.title.text, caption);
   await window.Bokeh.Plotting.show(figure, box);
 }
 
 onThemeChange(() => {
-  for (const [place, figure] of standing) {
-    if (place.isConnected) style(figure);
-    else standing.delete(place);
-  }
+  for (const { drawn } of document.querySelectorAll("figure")) if (drawn) style(drawn);
 });
 
 // The same for a drawing of the server: {item, title, caption}.
