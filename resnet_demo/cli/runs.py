@@ -41,7 +41,8 @@ def resume(args: argparse.Namespace) -> Answer:
         say(args, control.send(home, args.run, "resume"))
         return summary(home, args.run)
     if args.data:
-        control.move_data(home, args.run, args.data)
+        with ProgressBars() as bars:
+            control.move_data(home, args.run, args.data, bars.show)
     return work(args, home, args.run)
 
 

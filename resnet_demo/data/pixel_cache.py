@@ -41,6 +41,7 @@ class Pixels:
     labels: np.ndarray  # int64 (N,)
     names: tuple[str, ...]
     broken: tuple[str, ...]  # "name: reason" of pictures left out
+    digest: str = ""  # of images and labels: what a run is told by, wherever its pictures lie
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -123,11 +124,13 @@ def open_cache(split: Split, array_path: Path, notes_path: Path) -> Pixels:
     notes = read_json(notes_path) or {}
     broken = {int(index): reason for index, reason in notes["broken"].items()}
     kept = [index for index in range(len(split)) if index not in broken]
+    labels = np.array([split.labels[index] for index in kept], dtype=np.int64)
     return Pixels(
         images=np.load(array_path, mmap_mode="r"),
-        labels=np.array([split.labels[index] for index in kept], dtype=np.int64),
+        labels=labels,
         names=tuple(split.names[index] for index in kept),
         broken=tuple(f"{split.names[index]}: {reason}" for index, reason in broken.items()),
+        digest=hashlib.sha256(notes["sha256"].encode() + labels.tobytes()).hexdigest(),
     )
 
 

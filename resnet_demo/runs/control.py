@@ -17,18 +17,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from resnet_demo.config import ARCHS, BUNDLED, Home, TrainConfig, can_be_paired
+from resnet_demo.data.dataset import Pictures
+from resnet_demo.data.pixel_cache import load_pixels
 from resnet_demo.data.sources import checked, count, open_here
 from resnet_demo.errors import UserError
 from resnet_demo.export import hub_jobs
 from resnet_demo.files import Json, numbered_folder
 from resnet_demo.presets import CLASSIFIER_ONLY, preset
+from resnet_demo.progress import ReportProgress, be_silent, finish
 from resnet_demo.refs import ModelRef
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.queue import dequeue, enqueue
 from resnet_demo.runs.snapshot import Run, RunSnapshot, is_rented, row_of, state_of
 from resnet_demo.runs.store import Facts, Job, Store
-from resnet_demo.training.changes import changed
+from resnet_demo.training.changes import Change, changed, with_changes
 
 
 def run_folder(home: Home, run: str) -> RunFolder:
@@ -120,19 +123,31 @@ def resume(home: Home, run: str) -> str:
     return f"Run {run} is going on from its last checkpoint."
 
 
-def move_data(home: Home, run: str, data: str) -> None:
+def move_data(home: Home, run: str, data: str, report: ReportProgress = be_silent) -> None:
     """Its pictures lie elsewhere now. Raises UserError when they are others."""
     with Store(run_folder(home, run)) as store:
         config = checked(replace(store.config, data=data), home)
         pictures = open_here(config.data, home)
-        used = pictures and pictures.used_by(config)
-        prints = used and [used.train.fingerprint, used.val.fingerprint]
-        if store.fact("prints", prints) != prints:
+        if pictures is None or not is_of(store, config, pictures, home, report):
             raise UserError(
-                f"{data} does not hold the pictures that run {run} began with (names, sizes or "
-                f"times differ). Copy them with their times (cp -a), or start a new run."
+                f"{data} does not hold the pictures that run {run} began with. Name the folder "
+                f"that does, or start a new run."
             )
         store.set(config=config.to_dict())
+
+
+def is_of(
+    store: Store, config: TrainConfig, pictures: Pictures, home: Home, report: ReportProgress
+) -> bool:
+    """Whether a run began with these: the same files or, as copies have other times, the same
+    pixels, for which all are decoded (its worker needs them anyway)."""
+    used = pictures.used_by(config)
+    prints = [used.train.fingerprint, used.val.fingerprint]
+    if store.fact("prints", prints) == prints:
+        return True
+    changes = [Change(*row) for row in store.changes()]
+    loaded = finish(load_pixels(used, with_changes(config, changes), home), report)
+    return store.fact("pixels") == [pixels.digest for pixels in loaded]
 
 
 def requeue(home: Home, run: str) -> None:

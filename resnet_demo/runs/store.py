@@ -73,7 +73,8 @@ class Facts(TypedDict, total=False):
     num_train: int  # pictures that it used
     num_val: int
     sizes: list[int]  # of the data: classes, training and validation pictures
-    prints: list[str]  # fingerprints of the data's splits
+    prints: list[str]  # fingerprints of the data's splits: of their files
+    pixels: list[str]  # digests of what was made of them
     cutting: int  # pixel_cache.CUTTING of the version that trained last
     group: Json  # the lab or sweep that it was begun in, see groups
     own_data: str  # what a mirror calls the person's pictures, see mirrored_data

@@ -1,10 +1,12 @@
 """What a run is refused, and what a broken one does to others."""
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
@@ -13,7 +15,7 @@ from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
 from tests.conftest import draw_folder
-from tests.runs.test_worker import start_process, step_of
+from tests.runs.test_worker import events_of, start_process, step_of
 
 
 def test_a_missing_folder_fails_with_a_sentence(home: Home, config: TrainConfig) -> None:
@@ -50,6 +52,27 @@ def test_a_run_whose_pictures_were_moved_goes_on(home: Home, config, tmp_path: P
     control.move_data(home, run, f"folder:'{tmp_path / 'moved'}'")
     assert train_here(home, run) == "finished"
     assert control.read_run(home, run).data == f"folder:{tmp_path / 'moved'}"
+
+
+def test_copies_of_the_pictures_are_the_same_whatever_their_times(
+    home: Home, config: TrainConfig, tmp_path: Path
+) -> None:
+    data = draw_folder(tmp_path / "data", 12, 4)
+    run = control.new_run(home, replace(config, data=f"folder:{data}", epochs=1))
+    train_here(home, run)
+    copied = shutil.copytree(data, tmp_path / "copied", copy_function=shutil.copyfile)
+    for count, path in enumerate(sorted(copied.rglob("*.png"))):
+        os.utime(path, (count, count))
+    control.move_data(home, run, f"folder:{copied}")
+    train_here(home, run)
+    assert not events_of(home, run, "not-exact")
+    Image.new("RGB", (40, 40)).save(copied / "train" / "red" / "000.png")
+    with pytest.raises(UserError, match="does not hold the pictures that run"):
+        control.move_data(home, run, f"folder:{copied}")
+    train_here(home, run)
+    assert events_of(home, run, "not-exact") == [
+        "Some pictures changed since the run began; it goes on with these."
+    ]
 
 
 def test_fewer_pictures_than_a_batch_make_smaller_batches(home: Home, config) -> None:
