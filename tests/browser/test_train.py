@@ -248,6 +248,18 @@ def test_a_change_of_a_run_is_answered_part_by_part(shared, page, config, busy: 
     expect(answer).to_contain_text("0.02")
 
 
+def test_a_run_is_removed_only_when_a_person_agrees(shared, page, config, busy: Home) -> None:
+    run = start_long(busy, config)
+    open_page(page, shared.url, f"?run={run}")
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.keyboard.press("Enter")  # Keep has the focus
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert control.read_run(busy, run).state == "running"
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("button", name="Remove").click()
+    wait_until(lambda: run not in control.run_names(busy))
+
+
 def test_a_narrow_dark_page_does_not_overflow(shared, browser, config, busy: Home) -> None:
     run = control.start(busy, config)
     wait_until(lambda: control.read_run(busy, run).state == "finished")

@@ -1,7 +1,9 @@
 // The Lab panel: which lab is shown, how it stands, and what a person does with it.
 
 import { bokeh, embed } from "../static/charts.js";
-import { LATE, UNDER_WAY, addressOf, allow, dark, make, onThemeChange, saveText, token } from "../static/dom.js";
+import {
+  LATE, UNDER_WAY, addressOf, agrees, allow, dark, make, onThemeChange, saveText, token,
+} from "../static/dom.js";
 import { count, spoken } from "../static/format.js";
 import { LongWork, Poller } from "../static/poll.js";
 import { drawGuess, drawGuessed, mountGuess } from "./guess.js";
@@ -111,9 +113,10 @@ function choose(lab) {
 }
 
 async function steer(command) {
-  if (command === "delete" && !confirm(SURE)) return;
+  const { lab } = state.now;
+  if (command === "delete" && !await agrees(state.element, SURE)) return;
   find(".answer").textContent = "…";
-  const told = await state.server.steer({ lab: state.now.lab, command, token: token() }).catch(() => LATE);
+  const told = await state.server.steer({ lab, command, token: token() }).catch(() => LATE);
   find(".answer").textContent = told.error || told.answer;
   if (command === "delete" && !told.error) choose(null);
   else poller.now();

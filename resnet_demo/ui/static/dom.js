@@ -60,6 +60,22 @@ export function token() {
   return box?.value || "";
 }
 
+// Whether a person agrees that something is removed; browsers may refuse confirm() in another page's frame.
+export function agrees(panel, question) {
+  const answer = (value, textContent) => make("button", { value, textContent, autofocus: !value });
+  const buttons = make("div", { className: "buttons" }, answer("yes", "Remove"), answer("", "Keep"));
+  const dialog = make("dialog", { className: "card ask" },
+    make("form", { method: "dialog" }, make("p", { textContent: question }), buttons));
+  panel.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.onclose = () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    };
+  });
+}
+
 export const inAddress = (name) => new URLSearchParams(location.search).get(name);
 
 // The address that leads back to this view: {name: value, or null to leave it out}.

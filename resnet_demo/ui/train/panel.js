@@ -1,7 +1,9 @@
 // The Train panel. It asks for new points only, and tells the server what a person wants of a run.
 
 import { bokeh } from "../static/charts.js";
-import { LATE, UNDER_WAY, addressOf, allow, inAddress, make, onThemeChange, saveText, token } from "../static/dom.js";
+import {
+  LATE, UNDER_WAY, addressOf, agrees, allow, inAddress, make, onThemeChange, saveText, token,
+} from "../static/dom.js";
 import { accuracy, count, last, minutes, number, percent, points } from "../static/format.js";
 import { Poller } from "../static/poll.js";
 import * as charts from "./charts.js";
@@ -169,9 +171,10 @@ function choose(run) {
 // --- doing -------------------------------------------------------------------------------------
 
 async function steer(command, value = "") {
-  if (SURE[command] && !confirm(SURE[command])) return;
+  const run = state.main; // another may begin while it is asked
+  if (SURE[command] && !await agrees(state.element, SURE[command])) return;
   find(".answer").textContent = "…";
-  const answer = await state.server.steer({ run: state.main, command, value, token: token() }).catch(() => LATE);
+  const answer = await state.server.steer({ run, command, value, token: token() }).catch(() => LATE);
   find(".answer").textContent = answer.error || answer.answer;
   if (answer.run) choose(answer.run);
   else if (SURE[command] && !answer.error) choose(null);
