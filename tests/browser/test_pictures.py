@@ -13,6 +13,17 @@ from tests.browser.test_train import open_page, wait_for_state
 from tests.conftest import draw_folder
 
 pytestmark = pytest.mark.browser
+LOCKED = """
+const { webkitGetAsEntry } = DataTransferItem.prototype;
+DataTransferItem.prototype.webkitGetAsEntry = function () {
+  const entry = webkitGetAsEntry.call(this), kind = Object.getPrototypeOf(entry);
+  const { createReader } = kind;
+  kind.createReader = function () {
+    return this.name === "locked" ? { readEntries: (_, fail) => fail() } : createReader.call(this);
+  };
+  return entry;
+};
+"""
 
 
 @pytest.fixture
@@ -87,6 +98,8 @@ def test_a_folder_is_dropped_with_its_classes(serve, page, tmp_path: Path) -> No
     deep.mkdir(parents=True)
     (source / "red" / "000.png").rename(deep / f"{'ü' * 60}.png")  # more than a TAR's header holds
     (source / ".hidden").mkdir()
+    (source / "locked").mkdir()
+    page.add_init_script(LOCKED)
     open_page(page, serve().url)
     wait_for_state(page, "^finished")  # the panel's script is there
     page.get_by_text("My pictures", exact=True).click()
@@ -108,6 +121,7 @@ def test_a_folder_is_dropped_with_its_classes(serve, page, tmp_path: Path) -> No
     page.locator("#take-in").click()
     table = page.locator("#my-table")
     expect(table).to_contain_text("Added: 9 pictures", timeout=30_000)
+    expect(table).to_contain_text("the folder locked cannot be listed")
     for name in ("blue", "green", "red"):
         expect(table.get_by_role("row", name=f"{name} 3")).to_be_visible()
 

@@ -11,11 +11,18 @@ const utf8 = new TextEncoder();
 // An empty one for what the browser may not read: it is told by its name when it is taken in.
 const fileOf = (entry) => new Promise((done) => entry.file(done, () => done(new File([], entry.name))));
 
-// The browser gives a folder's entries a hundred at a time, until there are none.
+function unlisted(folder) {
+  const name = `the folder ${folder.name} cannot be listed.jpg`;
+  return { isFile: true, name, fullPath: `${folder.fullPath}/${name}`, file: (_, fail) => fail() };
+}
+
+// The browser gives a folder's entries a hundred at a time, until there are none; one that it may not list is told
+// by an empty picture in it.
 async function entriesOf(folder) {
   const reader = folder.createReader(), all = [];
   for (;;) {
-    const some = await new Promise((done, fail) => reader.readEntries(done, fail));
+    const some = await new Promise((done) => reader.readEntries(done, () => done(null)));
+    if (!some) return [...all, unlisted(folder)];
     if (!some.length) return all;
     all.push(...some);
   }

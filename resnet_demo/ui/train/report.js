@@ -77,12 +77,12 @@ function drawHardest(table, perClass) {
 }
 
 function confusedCell(row, label, called, classes) {
-  const cell = make("td"), count = row[called], n = row.reduce((a, b) => a + b, 0);
-  if (!count) return cell;
-  const title = `${classes[label]} called ${classes[called]}: ${count} of ${n}`;
-  const button = make("button", { type: "button", textContent: count, title });
+  const cell = make("td"), many = row[called], n = row.reduce((a, b) => a + b, 0);
+  if (!many) return cell;
+  const title = `${classes[label]} called ${classes[called]}: ${many} of ${n}`;
+  const button = make("button", { type: "button", textContent: many, title });
   button.onclick = () => showConfused(label, called, title, classes);
-  cell.style.setProperty("--share", label === called ? count / n : Math.min(1, (4 * count) / n));
+  cell.style.setProperty("--share", label === called ? many / n : Math.min(1, (4 * many) / n));
   cell.className = label === called ? "right" : "wrong";
   cell.append(button);
   return cell;
