@@ -64,7 +64,7 @@ export function token() {
 export function agrees(panel, question) {
   const answer = (value, textContent) => make("button", { value, textContent, autofocus: !value });
   const buttons = make("div", { className: "buttons" }, answer("yes", "Remove"), answer("", "Keep"));
-  const dialog = make("dialog", { className: "card ask" },
+  const dialog = make("dialog", { className: "card ask", ariaLabel: question },
     make("form", { method: "dialog" }, make("p", { textContent: question }), buttons));
   panel.append(dialog);
   dialog.showModal();
