@@ -128,7 +128,7 @@ def move_data(home: Home, run: str, data: str, report: ReportProgress = be_silen
     with Store(run_folder(home, run)) as store:
         config = checked(replace(store.config, data=data), home)
         pictures = open_here(config.data, home)
-        if pictures is None or not is_of(store, config, pictures, home, report):
+        if pictures is None or not are_its_pictures(store, config, pictures, home, report):
             raise UserError(
                 f"{data} does not hold the pictures that run {run} began with. Name the folder "
                 f"that does, or start a new run."
@@ -136,7 +136,7 @@ def move_data(home: Home, run: str, data: str, report: ReportProgress = be_silen
         store.set(config=config.to_dict())
 
 
-def is_of(
+def are_its_pictures(
     store: Store, config: TrainConfig, pictures: Pictures, home: Home, report: ReportProgress
 ) -> bool:
     """Whether a run began with these: the same files or, as copies have other times, the same
