@@ -118,15 +118,15 @@ def remember(home: Home, word: str, group: "DataclassInstance") -> None:
 def rejoin(home: Home, run: str, name: str) -> None:
     """Put a run that came back, under this name in the mirror, into its lab or sweep. Those that
     have not come yet, or never began, stand there by their names in the mirror."""
-    with Store(home.run(run)) as store:
+    with Store(home.run(run)) as store:  # a group that makes no sense is told as damage
         group = store.fact("group", {})
-    word = group.pop("word", "")
-    if word not in WORDS:
-        return
-    file = file_of(home, word, group)
-    group = read_json(file) or group | {word: file.parent.name}
-    group["runs"] = [run if each == name else each for each in group["runs"]]
-    write_json(file, group)
+        word = group.pop("word", "")
+        if word not in WORDS:
+            return
+        file = file_of(home, word, group)
+        group = read_json(file) or group | {word: file.parent.name}
+        group["runs"] = [run if each == name else each for each in group["runs"]]
+        write_json(file, group)
 
 
 def file_of(home: Home, word: str, group: Json) -> Path:
@@ -136,8 +136,9 @@ def file_of(home: Home, word: str, group: Json) -> Path:
         file = place / name / f"{word}.json"
         if (read_json(file) or {}).get("created") == group["created"]:
             return file
-    folder = place / str(group[word])
-    if not re.fullmatch(ID, folder.name) or folder.exists():
+    number = str(group[word])  # of whoever filled the mirror: no path
+    folder = place / number
+    if not re.fullmatch(ID, number) or folder.exists():
         folder = numbered_folder(place)
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{word}.json"

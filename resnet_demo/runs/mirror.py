@@ -10,8 +10,8 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from resnet_demo.config import Home
@@ -184,10 +184,17 @@ def restore(home: Home, mirror: Mirror, name: str) -> str:
 
 def restore_all(home: Home, mirror: Mirror) -> None:
     """For a page that starts anew: what cannot be brought is said in the log and left there."""
-    try:
+    with warned():
         for name in missing(home, mirror):
-            log.info("Run %s came back from the mirror.", restore(home, mirror, name))
-    except UserError as error:
+            with warned():
+                log.info("Run %s came back from the mirror.", restore(home, mirror, name))
+
+
+@contextmanager
+def warned() -> Iterator[None]:
+    try:
+        yield
+    except (UserError, OSError) as error:
         log.warning("%s", error)
 
 

@@ -5,6 +5,7 @@ It goes as one file: a TAR with a consistent copy of the index, and the pictures
 """
 
 import hashlib
+import re
 import shutil
 import sqlite3
 import tarfile
@@ -14,10 +15,12 @@ from pathlib import Path
 
 from resnet_demo.config import Home
 from resnet_demo.data.library import Library
+from resnet_demo.errors import UserError
 from resnet_demo.refs import DataRef
 from resnet_demo.runs.mirror_places import Mirror
 
 PACKED = "dataset.tar"
+OWN_DATA = re.compile(r"dataset\.(?P<library>[A-Za-z0-9_-]+)\.[0-9a-f]{16}")
 
 
 def name_of_data(home: Home, data: str) -> str:
@@ -42,8 +45,12 @@ def send_data(home: Home, mirror: Mirror, name: str) -> None:
 
 
 def library_of(name: str) -> str:
-    """Of "dataset.pets.0123456789abcdef": "pets"."""
-    return name.split(".")[1]
+    """Of "dataset.pets.0123456789abcdef": "pets". Raises UserError for what is no such name: it may
+    come from whoever filled the mirror."""
+    match = OWN_DATA.fullmatch(name)
+    if match is None:
+        raise UserError(f"There are no pictures '{name[:80]}' in a mirror.")
+    return match["library"]
 
 
 def pack(library: Library, out: Path) -> None:
@@ -58,13 +65,20 @@ def pack(library: Library, out: Path) -> None:
 
 def bring_data(home: Home, mirror: Mirror, name: str) -> None:
     """Unless a data set of its name is here, which stays as it is, or the mirror has none. Raises
-    UserError or OSError."""
+    UserError, for a damaged file too, or OSError."""
     if not name or Library(home, library_of(name)).index.exists() or not mirror.has(name):
         return
     home.datasets.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.datasets, prefix=".coming-") as place:
         mirror.fetch(name, Path(place) / "sent")
         whole = Path(place) / "whole"
-        with tarfile.open(Path(place) / "sent" / PACKED) as tar:
-            tar.extractall(whole, filter="data")
+        unpack(Path(place) / "sent" / PACKED, whole)
         shutil.move(whole, Library(home, library_of(name)).folder)
+
+
+def unpack(packed: Path, whole: Path) -> None:
+    try:
+        with tarfile.open(packed) as tar:
+            tar.extractall(whole, filter="data")
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise UserError(f"The pictures in the mirror are damaged ({error}).") from error

@@ -14,8 +14,10 @@ from resnet_demo.data.importing import import_path
 from resnet_demo.data.library import Library
 from resnet_demo.errors import UserError
 from resnet_demo.progress import finish
-from resnet_demo.runs import control, mirror
+from resnet_demo.run_folder import RunFolder
+from resnet_demo.runs import control, groups, mirror
 from resnet_demo.runs.mirror_places import KEPT, FolderMirror, mirror_at
+from resnet_demo.runs.mirrored_data import PACKED
 from resnet_demo.runs.scheduler import train_here
 from resnet_demo.runs.store import Store
 from tests.commands import Started, command
@@ -162,6 +164,56 @@ def test_a_last_snapshot_that_does_not_arrive_is_said(home: Home, config: TrainC
         gate.set()
         sending.sender.join()
     assert said == ["The mirror did not take the last snapshot: it took longer than 0 s."]
+
+
+def of_a_stranger(mirrored: FolderMirror, **facts: object) -> str:
+    """The name of a run in the mirror, of which somebody wrote these."""
+    (name,) = mirrored.names()
+    for snapshot in mirrored.snapshots(name):
+        with Store(RunFolder(snapshot)) as store:
+            store.set(**facts)
+    return name
+
+
+@pytest.mark.parametrize("number", ["../../escaped/0007", "{out}/0007", "0007"])
+def test_the_group_of_a_mirrored_run_stays_in_the_home(mirrored, tmp_path: Path, number) -> None:
+    number = number.format(out=tmp_path / "escaped")
+    group = {"word": "lab", "lab": number, "created": 1.0, "runs": []}
+    name, fresh = of_a_stranger(mirrored, group=group), Home(tmp_path / "fresh")
+    mirror.restore(fresh, mirrored, name)
+    assert not list(tmp_path.rglob("escaped"))
+    assert groups.names(fresh, "lab") == ["0007" if number == "0007" else "0001"]
+
+
+@pytest.mark.parametrize("own", ["dataset", "../../elsewhere", "dataset./tmp.0", "dataset.x.0/.."])
+def test_pictures_in_a_mirror_have_a_name_and_no_path(mirrored, tmp_path: Path, own: str) -> None:
+    name, fresh = of_a_stranger(mirrored, own_data=own), Home(tmp_path / "fresh")
+    with pytest.raises(UserError, match="There are no pictures"):
+        mirror.restore(fresh, mirrored, name)
+    assert control.run_names(fresh) == []
+
+
+def test_damaged_pictures_in_a_mirror_are_a_sentence(mirrored, tmp_path: Path) -> None:
+    own = f"dataset.pets.{'0' * 16}"
+    name, fresh = of_a_stranger(mirrored, own_data=own), Home(tmp_path / "fresh")
+    sent = tmp_path / "sent"
+    sent.mkdir()
+    (sent / PACKED).write_bytes(os.urandom(3000))
+    mirrored.send(sent, own)
+    with pytest.raises(UserError, match="The pictures in the mirror are damaged"):
+        mirror.restore(fresh, mirrored, name)
+    assert control.run_names(fresh) == [] and not Library(fresh, "pets").folder.exists()
+
+
+def test_what_cannot_be_brought_leaves_the_others(mirrored, home: Home, tmp_path: Path) -> None:
+    (whole,) = mirrored.names()
+    damaged = "0000-0000000000001"  # comes first
+    shutil.copytree(mirrored.place / whole, mirrored.place / damaged)
+    for snapshot in mirrored.snapshots(damaged):
+        (snapshot / "run.sqlite").write_bytes(os.urandom(5000))
+    fresh = Home(tmp_path / "fresh")
+    mirror.restore_all(fresh, mirrored)
+    assert control.run_names(fresh) == ["0001"]
 
 
 @pytest.mark.parametrize("text", ["bucket", "hub:", "hub:me", "hub:me/a b"])
