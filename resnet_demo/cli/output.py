@@ -33,24 +33,26 @@ def picture_sentence(row: Answer) -> str:
 
 
 def accuracy_lines(answer: Answer) -> Iterator[str]:
-    """Of `evaluate`: the accuracy with its interval, then by class, then how far to trust it."""
+    """Of `evaluate`: the accuracy with its interval, then by class, then how far to trust it. What
+    follows the first line is among the data's classes, where the network knows others too."""
     low, high = answer["top1_ci95"]
     yield (
         f"{answer['model']}: top-1 {answer['top1']:.2f} % (95 % interval {low:.2f} to {high:.2f}, "
         f"n = {answer['n']}), top-5 {answer['top5']:.2f} %"
     )
     counts = [row["n"] for row in answer["per_class"].values()]
+    among = "_among" if "top1_among" in answer else ""
+    if among:
+        yield f"Among the {len(counts)} classes of {answer['data']}: {answer['top1_among']:.2f} %"
     if max(counts) > 2 * min(counts):
         yield f"  Balanced, each class counting alike: {answer['balanced_top1']:.2f} %"
     for name, row in answer["per_class"].items():
         top1 = f"{row['top1']:6.2f} %" if row["n"] else "     –  "
         yield f"  {name:20} {top1}  n = {row['n']}"
-    if "top1_among" in answer:
-        yield f"Among the {len(answer['per_class'])} classes: {answer['top1_among']:.2f} %."
     yield (
-        f"Calibration error {answer['ece']:.1f} %, {answer['ece_scaled']:.1f} % with temperature "
-        f"{answer['temperature']:.2f}. {answer['images_per_s']:.0f} images/s at {answer['px']} px "
-        f"on {answer['machine']}."
+        f"Calibration error {answer[f'ece{among}']:.1f} %, {answer['ece_scaled']:.1f} % with "
+        f"temperature {answer['temperature']:.2f}. {answer['images_per_s']:.0f} images/s at "
+        f"{answer['px']} px on {answer['machine']}."
     )
     if "unlike_share" in answer:
         yield f"{answer['unlike_share']:.1f} % of these would be called unlike all classes."

@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from resnet_demo.cli.output import accuracy_lines
 from resnet_demo.config import Home
 from resnet_demo.data.imagenette import IMAGENETTE_CLASSES, IMAGENETTE_INDEXES
 from resnet_demo.errors import UserError
@@ -59,6 +60,10 @@ def test_a_network_of_1000_classes_is_scored_on_all_and_on_the_ten(
     assert answer["top1_among"] == pytest.approx(100 / 3)  # all are called "tench"
     assert "96.6 %" in answer["note"]
     assert set(answer["per_class"]) == {"tench", "English springer", "cassette player"}
+    first, second, *of_the_ten = accuracy_lines(answer)
+    assert "top-1 0.00 %" in first and second == f"Among the 3 classes of {answer['data']}: 33.33 %"
+    assert f"Calibration error {answer['ece_among']:.1f} %" in "\n".join(of_the_ten)
+    assert answer["ece_among"] != pytest.approx(answer["ece"], abs=0.1)
 
 
 def test_clean_pictures_are_imagenets_own(
