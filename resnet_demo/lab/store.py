@@ -12,6 +12,7 @@ from resnet_demo.config import Home, TrainConfig, depth_of
 from resnet_demo.data.sources import checked
 from resnet_demo.errors import UserError, amount
 from resnet_demo.files import Json
+from resnet_demo.lab.protocols import PROTOCOLS
 from resnet_demo.runs import control, groups, measurements
 from resnet_demo.runs.locks import is_held
 from resnet_demo.runs.snapshot import UNDER_WAY, Run, RunSnapshot, nothing
@@ -49,7 +50,7 @@ def open_lab(home: Home, name: str) -> Lab:
 
 def parsed(name: str, values: Json) -> Lab:
     lab = Lab(**values | {"lab": name, "runs": tuple(map(str, values["runs"]))})
-    if (type(lab.protocol), type(lab.data), type(lab.created)) != (str, str, float):
+    if lab.protocol not in PROTOCOLS or (type(lab.data), type(lab.created)) != (str, float):
         raise TypeError("not what a lab is made of")
     return lab
 

@@ -1,5 +1,6 @@
 """What is read from disk is never trusted to be whole: a damaged run is a row that says so."""
 
+import json
 import os
 import random
 import time
@@ -74,7 +75,12 @@ def test_a_fact_of_another_kind_is_damage(name: str, value: str, home: Home, con
     assert Feed(home).poll(TrainRequest(main=run))["main"] == run
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", "{", '{"runs": 7}', '{"runs": [null]}'])
+OF_ANOTHER = json.dumps({"protocol": "later", "data": "shapes", "created": 1.0, "runs": []})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "{", '{"runs": 7}', '{"runs": [null]}', OF_ANOTHER]
+)
 def test_a_damaged_lab_is_told(text: str, home: Home) -> None:
     config = TrainConfig(data="shapes", arch="resnet8")
     lab = labs.create(home, "quick", [config])
