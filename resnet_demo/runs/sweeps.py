@@ -121,7 +121,10 @@ def open_sweep(home: Home, name: str) -> Sweep:
 def parsed(name: str, values: Json) -> Sweep:
     grid = {str(key): tuple(of_key) for key, of_key in values["grid"].items()}
     seeds, created = int(values["seeds"]), float(values["created"])
-    return Sweep(name, grid, seeds, created, tuple(values["runs"]))
+    runs = tuple(map(str, values["runs"]))
+    if len(runs) != len(points(grid)) * seeds:
+        raise ValueError("not a run for each setting and seed")
+    return Sweep(name, grid, seeds, created, runs)
 
 
 def spawn_worker(home: Home, sweep: Sweep, together: bool) -> None:

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from resnet_demo.cli.main import parser
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
+from resnet_demo.files import read_json
 from resnet_demo.runs import control, sweeps
 
 
@@ -24,6 +26,21 @@ def test_the_page_gets_no_path_of_a_sweep(home: Home, config: TrainConfig, tmp_p
     answer = Comparison(home).sweep(TrainRequest())
     assert [row["name"] for row in answer["rows"]] == ["init a.pt", "init b.pt"]
     assert str(tmp_path) not in str(answer)
+
+
+@pytest.mark.parametrize("damage", ["{", '"seeds": 0', '"seeds": 3', '"runs": []'])
+def test_a_damaged_sweep_is_told_and_hides_no_other(home: Home, config, damage: str) -> None:
+    from resnet_demo.ui.requests import TrainRequest
+    from resnet_demo.ui.train.sweeps import Comparison
+
+    first, second = (sweeps.create(home, config, {"lr": (0.1, 0.2)}, 2).sweep for _ in range(2))
+    file = home.sweeps / second / "sweep.json"
+    values = read_json(file)
+    file.write_text("{" if damage == "{" else json.dumps(values | json.loads(f"{{{damage}}}")))
+    answer = Comparison(home).sweep(TrainRequest())
+    assert (answer["sweep"], answer["sweeps"]) == (first, [second, first])
+    with pytest.raises(UserError, match=f"The file of sweep {second} is damaged"):
+        Comparison(home).sweep(TrainRequest(value=second))
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,11 @@ function standing({ lab, protocol, data, state: now, message, step, steps, eta }
   return `Lab ${lab} (${protocol} on ${data}) is ${now}${message ? `: ${message}` : done}.`;
 }
 
+function optionOf({ lab, protocol, data, damaged }) {
+  const textContent = damaged ? `${lab}: cannot be read` : `${lab}: ${protocol} on ${data}`;
+  return make("option", { value: lab, textContent, title: damaged || "", disabled: Boolean(damaged) });
+}
+
 function drawHead() {
   const { now } = state, { lab, labs, step, steps } = now;
   find(".choice").hidden = !labs.length;
@@ -53,8 +58,7 @@ function drawHead() {
   const text = JSON.stringify(labs), which = find(".which");
   if (which.dataset.text !== text) {
     which.dataset.text = text;
-    const named = (one) => ({ value: one.lab, textContent: `${one.lab}: ${one.protocol} on ${one.data}` });
-    which.replaceChildren(...labs.map((one) => make("option", named(one))));
+    which.replaceChildren(...labs.map(optionOf));
   }
   which.value = lab || "";
   find(".state").textContent = standing(now);

@@ -65,7 +65,7 @@ class LabPanel:
     def poll(self, request: LabRequest, sender: gr.Request | None) -> Json:
         """The lab that was asked for, else the newest."""
         known = self.polling.cached(("labs",), self.list_labs)
-        names = [lab["lab"] for lab in known]
+        names = [lab["lab"] for lab in known if "damaged" not in lab]
         shipped = SHIPPED if shipped_home() else None
         here = request.lab in names or request.lab == shipped
         name = request.lab if here else next(iter(names), shipped)
@@ -79,11 +79,8 @@ class LabPanel:
         return answer
 
     def list_labs(self) -> list[dict[str, str]]:
-        opened = [labs.open_lab(self.home, name) for name in labs.lab_names(self.home)[:LISTED]]
-        return [
-            {"lab": lab.lab, "protocol": lab.protocol, "data": shown_data(lab.data)}
-            for lab in opened
-        ]
+        """One that cannot be read is listed with the reason."""
+        return [listed(self.home, name) for name in labs.lab_names(self.home)[:LISTED]]
 
     def read(self, name: str, have: dict[str, int]) -> Json:
         home, lab = readable_lab(self.home, name)
@@ -190,6 +187,14 @@ class LabPanel:
     def stop(self, request: LabRequest) -> Json:
         self.jobs.stop(request.job)
         return {}
+
+
+def listed(home: Home, name: str) -> dict[str, str]:
+    try:
+        lab = labs.open_lab(home, name)
+    except UserError as error:
+        return {"lab": name, "damaged": str(error)}
+    return {"lab": name, "protocol": lab.protocol, "data": shown_data(lab.data)}
 
 
 def progress_of_why(home: Home, runs: list[Run]) -> str:

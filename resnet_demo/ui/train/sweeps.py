@@ -1,11 +1,13 @@
 """Several runs at once in the Train tab: what begins a sweep, and the panel that compares."""
 
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.runs import sweeps
 from resnet_demo.runs.snapshot import RunSnapshot
@@ -62,18 +64,25 @@ class Comparison:
             )
 
     def sweep(self, request: TrainRequest) -> Json:
-        """value: which, the newest when empty. As `sweeps.results`, with the names of all sweeps
-        and the epochs that have ended in this one."""
+        """value: which, the newest that can be read when empty. As `sweeps.results`, with the names
+        of all sweeps and the epochs that have ended in this one."""
         names = sweeps.sweep_names(self.home)
         if not names:
             return {"sweep": ""}
-        chosen = sweeps.open_sweep(self.home, request.value or names[0])
+        chosen = sweeps.open_sweep(self.home, request.value or self.newest(names))
         runs: list[RunSnapshot[Any] | None] = sweeps.snapshots(self.home, chosen)
         epochs = sum(run.row.epoch for run in runs if run)
         answer = sweeps.results(self.home, chosen) | {"sweeps": names, "epochs": epochs}
         for part in (answer, *answer["rows"]):  # values may be paths of this machine
             part.pop("grid" if part is answer else "setting")
         return answer
+
+    def newest(self, names: list[str]) -> str:
+        """That can be read, or else the first."""
+        for name in names:
+            with suppress(UserError):
+                return sweeps.open_sweep(self.home, name).sweep
+        return names[0]
 
     def figure(self, request: TrainRequest) -> Json:
         """{drawings: [{item, title, caption}]} for BokehJS."""

@@ -1,6 +1,7 @@
 """What the Lab panel answers, also to strangers."""
 
 import json
+import shutil
 from functools import partial
 
 import pytest
@@ -63,6 +64,19 @@ def test_a_raced_lab_is_told_whole_and_then_only_what_is_new(raced: tuple[Home, 
 @pytest.mark.parametrize("lab", ["", "9999", "../0001"])
 def test_an_unknown_lab_is_answered_with_the_newest(lab: str, raced) -> None:
     assert panel_of(raced[0]).poll(LabRequest(lab=lab), None)["lab"] == "0001"
+
+
+def test_a_damaged_lab_is_listed_and_hides_no_other(raced: tuple[Home, Lab]) -> None:
+    home, lab = raced
+    damaged = home.labs / "9999" / "lab.json"
+    damaged.parent.mkdir()
+    damaged.write_text("{")
+    try:
+        answer = panel_of(home).poll(LabRequest(lab="9999"), None)
+    finally:
+        shutil.rmtree(damaged.parent)
+    assert (answer["lab"], [row["lab"] for row in answer["labs"]]) == (lab.lab, ["9999", lab.lab])
+    assert "The file of lab 9999 is damaged" in answer["labs"][0]["damaged"]
 
 
 def test_a_poll_opens_the_file_of_each_run_once(raced, opened: list[str]) -> None:
