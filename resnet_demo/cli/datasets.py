@@ -7,7 +7,7 @@ from resnet_demo.cli.output import Answer, say
 from resnet_demo.cli.progress import ProgressBars
 from resnet_demo.config import Home
 from resnet_demo.data.importing import import_path
-from resnet_demo.data.library import Library, names_of
+from resnet_demo.data.library import Library, tables
 from resnet_demo.data.sources import explained
 from resnet_demo.errors import UserError
 
@@ -53,15 +53,20 @@ def table_lines(answer: Answer) -> list[str]:
 
 
 def list_(args: argparse.Namespace, home: Home) -> Answer:
-    tables = [Library(home, name).table() for name in names_of(home)]
-    for table in tables:
-        count = sum(row["n"] for row in table["classes"])
-        unfinished = ", unfinished" if table["unfinished"] else ""
-        say(args, f"dataset:{table['name']}  {len(table['classes'])} classes, {count:,} pictures"
-            f"{unfinished}")  # fmt: skip
-    if not tables:
+    found = tables(home)
+    for table in found:
+        say(args, f"{table['data']}  {holds(table)}")
+    if not found:
         say(args, "No data sets yet. Bring one in: python -m resnet_demo dataset import NAME PATH")
-    return {"datasets": tables}
+    return {"datasets": found}
+
+
+def holds(table: Answer) -> str:
+    if "damaged" in table:
+        return table["damaged"]
+    count = sum(row["n"] for row in table["classes"])
+    unfinished = ", unfinished" if table["unfinished"] else ""
+    return f"{len(table['classes'])} classes, {count:,} pictures{unfinished}"
 
 
 def show(args: argparse.Namespace, home: Home, data: str) -> Answer:

@@ -230,4 +230,19 @@ def check_class(name: str) -> str:
 
 def names_of(home: Home) -> list[str]:
     """Of all data sets, by name."""
-    return sorted(path.parent.name for path in home.datasets.glob("*/index.sqlite"))
+    names = (path.parent.name for path in home.datasets.glob("*/index.sqlite"))
+    return sorted(filter(NAME.fullmatch, names))
+
+
+def tables(home: Home) -> list[Json]:
+    """What each data set holds; one that cannot be read is empty, and `damaged` says why."""
+    return [table_or_why(Library(home, name)) for name in names_of(home)]
+
+
+def table_or_why(library: Library) -> Json:
+    try:
+        return library.table()
+    except UserError as error:
+        nothing = {"classes": [], "refused": [], "unfinished": ""}
+        about = {"name": library.name, "data": f"dataset:{library.name}"}
+        return {**about, **nothing, "damaged": str(error)}

@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from resnet_demo.config import Home, TrainConfig
-from resnet_demo.data.library import Library, names_of
+from resnet_demo.data.library import Library, tables
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
 from resnet_demo.lab import degradation, protocols
@@ -88,7 +88,7 @@ def build_dataset(home: Home) -> None:
         reason}], unfinished}, of an import with {added, sentence}; {datasets: [...]} of list."""
         require_steering(request, token)
         if action == "list":
-            return {"datasets": [Library(home, each).table() for each in names_of(home)]}
+            return {"datasets": tables(home)}
         if action == "import":
             return take_in(home, name, [as_file(file) for file in files], label, labels)
         require_one_of("action", action, ("import", "list", "show", "delete"))

@@ -8,7 +8,7 @@ from PIL import Image
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.importing import import_files, import_path
 from resnet_demo.data.intake import KEPT_SIDE
-from resnet_demo.data.library import Library, names_of
+from resnet_demo.data.library import Library, names_of, tables
 from resnet_demo.data.sources import checked, explained, open_here
 from resnet_demo.errors import UserError
 from resnet_demo.progress import finish
@@ -203,3 +203,18 @@ def test_a_set_with_a_val_side_takes_more_of_the_same_folder(tmp_path: Path, hom
     again = finish(import_path(home, "pets", str(tmp_path / "in/val")))
     assert again["added"] == 0 and "20 came again" in again["sentence"]
     assert "both" not in again["sentence"]
+
+
+@pytest.mark.parametrize("damage", [b"no database", b""])
+def test_a_damaged_set_is_listed_with_the_reason_and_hides_no_other(
+    damage: bytes, tmp_path: Path, home: Home
+) -> None:
+    pets = finish(import_path(home, "pets", str(draw(tmp_path / "in", "cat", "dog"))))
+    for name in ("broken", "not a name"):
+        (home.datasets / name).mkdir()
+        (home.datasets / name / "index.sqlite").write_bytes(damage)
+    broken, whole = tables(home)
+    assert whole["classes"] == pets["classes"] and "damaged" not in whole
+    assert broken["name"] == "broken" and "The data set broken cannot be used" in broken["damaged"]
+    Library(home, "broken").delete()
+    assert names_of(home) == ["pets"]
