@@ -13,7 +13,7 @@ from typing import Any
 
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
-from resnet_demo.refs import DataRef
+from resnet_demo.refs import DataRef, shown_data, shown_model
 from resnet_demo.run_folder import RunFolder
 
 PACKAGE = Path(__file__).resolve().parent
@@ -166,6 +166,10 @@ class TrainConfig:
 
     def to_dict(self) -> Json:
         return asdict(self)
+
+    def shown(self) -> "TrainConfig":
+        """Without paths of this machine: what others may know of it."""
+        return replace(self, data=shown_data(self.data), init=shown_model(self.init))
 
     def options(self) -> list[str]:
         """Of the command line that makes this configuration: what differs from the defaults."""

@@ -98,6 +98,12 @@ class ModelRef:
         return self.kind in ("timm", "hub")
 
 
+def shown_model(text: str) -> str:
+    """Without the path of a file: what others may know of it."""
+    kind, sign, name = text.partition(":")
+    return f"{kind}{sign}{Path(name).name}" if kind == "file" else text
+
+
 def run_of(model: str) -> str | None:
     """From "run:0001@3": "0001"; None for other networks, and for none."""
     with suppress(UserError):

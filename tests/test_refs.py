@@ -3,7 +3,7 @@
 import pytest
 
 from resnet_demo.errors import UserError
-from resnet_demo.refs import DATA, DataRef, ModelRef, shown_data
+from resnet_demo.refs import DATA, DataRef, ModelRef, shown_data, shown_model
 
 
 @pytest.mark.parametrize("text", [*DATA, "folder:/my/pictures", "folder:with:colon"])
@@ -15,6 +15,12 @@ def test_a_folder_shows_its_name_only() -> None:
     assert DataRef.parse("folder:/srv/private/cats").shown == "folder:cats"
     assert shown_data("folder:/srv/private/cats") == "folder:cats"
     assert shown_data("of another version") == "of another version"
+
+
+def test_a_file_shows_its_name_only() -> None:
+    assert shown_model("file:/srv/private/net.safetensors") == "file:net.safetensors"
+    for text in ("", "bundled", "run:0001@last", "hub:me/net", "timm:resnet18"):
+        assert shown_model(text) == text
 
 
 def test_what_is_downloaded_is_known() -> None:

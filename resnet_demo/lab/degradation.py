@@ -48,7 +48,7 @@ def record(home: Home, lab: Lab) -> Json:
     machines = {run.facts.get("machine") for run in runs}
     return {
         **summary(lab, runs),
-        "configs": [public_dict(run.config) for run in runs],
+        "configs": [run.config.shown().to_dict() for run in runs],
         "versions": dict(versions()),
         "machine": ", ".join(sorted(filter(None, machines))),
     }
@@ -59,10 +59,6 @@ def versions() -> Iterator[tuple[str, str]]:
     for name in VERSIONS:
         with suppress(PackageNotFoundError):
             yield name, version(name)
-
-
-def public_dict(config: TrainConfig) -> Json:
-    return config.to_dict() | {"data": shown_data(config.data)}
 
 
 def estimate(configs: list[TrainConfig], home: Home) -> Generator[Progress, None, Json]:

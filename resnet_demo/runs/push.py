@@ -1,14 +1,12 @@
 """`push MODEL USER/REPO`: a network to the Hub with what its run knows of it."""
 
-from dataclasses import replace
-
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.export import push as hub
 from resnet_demo.export.card import CURVES, Story
 from resnet_demo.export.push import Pushed
 from resnet_demo.files import read_json
 from resnet_demo.models import reference
-from resnet_demo.refs import ModelRef, shown_data
+from resnet_demo.refs import ModelRef
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs import control
 from resnet_demo.runs.shipped import shipped_run
@@ -39,8 +37,7 @@ def story_of(folder: RunFolder) -> Story:
     report = read_json(folder.report) or {}
     with Store(folder) as store:
         facts, curves = store.facts(), store.metrics(CURVES)
-        config = TrainConfig.from_dict(facts["config"])
-        config = replace(config, data=shown_data(config.data))  # a path is nobody's business
+        config = TrainConfig.from_dict(facts["config"]).shown()
         rows = {
             "data": config.data,
             "pictures": f"{facts.get('num_train', 0):,} to train, {report['n']:,} to validate",

@@ -15,7 +15,6 @@ from resnet_demo.data.pixel_cache import CUTTING, Pixels, load_pixels
 from resnet_demo.errors import UserError, amount, duration
 from resnet_demo.files import Json
 from resnet_demo.models.reference import is_pretrained, starting_weights
-from resnet_demo.refs import shown_data
 from resnet_demo.runs.context import RunContext
 from resnet_demo.runs.trackers import Tracker
 from resnet_demo.training import checkpoint
@@ -277,6 +276,7 @@ def describe_weights(
     context: RunContext, settings: TrainConfig, event: EpochDone
 ) -> dict[str, str]:
     """The safetensors metadata that `models.sources` reads."""
+    shown = settings.shown()
     return {
         "format": "resnet_demo 1",
         "arch": settings.arch,
@@ -285,7 +285,7 @@ def describe_weights(
         "crop_pct": str(settings.crop_pct),
         "mean": json.dumps(IMAGENET_MEAN),
         "std": json.dumps(IMAGENET_STD),
-        "data": shown_data(settings.data),
+        "data": shown.data,
         "run": context.run,
         "seed": str(settings.seed),
         "epoch": str(event.epoch),
@@ -293,5 +293,5 @@ def describe_weights(
         "unlike_below": f"{event.metrics['unlike_below']:.6f}",
         "temperature": f"{event.metrics['temperature']:.4f}",
         "pretrained": json.dumps(context.store.fact("pretrained", False)),
-        "recipe": json.dumps(settings.to_dict() | {"data": shown_data(settings.data)}),
+        "recipe": json.dumps(shown.to_dict()),
     }

@@ -32,7 +32,7 @@ class Tracker:
         identity = {"id": run} if self.kind == "wandb" else {}
         library.init(
             project=config.tracker_project, name=run, group=group_of(config),
-            config=config.to_dict(), resume="allow", **identity,
+            config=config.shown().to_dict(), resume="allow", **identity,
         )  # fmt: skip
         self.library = library
 

@@ -20,6 +20,17 @@ def card_of_a_run(home: Home, config: TrainConfig) -> str:
     return card(reference.load(f"run:{run}", home), "me/net", "mit", story)
 
 
+def test_no_path_of_this_machine_leaves_with_a_network(home: Home, config) -> None:
+    first = control.new_run(home, replace(config, epochs=1))
+    assert train_here(home, first) == "finished"
+    start = home.run(first).weights / "last.safetensors"
+    said = card_of_a_run(home, replace(config, init=f"file:{start}"))
+    assert "--init=file:last.safetensors" in said and config.data.startswith("folder:/")
+    weights = (home.run("0002").weights / "last.safetensors").read_bytes()
+    for place in (str(start.parent), config.data.removeprefix("folder:")):
+        assert place not in said and place.encode() not in weights
+
+
 def rows(text: str) -> dict[str, list[str]]:
     """class: [pictures, top-1, most often taken for]"""
     table = text.split("| class |")[1].split("\n\n")[0].splitlines()[2:]

@@ -74,6 +74,7 @@ def test_config_metrics_and_final_numbers_are_mirrored(home, config, recorder) -
     run = trained(home, replace(config, tracker="trackio"))
     (_, options), *logs, end = recorder.calls
     assert options["config"]["arch"] == "resnet8" and options["resume"] == "allow"
+    assert options["config"]["data"] == "folder:" + Path(config.data).name
     assert options["name"].startswith(f"{run}-") and end == ("finish",)
     *logs, kept = logs
     assert sum("loss" in metrics for _, metrics, _ in logs) == 15

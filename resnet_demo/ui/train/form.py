@@ -18,7 +18,7 @@ from resnet_demo.config import (
 )
 from resnet_demo.errors import UserError
 from resnet_demo.presets import CLASSIFIER_ONLY, PRESETS
-from resnet_demo.refs import DATA, shown_data
+from resnet_demo.refs import DATA
 from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import UNDER_WAY
 from resnet_demo.runs.store import Store
@@ -120,8 +120,8 @@ def at_work(home: Home, names: list[str]) -> list[Any]:
         return [gr.skip()] * (1 + len(names))
     with Store(control.run_folder(home, run)) as store:
         config = store.config
-    values = config.to_dict() | {"depth": size_of(config.arch), "shortcuts": config.residual}
-    values["data"] = shown_data(config.data) if is_public() else config.data
+    shown = config.shown() if is_public() else config
+    values = shown.to_dict() | {"depth": size_of(config.arch), "shortcuts": config.residual}
     meant = [name for name, preset in PRESETS.items() if values == values | preset]
     return [meant[0] if meant else OWN, *(values[name] for name in names)]
 

@@ -24,6 +24,14 @@ def test_a_labs_run_is_no_preset_and_no_error(home: Home) -> None:
     assert at_work(home, ["depth", "px"]) == [OWN, "8", 32]
 
 
+def test_strangers_see_no_path_in_the_form(home: Home, monkeypatch) -> None:
+    control.new_run(home, TrainConfig(data="folder:/srv/cats", init="file:/srv/mine/net.st"))
+    names = ["data", "init"]
+    assert at_work(home, names)[1:] == ["folder:/srv/cats", "file:/srv/mine/net.st"]
+    monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
+    assert at_work(home, names)[1:] == ["folder:cats", "file:net.st"]
+
+
 def test_only_the_classifier_writes_what_suits_it_and_a_preset_takes_it_back() -> None:
     preset, start, *settings = fill_in_head("backbone", "", "coffee")
     assert (preset, start) == (OWN, "bundled")
