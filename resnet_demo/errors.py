@@ -1,5 +1,9 @@
 """What people can mend is told in a sentence; bugs stay exceptions."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class UserError(Exception):
     """One sentence with what is wrong, the value seen, what to do."""
@@ -31,3 +35,15 @@ def require_one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
     """Raises UserError with the choices."""
     if value not in allowed:
         raise UserError(f"There is no {what} '{value}'. Choose one of: {', '.join(allowed)}.")
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """What cannot be written there is a sentence: raises UserError for an OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"Cannot write to {out} ({error.strerror or error}). Make room there, or choose "
+            f"another place."
+        ) from None

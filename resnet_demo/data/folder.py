@@ -29,6 +29,7 @@ SUFFIXES = {
 TRAIN_NAMES = ("train", "training")
 VAL_NAMES = ("val", "valid", "validation", "test", "testing")
 JUNK = {"__macosx", "@eadir", "thumbs.db", "desktop.ini", "lost+found", "$recycle.bin"}
+WANTED = "Give one that holds train/ and val/, or a folder of pictures for each class."
 UNEQUAL = 10  # times as many pictures in the largest class as in the smallest
 Item = tuple[Path, int]  # file, label
 
@@ -125,9 +126,9 @@ def name_place(name: Path) -> float:
 
 def check_is_folder(root: Path) -> None:
     if root.is_file():
-        raise UserError(f"{root} is a file. Give the folder that holds train/ and val/.")
+        raise UserError(f"{root} is a file. {WANTED}")
     if not root.is_dir():
-        raise UserError(f"There is no folder {root}. Give the folder that holds train/ and val/.")
+        raise UserError(f"There is no folder {root}. {WANTED}")
 
 
 def is_junk(name: str) -> bool:

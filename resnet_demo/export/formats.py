@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from resnet_demo import device
 from resnet_demo.config import ARCHS, IMAGENET_DEPTHS
 from resnet_demo.data.shapes import shapes
-from resnet_demo.errors import UserError, require_one_of
+from resnet_demo.errors import UserError, require_one_of, writing
 from resnet_demo.export.snippets import SNIPPETS
 from resnet_demo.files import Json
 from resnet_demo.models import hub
@@ -48,8 +48,9 @@ class Exported:
 def export(network: Network, model: str, format: str, out: Path) -> Exported:
     """Write `network`, known as `model`, to `out`: a file, or a folder for timm.
 
-    Raises UserError when `out` exists, the format cannot hold the network, or what was written
-    does not compute the same: safetensors and timm bit for bit, ONNX to ONNX_TOLERANCE.
+    Raises UserError when `out` exists or cannot be written, the format cannot hold the network, or
+    what was written does not compute the same: safetensors and timm bit for bit, ONNX to
+    ONNX_TOLERANCE.
     """
     require_one_of("format", format, tuple(FORMATS))
     if out.exists():
@@ -58,7 +59,7 @@ def export(network: Network, model: str, format: str, out: Path) -> Exported:
         raise UserError(f"There is no folder {out.absolute().parent}. Make it, or choose another.")
     write, open_again, tolerance = FORMATS[format]
     images = pictures(network)
-    with tempfile.TemporaryDirectory(dir=out.absolute().parent) as folder:
+    with writing(out), tempfile.TemporaryDirectory(dir=out.absolute().parent) as folder:
         partial = Path(folder) / out.name
         write(network, partial)
         difference = compared(network, images, open_again(partial))

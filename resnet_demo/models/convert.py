@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, is_cifar
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, writing
 from resnet_demo.files import Json, write_whole
 from resnet_demo.models.resnet import build
 from resnet_demo.models.weights import check_fit, check_sound, describe, read_header, read_tensors
@@ -122,7 +122,5 @@ def write(tensors: dict[str, Tensor], about: dict[str, str], out: Path) -> None:
     from safetensors.torch import save
 
     data = save({name: tensor.contiguous() for name, tensor in tensors.items()}, about)
-    try:
+    with writing(out):
         write_whole(out, lambda file: file.write(data))
-    except OSError as error:
-        raise UserError(f"Cannot write {out} ({error.strerror}).") from None

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from resnet_demo.errors import UserError
+from resnet_demo.errors import writing
 from resnet_demo.files import Json
 from resnet_demo.models.network import Network
 from resnet_demo.probe.anatomy import anatomy
@@ -18,16 +18,12 @@ from resnet_demo.probe.inspection import Inspection
 def write_inspection(folder: Path, inspection: Inspection, network: Network, record: Json) -> None:
     """inspect.json, maps.npz (block name -> float32 (C, h, w)), and a PNG a block of its maps
     (each channel on its own scale) and of its Grad-CAM. Raises UserError."""
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "inspect.json").write_text(json.dumps(record))
         np.savez_compressed(folder / "maps.npz", allow_pickle=False, **inspection.maps)
         for name, picture in pictures(inspection, network).items():
             Image.fromarray(picture).save(folder / f"{name}.png")
-    except OSError as error:
-        raise UserError(
-            f"Cannot write to {folder} ({error.strerror}). Give another --out."
-        ) from None
 
 
 def pictures(inspection: Inspection, network: Network) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from resnet_demo.config import Home
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, writing
 from resnet_demo.files import Json, write_whole
 from resnet_demo.refs import ModelRef
 from resnet_demo.runs.control import run_folder
@@ -17,7 +17,7 @@ Rows = dict[int, dict[str, float]]  # step -> name of the measurement -> value
 
 def export_curves(home: Home, model: str, format: str, out: Path) -> Json:
     """Every measurement of a run, by step. Raises UserError when there is no such run, or `out`
-    exists already."""
+    exists already or cannot be written."""
     run = ModelRef.parse(model).run
     if run is None:
         raise UserError(f"Only a run has curves: run:ID. Got {model}.")
@@ -27,7 +27,8 @@ def export_curves(home: Home, model: str, format: str, out: Path) -> Json:
         rows = rows_of(store)
     if not rows:
         raise UserError(f"Run {run} has measured nothing yet.")
-    CURVE_FORMATS[format](rows, out)
+    with writing(out):
+        CURVE_FORMATS[format](rows, out)
     names = sorted({name for row in rows.values() for name in row})
     return {"model": model, "format": format, "path": str(out), "steps": max(rows), "names": names}
 

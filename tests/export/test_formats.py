@@ -179,6 +179,7 @@ def test_its_lines_run_as_pasted_and_say_what_we_say(
         ("exe", "new", "There is no format 'exe'. Choose one of: safetensors, timm, onnx."),
         ("onnx", "net.safetensors", "exists already"),
         ("onnx", "nowhere/new", "There is no folder"),
+        ("safetensors", "/proc/new", "Cannot write to /proc/new"),
         ("timm", "new", "timm has no resnet8. Take safetensors or onnx."),
     ],
 )

@@ -44,6 +44,8 @@ def test_what_has_no_curves_is_refused(home: Home, model: str, tmp_path: Path) -
     for reference, says in (("bundled", "Only a run"), ("run:0999", "no run")):
         with pytest.raises(UserError, match=says):
             export_curves(home, reference, "csv", out)
+    with pytest.raises(UserError, match="Cannot write to /proc/curves.csv"):
+        export_curves(home, model, "csv", Path("/proc/curves.csv"))
     out.write_text("mine")
     with pytest.raises(UserError, match="exists already"):
         export_curves(home, model, "csv", out)
