@@ -34,6 +34,7 @@ START_SECONDS = 30.0  # for a process, on a machine that has other work
 LONGEST_JSON = 4096
 PLACES = 4  # pictures decoded at once: more than cores, so that a slow one does not hold up others
 MOST_WAITING, WAIT_SECONDS = 16, 15.0  # who comes later, or waits longer, is told to come again
+NOT_STARTED = "The process that decodes pictures ended at its start: is the memory full? Try again."
 MOST_REFUSED = 1000  # pictures whose refusal is remembered
 
 
@@ -86,18 +87,21 @@ class Decoder:
         return upright(np.frombuffer(data, np.uint8).reshape(height, width, 3), turn)
 
     def begin(self) -> subprocess.Popen[bytes]:
-        """A process that is ready: its start does not count as a picture's time."""
+        """A process that is ready: its start does not count as a picture's time. Raises UserError
+        when there is none to be had."""
         if self.process is not None and self.process.poll() is None:
             return self.process
         self.end()
-        process = start()
-        self.number, self.process = READY, process
         try:
+            self.number, self.process = READY, start()
             self.receive_json(time.monotonic() + START_SECONDS)
         except TookTooLong:
             self.end()
             raise Busy from None
-        return process
+        except (EOFError, OSError):
+            self.end()
+            raise UserError(NOT_STARTED) from None
+        return self.process
 
     def receive_json(self, deadline: float) -> Json:
         """A frame that belongs to this request. Raises BrokenProtocol for anything else."""
@@ -173,6 +177,7 @@ class Decoders:
         if identity in self.refused:
             raise UserError(self.refused[identity])
         with self.place(identity[-1]) as decoder:
+            decoder.begin()  # where it cannot, that is not the picture's doing
             try:
                 return decoder.decode(path, side)
             except UserError as error:

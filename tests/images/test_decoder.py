@@ -194,6 +194,28 @@ def test_a_refused_picture_is_not_decoded_again(tmp_path: Path) -> None:
     decoder.end()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [("START_SECONDS", 0, "Busy"), ("start", lambda: ended(), "ended at its start")],
+)
+def test_a_process_that_does_not_start_is_no_refusal_of_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object, says: str
+) -> None:
+    path = tmp_path / "good.png"
+    path.write_bytes(encoded(Image.fromarray(COLOUR), "PNG"))
+    decoders = Decoders(1)
+    monkeypatch.setattr(rooms, name, value)
+    with pytest.raises(UserError, match=says):
+        decoders.decode(path)
+    monkeypatch.undo()
+    assert np.array_equal(decoders.decode(path), COLOUR)
+    decoders.end()
+
+
+def ended() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["false"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
 LIAR = """
 import json, struct, sys
 def send(data): sys.stdout.buffer.write(struct.pack(">I", len(data)) + data)
