@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from resnet_demo.cores import num_cores
 from resnet_demo.errors import UserError, amount, require_one_of
 
 VARIABLE = "RESNET_DEMO_DEVICE"  # what `--device` asks for
@@ -50,12 +51,6 @@ def placed(model: M, on: torch.device) -> M:
 
 def autocast(on: torch.device) -> torch.autocast:
     return torch.autocast(on.type, torch.bfloat16, enabled=fast_bf16(on))
-
-
-def num_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def prepare(threads: int | None = None) -> int:

@@ -25,6 +25,7 @@ LAYERS = [  # from the roof to the ground; a room, or a file that stands alone
     {"images"},
     {
         "device",
+        "cores",
         "cache",
         "templates",
         "files",

@@ -4,7 +4,6 @@ SHA-256, so that the same file twice is one picture.
 
 import hashlib
 import io
-import os
 import sqlite3
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from resnet_demo.config import LARGEST_PX
+from resnet_demo.cores import num_cores
 from resnet_demo.data.labels import Labelled, Reading
 from resnet_demo.data.library import LONGEST_CLASS, Library, Row
 from resnet_demo.data.pixel_cache import CROP_MARGIN
@@ -66,9 +66,9 @@ def add(library: Library, reading: Reading, source: str) -> Generator[Progress, 
         database.execute("DELETE FROM unfinished")
         database.execute("INSERT INTO unfinished VALUES (?)", (source,))
         database.execute("DELETE FROM refused")
-    decoders = Decoders(count=os.cpu_count() or 1, most_waiting=CHUNK)
+    decoders = Decoders(count=num_cores(), most_waiting=CHUNK)
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(num_cores()) as pool:
             for start in range(0, total, CHUNK):
                 chunk = reading.items[start : start + CHUNK]
                 rows = list(pool.map(partial(taken_in, library, decoders), chunk))

@@ -18,6 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.cores import num_cores
 from resnet_demo.data.cache_room import make_room, note_use
 from resnet_demo.data.dataset import Pictures, Split
 from resnet_demo.errors import UserError, amount
@@ -142,7 +143,7 @@ def build(
     unfinished = array_path.with_suffix(f".{os.getpid()}.partial")
     done, broken = adopt_left_over(array_path, unfinished)
     try:
-        with unfinished.open("r+b") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
+        with unfinished.open("r+b") as file, ThreadPoolExecutor(num_cores()) as pool:
             write_header(file, len(split), px)
             file.truncate(file.tell() + (done - len(broken)) * px * px * 3)  # whole pictures
             file.seek(0, os.SEEK_END)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from resnet_demo import device
 from resnet_demo.config import Home
+from resnet_demo.cores import num_cores
 from resnet_demo.data import open_data
 from resnet_demo.data.dataset import Pictures, Split
 from resnet_demo.data.imagenette import IMAGENETTE_INDEXES
@@ -57,7 +58,7 @@ class Reader:
 
     def seen(self) -> Iterator[np.ndarray]:
         """uint8 (B, px, px, 3), decoded on all cores."""
-        with ThreadPoolExecutor(device.num_cores()) as pool:
+        with ThreadPoolExecutor(num_cores()) as pool:
             for start in range(0, len(self.indices), BATCH):
                 part = self.indices[start : start + BATCH]
                 seen = [self.take(*pair) for pair in zip(part, pool.map(self.read, part))]

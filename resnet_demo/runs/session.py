@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from resnet_demo import device
 from resnet_demo.config import IMAGENET_MEAN, IMAGENET_STD, TrainConfig
+from resnet_demo.cores import num_cores
 from resnet_demo.data import Pictures, open_data
 from resnet_demo.data.cache_room import make_room
 from resnet_demo.data.pixel_cache import CUTTING, Pixels, load_pixels
@@ -89,7 +90,7 @@ def note_machine(context: RunContext, processes: int) -> None:
     store = context.store
     now, before = device.describe_machine(), store.fact("machine")
     threads, begun = store.fact("threads"), store.fact("processes", 1)
-    same = threads and threads <= device.num_cores() and processes == begun
+    same = threads and threads <= num_cores() and processes == begun
     used = device.prepare(threads if same else None)
     if before and (before, threads, begun) != (now, used, processes):
         context.say(
