@@ -1,6 +1,7 @@
 """A dropped picture is decoded once, whatever is made of it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -8,7 +9,8 @@ from PIL import Image
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.images.decoder import Decoders
-from resnet_demo.ui.classify.tab import opinion, table_of
+from resnet_demo.ui import serving
+from resnet_demo.ui.classify.tab import classifying_all, opinion
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import InspectRequest
 from resnet_demo.ui.serving import Classifier
@@ -39,14 +41,19 @@ def test_two_networks_a_heat_map_and_inspect_need_one_decode(decoded, tmp_path: 
     assert seen == [path]
 
 
-def test_each_of_many_is_decoded_once_with_its_thumbnail(decoded, tmp_path: Path) -> None:
-    classifier, seen = decoded
-    paths = [tmp_path / f"{number}.png" for number in range(3)]
+def test_each_of_many_is_decoded_once_with_its_thumbnail(
+    decoded, tmp_path: Path, monkeypatch
+) -> None:
+    """Photographs are large: of hundreds only the last ones are kept decoded."""
+    monkeypatch.setattr(serving, "KEPT_BYTES", 1)
+    classifier, seen = Classifier(decoded[0].home), decoded[1]
+    paths = [str(tmp_path / f"{number}.png") for number in range(3)]
     for path in paths:
         Image.new("RGB", (20, 20), "red").save(path)
-    rows = list(classifier.answers(paths, NETWORKS[0], 1))
-    assert "Pictures classified: 3," in table_of(classifier, rows, list(map(str, paths)))
-    assert sorted(seen) == paths
+    request, press = SimpleNamespace(session_hash="me"), lambda *_, **__: None
+    table, _ = classifying_all(classifier, {})(paths, NETWORKS[0], request, press)
+    assert "Pictures classified: 3," in table and table.count("data:image/jpeg") == 3
+    assert [str(path) for path in seen] == paths
 
 
 def test_a_refused_picture_is_not_kept(decoded, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -189,35 +190,39 @@ def classifying_all(
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[str, Any]:
-        session, rows = request.session_hash or "", []
+        session, rows, small = request.session_hash or "", [], []
         cancelled = stopping.setdefault(session, threading.Event())
         try:
             if not paths:
                 raise UserError("There are no pictures. Drop some, or browse for them.")
-            for row in classifier.answers([Path(path) for path in paths], reference or "", TOP):
+            given = [Path(path) for path in paths]
+            for row, path in zip(classifier.answers(given, reference or "", TOP), given):
                 rows.append(row)
+                small.append(small_picture(classifier, row, path))  # its pixels are still here
                 progress((len(rows), len(paths)), desc="Classifying", unit="pictures")
                 if cancelled.is_set():
                     break
         finally:
             stopping.pop(session, None)
-        shown = table_of(classifier, rows, paths)
+        shown = table_of(rows, small, left=len(paths) - len(rows))
         return shown, gr.DownloadButton(value=csv_file(rows), interactive=True)
 
     return classify_all
 
 
-def table_of(classifier: Classifier, rows: list[dict[str, Any]], paths: list[str]) -> str:
-    small = [
-        "" if "error" in row else thumbnail(partial(classifier.pixels, Path(path)))
-        for row, path in zip(rows, paths)
-    ]
-    return render(
-        "ui/classify/batch.html",
-        rows=list(zip(rows, small)),
-        refused=sum("error" in row for row in rows),
-        left=len(paths) - len(rows),
-    )
+def small_picture(classifier: Classifier, row: dict[str, Any], path: Path) -> str:
+    """A data URL; empty for a picture that was refused, or has gone since."""
+    if "error" not in row:
+        with suppress(UserError):
+            return thumbnail(partial(classifier.pixels, path))
+    return ""
+
+
+def table_of(rows: list[dict[str, Any]], small: list[str], left: int) -> str:
+    """small: a picture for each row; left: pictures that were not looked at."""
+    refused = sum("error" in row for row in rows)
+    pairs = list(zip(rows, small))
+    return render("ui/classify/batch.html", rows=pairs, refused=refused, left=left)
 
 
 def csv_file(rows: list[dict[str, Any]]) -> str:

@@ -21,6 +21,7 @@ from resnet_demo.ui.errors import friendly
 Decode = Callable[[Path, int], np.ndarray]  # a picture, no larger than asked -> its pixels
 MOST_SHOWN = 60  # pictures of a class
 SIDE = 120  # of one, in px
+GREY = 128
 CLASS_OF_CHOSEN = "The class of the chosen picture"
 UNNAMED = "Name the class that it belongs to, or press Remove the picture."
 
@@ -58,9 +59,18 @@ def pictures_of(
     """(digest, a small square, the picture's own name) of the first of a class."""
     library = Library(home, name.strip()).open()
     return [
-        (digest, square(decode(library.picture(digest), SIDE), SIDE), called)
+        (digest, *small_picture(decode, library.picture(digest), called))
         for digest, called in library.pictures_of(label.strip(), MOST_SHOWN)
     ]
+
+
+def small_picture(decode: Decode, path: Path, called: str) -> tuple[np.ndarray, str]:
+    """A small square and its name; a grey one for a picture that cannot be read any more: it can
+    still be taken out."""
+    try:
+        return square(decode(path, SIDE), SIDE), called
+    except UserError:
+        return np.full((SIDE, SIDE, 3), GREY, np.uint8), f"{called} (cannot be read)"
 
 
 def build(home: Home, name: Component, table: Component, token: Component) -> None:

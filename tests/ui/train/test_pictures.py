@@ -38,6 +38,21 @@ def test_a_picture_is_looked_at_moved_and_removed(pictures: Path, home: Home) ->
     assert sum(row["n"] for row in Library(home, "mine").open().table()["classes"]) == 23
 
 
+def test_a_picture_that_is_gone_is_shown_as_such_among_the_others(
+    pictures: Path, home: Home
+) -> None:
+    files = [str(path) for path in (pictures / "train" / "red").iterdir()]
+    take_in(home, "mine", files, "red", "folders")
+    library = Library(home, "mine")
+    (gone, _), *_ = library.pictures_of("red", 1)
+    library.picture(gone).unlink()
+    (first, grey, called), (_, red, _), *_ = pictures_of(home, Decoders().decode, "mine", "red")
+    assert first == gone and called.endswith("(cannot be read)")
+    assert len({*grey.reshape(-1)}) == 1 and red[..., 0].mean() > red[..., 2].mean()
+    put(home, "mine", gone, "")
+    assert library.counts() == {"red": 11}
+
+
 def test_a_table_of_the_servers_is_not_read(pictures: Path, home: Home) -> None:
     files = [str(path) for path in (pictures / "train/red").iterdir()]
     with pytest.raises(UserError, match="labels"):
