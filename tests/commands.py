@@ -27,7 +27,12 @@ SECONDS = 600
 FORKS = multiprocessing.get_context("forkserver")
 OURS = ["resnet_demo.training.loop", "resnet_demo.ui.page", __name__]
 FORKS.set_forkserver_preload(["torch.distributed.run", "torchvision", *OURS])
-READ_AT_IMPORT = ("HF_", "GRADIO_")  # how names of variables begin that READERS read then
+READ_AT_IMPORT = (
+    "HF_",
+    "GRADIO_",
+    "OAUTH_",
+    "OPENID_",
+)  # how names of variables begin that READERS read then
 READERS = ("huggingface_hub", "gradio", "gradio_client", "timm", "resnet_demo")
 MOMENT = 0.02  # s
 

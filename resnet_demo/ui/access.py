@@ -7,6 +7,7 @@ Checked inside each function, since hiding a button protects nothing.
 import asyncio
 import hashlib
 import hmac
+import importlib.util
 import logging
 import os
 import re
@@ -128,9 +129,16 @@ def token_of(request: gr.Request | None) -> str | None:
 
 
 def login_of(request: gr.Request | None) -> Json:
-    inner = getattr(request, "request", None)
-    session = inner.scope.get("session") if inner is not None else None
-    return (session or {}).get("oauth_info") or {}
+    """Events come with Gradio's request, which holds Starlette's; panels' functions with that."""
+    inner = getattr(request, "request", request)
+    session = getattr(inner, "scope", {}).get("session") or {}
+    return session.get("oauth_info") or {}
+
+
+def can_sign_in() -> bool:
+    """On a Space whose card asks for it (hf_oauth), and where what Gradio needs for it is there."""
+    asked_for = os.environ.get("SPACE_ID") and os.environ.get("OAUTH_CLIENT_ID")
+    return bool(asked_for) and importlib.util.find_spec("authlib") is not None
 
 
 def require_steering(request: gr.Request | None, token: str = "") -> None:

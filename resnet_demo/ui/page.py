@@ -41,7 +41,7 @@ def build(home: Home) -> gr.Blocks:
         head.build()
         if is_public():
             gr.Markdown("Visitors watch; training is started and stopped by the owner.")
-        if os.environ.get("SPACE_ID"):
+        if access.can_sign_in():
             gr.LoginButton()
         classifier = Classifier(home)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
