@@ -40,9 +40,10 @@ def build(home: Home) -> gr.Blocks:
     with gr.Blocks(title="ResNet Demo", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         head.build()
         if is_public():
-            gr.Markdown("Visitors watch; training is started and stopped by the owner.")
-        if access.can_sign_in():
-            gr.LoginButton()
+            with gr.Row(elem_id="visitors"):
+                gr.Markdown("Visitors watch; training is started and stopped by the owner.")
+                if access.can_sign_in():
+                    gr.LoginButton(size="sm", scale=0, min_width=230)
         classifier = Classifier(home)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Train", id="train"):
