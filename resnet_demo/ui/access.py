@@ -40,6 +40,7 @@ SILENT = "The rest of this request did not come. Send it again."
 MOST_WRONG, WRONG_SECONDS, MOST_ADDRESSES = 5, 60.0, 1000  # tokens that are tried
 PUBLIC_TIMM = tuple(f"timm:resnet{depth}" for depth in IMAGENET_DEPTHS)
 OWNER = "owner"  # as a visitor
+MAY_WRITE = ("admin", "write")  # roles in an organisation
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PRIVATE_NETWORKS = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 
@@ -70,7 +71,7 @@ def may_steer(request: gr.Request | None, token: str = "") -> bool:
         return True
     if token and TOKENS.is_right(token, address_of(request)):
         return True
-    return owner() is not None and signed_in_as(request) == owner()
+    return owner() in accounts_of(request)
 
 
 class Tokens:
@@ -118,9 +119,12 @@ def address_of(request: gr.Request | None) -> str:
     return getattr(client, "host", None) or ""
 
 
-def signed_in_as(request: gr.Request | None) -> str | None:
-    """The visitor's Hub name, out of the session that gr.LoginButton keeps."""
-    return (login_of(request).get("userinfo") or {}).get("preferred_username")
+def accounts_of(request: gr.Request | None) -> set[str]:
+    """Names on the Hub for which a visitor may act, out of the session that gr.LoginButton keeps:
+    the own one, and those of organisations whose Spaces the visitor may change on the Hub too."""
+    user = login_of(request).get("userinfo") or {}
+    orgs = [org for org in user.get("orgs") or [] if org.get("roleInOrg") in MAY_WRITE]
+    return {str(each["preferred_username"]) for each in [user, *orgs] if each}
 
 
 def token_of(request: gr.Request | None) -> str | None:

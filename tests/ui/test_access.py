@@ -29,9 +29,11 @@ from resnet_demo.ui.requests import TrainRequest
 from resnet_demo.ui.train.panel import Live
 
 
-def visitor(name: str | None = None) -> SimpleNamespace:
-    """A gr.Request as far as access looks at it."""
-    session = {"oauth_info": {"userinfo": {"preferred_username": name}}} if name else {}
+def visitor(name: str | None = None, **role_in: str) -> SimpleNamespace:
+    """A gr.Request as far as access looks at it. role_in: organisation=role."""
+    orgs = [{"preferred_username": org, "roleInOrg": role} for org, role in role_in.items()]
+    user = {"preferred_username": name, "orgs": orgs or None}
+    session = {"oauth_info": {"userinfo": user}} if name else {}
     return SimpleNamespace(request=SimpleNamespace(scope={"session": session}))
 
 
@@ -52,6 +54,11 @@ def test_at_home_everybody_steers(monkeypatch) -> None:
         (visitor(), "", False),
         (visitor("eve"), "", False),
         (visitor("ada"), "", True),
+        (visitor("eve", ada="admin"), "", True),
+        (visitor("eve", ada="write"), "", True),
+        (visitor("eve", ada="read"), "", False),
+        (visitor("eve", ada="contributor"), "", False),
+        (visitor("eve", other="admin"), "", False),
         (visitor(), "secret", True),
         (visitor(), "secre", False),
         (None, "", False),
