@@ -40,8 +40,8 @@ def imagenette_folder(size: str, home: Home) -> Generator[Progress, None, Path]:
     return (yield from fetch_folder(url, md5, home.downloads))
 
 
-def is_here(name: str, home: Home) -> bool:
-    """Whether `imagenette...` or `cifar10` would be opened without a download."""
+def is_downloaded(name: str, home: Home) -> bool:
+    """Whether `imagenette...` or `cifar10` has been."""
     from torchvision.datasets import CIFAR10, Imagenette
 
     data = DataRef.parse(name)

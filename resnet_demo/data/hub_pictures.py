@@ -71,12 +71,16 @@ def newest_here(data: HubData, home: Home) -> Path | None:
     return max(place.parent.glob(f"{place.name}--*"), key=lambda p: p.stat().st_mtime, default=None)
 
 
+def folder_here(data: HubData, home: Home) -> Path | None:
+    """None where it would have to be downloaded first."""
+    place = data.place(home) if data.revision else newest_here(data, home)
+    return place if place and place.is_dir() else None
+
+
 def hub_folder(data: HubData, home: Home) -> Generator[Progress, None, Path]:
     """Its folder; downloaded and unpacked when it is not there. Raises UserError."""
-    place = data.place(home)
-    if not data.revision:
-        place = newest_here(data, home) or place
-    if not place.is_dir():
+    place = folder_here(data, home)
+    if place is None:
         yield "Downloading", 0, 0  # who only wants to look stops here
         place = pinned(data, home).place(home)
     if not place.is_dir():

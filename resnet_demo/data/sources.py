@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.dataset import Pictures
-from resnet_demo.data.download import cifar10, imagenette_folder
+from resnet_demo.data.download import cifar10, imagenette_folder, is_downloaded
 from resnet_demo.data.folder import folder, folder_path
-from resnet_demo.data.hub_pictures import HubData, hub_folder, pinned
+from resnet_demo.data.hub_pictures import HubData, folder_here, hub_folder, pinned
 from resnet_demo.data.library import Library
 from resnet_demo.data.shapes import shapes
 from resnet_demo.errors import UserError
@@ -68,6 +68,14 @@ SOURCES: dict[str, Callable[[DataRef, Home], Opening]] = {  # by the kind that D
     "dataset": open_dataset,
     "hub": open_hub,
 }
+
+
+def is_here(name: str, home: Home) -> bool:
+    """Whether it would be opened without a download. Raises UserError for what names none."""
+    data = DataRef.parse(name)
+    if data.kind == HUB:
+        return folder_here(HubData.parse(data.rest), home) is not None
+    return not data.is_downloaded or is_downloaded(name, home)
 
 
 def open_here(name: str, home: Home) -> Pictures | None:

@@ -22,7 +22,7 @@ import gradio as gr
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resnet_demo.config import FEATURED, IMAGENET_DEPTHS, Home
-from resnet_demo.data.download import is_here
+from resnet_demo.data.sources import is_here
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.refs import DataRef, ModelRef
@@ -192,8 +192,7 @@ def measurable(data: str, home: Home) -> str:
     """Raises UserError for pictures that a stranger may not see, or would have downloaded."""
     data = data or "shapes"
     check_shown(data)
-    downloaded = DataRef.parse(data).is_downloaded
-    if is_public() and downloaded and not is_here(data, home):
+    if is_public() and not is_here(data, home):
         raise UserError(f"{data} is not on this machine. Take shapes.")
     return data
 

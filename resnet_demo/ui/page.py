@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
 import gradio as gr
@@ -60,7 +61,7 @@ def build(home: Home) -> gr.Blocks:
         reopened = [tabs, classified.model, inspected.model, inspected.other]
         page.load(reopen, None, reopened, api_visibility="private")
         classified.inside.click(
-            lambda picture, model: (gr.Tabs(selected="inspect"), picture and str(picture), model),
+            look_inside,
             [classified.picture, classified.model],
             [tabs, inspected.picture, inspected.model],
             api_visibility="private",
@@ -68,6 +69,11 @@ def build(home: Home) -> gr.Blocks:
         api.build(home, classifier, inspected.inspector)
     page.queue(max_size=32, default_concurrency_limit=2)
     return page
+
+
+def look_inside(picture: Path | None, model: str) -> list[Any]:
+    """Inspect opens with the picture that Classify has, or keeps its own."""
+    return [gr.Tabs(selected="inspect"), str(picture) if picture else gr.skip(), model]
 
 
 def reopen(request: gr.Request) -> list:

@@ -40,11 +40,13 @@ def archive(tmp_path: Path) -> Path:
 
 
 def test_an_archive_becomes_a_network(serve, page, archive: Path) -> None:
+    """On a public page, whose owner has a token: there most is refused to others."""
     from playwright.sync_api import expect
 
-    server = serve()
+    server = serve(RESNET_DEMO_PUBLIC="1", RESNET_DEMO_ADMIN_TOKEN="secret")
     open_page(page, server.url)
     wait_for_state(page, "^finished")  # the run that ships
+    page.get_by_label("Admin token").fill("secret")
     page.get_by_text("My pictures", exact=True).click()
     page.get_by_role("button", name="Correct what was taken in").click()
     page.locator("#my-files input[type=file]").set_input_files(archive)
@@ -72,6 +74,11 @@ def test_an_archive_becomes_a_network(serve, page, archive: Path) -> None:
     assert (row.data, row.arch, row.epoch) == ("dataset:colours", BUNDLED, 10)
     page.get_by_text("Use it in Classify").click()
     expect(page.get_by_role("tab", name="Classify")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#model-first input")).to_have_value("run:0001")
+    page.locator("#look-inside").click()
+    expect(page.locator("#inspect-model input")).to_have_value("run:0001")
+    expect(page.locator("#inspect .tile").first).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-testid=toast-body]")).to_have_count(0)
 
 
 def test_nothing_dropped_and_a_wrong_name_are_told(serve, page, archive: Path) -> None:

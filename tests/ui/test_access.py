@@ -23,6 +23,7 @@ from resnet_demo.ui.access import (
     is_public,
     know_visitors_by_address,
     may_steer,
+    measurable,
     require_steering,
 )
 from resnet_demo.ui.requests import TrainRequest
@@ -155,3 +156,14 @@ def test_a_body_that_hides_its_length_is_refused_too() -> None:
             yield b"x" * 100
 
     assert app_with_limit().post("/", content=chunks()).status_code == 413
+
+
+def test_a_stranger_has_nothing_downloaded(space, home: Home) -> None:
+    """Not by what is measured in Inspect, nor by the API's names of the same."""
+    wanted = ("imagenette", "cifar10", "hub:ada/cats", "hub:ada/cats@abc", "hub:ada/cats:small")
+    for data in wanted:
+        with pytest.raises(UserError, match="is not on this machine"):
+            measurable(data, home)
+    (home.downloads / "hub" / "ada--cats--abc").mkdir(parents=True)
+    for data in ("shapes", "", *wanted[2:4]):
+        assert measurable(data, home) == (data or "shapes")

@@ -17,7 +17,7 @@ from gradio.components import Component
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.templates import render
-from resnet_demo.ui.access import featured, is_public
+from resnet_demo.ui.access import featured
 from resnet_demo.ui.classify import pushing, takeaway
 from resnet_demo.ui.errors import friendly, sentence
 from resnet_demo.ui.examples import examples, truth
@@ -79,7 +79,7 @@ def column(classifier: Classifier, value: str | None, label: str, name: str) -> 
 def pair(classifier: Classifier, value: str | None, label: str, name: str) -> tuple:
     """Which network, and what it thinks."""
     model = gr.Dropdown(
-        [featured() or "bundled"], value=value, label=label, allow_custom_value=not is_public(),
+        [featured() or "bundled"], value=value, label=label, allow_custom_value=True,
         elem_id=f"model-{name}",
         info="bundled, run:ID, timm:NAME, hub:USER/REPO or file:PATH",
     )  # fmt: skip

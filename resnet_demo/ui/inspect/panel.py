@@ -14,7 +14,7 @@ import numpy as np
 
 from resnet_demo.cache import kept
 from resnet_demo.config import Home
-from resnet_demo.data.download import is_here
+from resnet_demo.data.sources import is_here
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.progress import Progress, finish

@@ -12,7 +12,7 @@ from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 from resnet_demo.ui import assets
-from resnet_demo.ui.access import featured, is_public
+from resnet_demo.ui.access import featured
 from resnet_demo.ui.errors import answering
 from resnet_demo.ui.examples import examples
 from resnet_demo.ui.inspect.experiments import code, dim, early, field, paths
@@ -70,7 +70,7 @@ def build(home: Home, classifier: Classifier, tab: gr.Tab) -> Widgets:
 def network(classifier: Classifier, value: str | None, label: str, name: str) -> gr.Dropdown:
     widget = gr.Dropdown(
         [*BUNDLED, *filter(None, [featured()])], value=value, label=label,
-        allow_custom_value=not is_public(), elem_id=name,
+        allow_custom_value=True, elem_id=name,
     )  # fmt: skip
     widget.focus(lambda: gr.Dropdown(choices=classifier.models()), None, widget, **QUIET)
     return widget

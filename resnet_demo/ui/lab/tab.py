@@ -11,7 +11,7 @@ from resnet_demo.lab import protocols
 from resnet_demo.lab import store as labs
 from resnet_demo.lab.quiz import NOT_A_DEPTH
 from resnet_demo.runs.subprocess_measurement import Estimates
-from resnet_demo.ui.access import is_public, require_steering
+from resnet_demo.ui.access import require_steering
 from resnet_demo.ui.errors import friendly, ignore_errors
 from resnet_demo.ui.lab.panel import LabPanel, Measure
 
@@ -28,7 +28,7 @@ class Form:
         self.protocol = gr.Radio(choices, value="quick", label="How long have you got?")
         self.data = gr.Dropdown(
             DATA, value="cifar10", label="Pictures", elem_id="lab-data",
-            allow_custom_value=not is_public(),
+            allow_custom_value=True,
             info="cifar10 is the paper's (170 MB, downloaded once); shapes needs nothing; "
             "folder:PATH takes your own.",
         )  # fmt: skip

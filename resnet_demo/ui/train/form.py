@@ -75,7 +75,7 @@ class Form:
                 list(DATA),
                 value="imagenette",
                 label="Pictures",
-                allow_custom_value=not is_public(),
+                allow_custom_value=True,
                 info="imagenette is downloaded once (99 MB); shapes needs nothing; "
                 "folder:PATH takes your own, hub:USER/NAME those of the Hub.",
             ),
@@ -129,7 +129,7 @@ def at_work(home: Home, names: list[str]) -> list[Any]:
 def starts() -> dict[str, Widget]:
     return {
         "init": gr.Dropdown(
-            STARTS, value="", label="Start from", allow_custom_value=not is_public(),
+            STARTS, value="", label="Start from", allow_custom_value=True,
             info="A network that has learned already needs far fewer pictures.",
         ),
         "freeze": gr.Radio(

@@ -14,7 +14,7 @@ from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
 from resnet_demo.refs import DATA
 from resnet_demo.templates import render
-from resnet_demo.ui.access import is_public, require_steering
+from resnet_demo.ui.access import may_steer, require_steering
 from resnet_demo.ui.errors import friendly
 from resnet_demo.ui.train import correcting
 from resnet_demo.ui.train.form import HEAD_FIELDS, OWN, Form, fill_in_head
@@ -39,9 +39,9 @@ def take_in(home: Home, name: str, files: list[str], label: str, labels: str) ->
     return end_of(work)
 
 
-def known_data(home: Home) -> list[str]:
+def known_data(home: Home, owner: bool) -> list[str]:
     """What the form offers; names of own data sets are nobody else's business."""
-    own = [] if is_public() else [f"dataset:{name}" for name in names_of(home)]
+    own = [f"dataset:{name}" for name in names_of(home)] if owner else []
     return [*DATA, *own]
 
 
@@ -80,17 +80,18 @@ def build(home: Home, form: Form, token: Component) -> None:
     ) -> list[Any]:  # fmt: skip
         require_steering(request, token)
         answer = take_in(home, name, files or [], label, labels)
-        data = gr.Dropdown(known_data(home), value=answer["data"])
+        data = gr.Dropdown(known_data(home, owner=True), value=answer["data"])
         return [correcting.table(answer), None, data]
 
     taken = take.click(
         begin, [name, files, label, labels, token], [table, files, form.widgets["data"]],
         concurrency_limit=1, api_visibility="private",
     )  # fmt: skip
-    gr.on(
-        None, lambda: gr.Dropdown(choices=known_data(home)), None, form.widgets["data"],
-        api_visibility="private", show_progress="hidden",
-    )  # fmt: skip
+
+    def offer(request: gr.Request) -> gr.Dropdown:
+        return gr.Dropdown(choices=known_data(home, may_steer(request)))
+
+    gr.on(None, offer, None, form.widgets["data"], api_visibility="private", show_progress="hidden")
     names = ("init", "freeze", "depth", *HEAD_FIELDS)
     wanted = [form.preset, *(form.widgets[name] for name in names)]
     settings = fill_in_head("backbone", "bundled", "")[2:]

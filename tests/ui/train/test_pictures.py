@@ -77,11 +77,8 @@ def test_visitors_bring_nothing_in_and_see_nothing(serve, tmp_path: Path) -> Non
     assert names_of(Home(server.home)) == []
 
 
-def test_own_data_sets_are_offered_again_but_not_to_strangers(
-    pictures: Path, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_own_data_sets_are_offered_again_but_not_to_strangers(pictures: Path, home: Home) -> None:
     files = [str(path) for path in (pictures / "train" / "red").iterdir()]
     take_in(home, "mine", files, "red", "folders")
-    assert known_data(home)[-1] == "dataset:mine"
-    monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
-    assert "dataset:mine" not in known_data(home)
+    assert known_data(home, owner=True)[-1] == "dataset:mine"
+    assert "dataset:mine" not in known_data(home, owner=False)
