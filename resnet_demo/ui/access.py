@@ -177,14 +177,14 @@ def is_own(reference: str) -> bool:
     return False
 
 
-def hides_names(data: str) -> bool:
-    """On a public page nobody learns what files a folder of the server holds."""
-    return is_public() and DataRef.parse(data).is_own
+def hides_names(data: str, owner: bool = False) -> bool:
+    """On a public page nobody but its owner learns what files a folder of the server holds."""
+    return is_public() and not owner and DataRef.parse(data).is_own
 
 
-def check_shown(data: str) -> None:
+def check_shown(data: str, owner: bool = False) -> None:
     """On a public page visitors do not look into the server's folders."""
-    if hides_names(data):
+    if hides_names(data, owner):
         raise UserError("On a public page pictures come from the listed sources only.")
 
 

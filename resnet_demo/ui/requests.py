@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
-from resnet_demo.ui.access import is_public
+from resnet_demo.ui.access import OWNER, is_public
 
 LONGEST_TEXT = 300
 MOST_NAMES = 400  # of blocks, lines or runs in one question
@@ -32,6 +32,10 @@ class PanelRequest(BaseModel):
     kind: str = ""
     data: str = ""
     dark: bool = False
+
+    @property
+    def of_owner(self) -> bool:
+        return self.visitor == OWNER
 
     @model_validator(mode="before")
     @classmethod

@@ -72,6 +72,10 @@ def test_an_archive_becomes_a_network(serve, page, archive: Path) -> None:
     wait_for_state(page, "^finished")
     row = control.read_run(Home(server.home), "0001")
     assert (row.data, row.arch, row.epoch) == ("dataset:colours", BUNDLED, 10)
+    page.get_by_text("Final report:").click()
+    number = page.locator("#live .confusion td button").first
+    number.click()
+    expect(page.locator("#live .behind img")).to_have_count(int(number.inner_text()))
     page.get_by_text("Use it in Classify").click()
     expect(page.get_by_role("tab", name="Classify")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#model-first input")).to_have_value("run:0001")

@@ -3,6 +3,8 @@
 import pytest
 
 from resnet_demo.errors import UserError
+from resnet_demo.ui.access import OWNER
+from resnet_demo.ui.errors import answering
 from resnet_demo.ui.requests import InspectRequest, LabRequest, TrainRequest, parsed
 
 
@@ -34,3 +36,12 @@ def test_a_wrong_type_is_a_sentence_that_names_the_field(
         parsed(kind, given)
     assert says in str(refused.value) and "\n" not in str(refused.value)
     assert len(str(refused.value)) < 250
+
+
+def test_who_asks_is_not_believed_but_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    asks = answering("who", TrainRequest, lambda request: {"owner": request.of_owner})
+    assert asks({}, None) == {"owner": True}  # one's own machine
+    monkeypatch.setenv("RESNET_DEMO_PUBLIC", "1")
+    monkeypatch.setenv("RESNET_DEMO_ADMIN_TOKEN", "secret")
+    assert asks({"visitor": OWNER}, None) == {"owner": False}
+    assert asks({"token": "secret"}, None) == {"owner": True}

@@ -201,7 +201,7 @@ async function download() {
 
 async function openLog() {
   if (!find(".details").open || !state.main) return;
-  const told = await state.server.details({ run: state.main }).catch(() => LATE);
+  const told = await state.server.details({ run: state.main, token: token() }).catch(() => LATE);
   find(".log-text").textContent = told.error || told.log;
 }
 

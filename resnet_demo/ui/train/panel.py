@@ -36,11 +36,11 @@ class Live:
     def build(self) -> gr.HTML:
         answers: dict[str, Callable[[TrainRequest], Json]] = {
             "csv": lambda request: self.csv(request.run),
-            "details": lambda request: self.details(request.run),
-            "report": lambda request: run_report.numbers(self.home, request.run),
-            "worst": lambda request: run_report.worst(self.home, request.run),
+            "details": lambda request: self.details(request.run, request.of_owner),
+            "report": lambda request: run_report.numbers(self.home, request.run, request.of_owner),
+            "worst": lambda request: run_report.worst(self.home, request.run, request.of_owner),
             "confused": lambda request: run_report.confused(
-                self.home, request.run, request.label, request.called
+                self.home, request.run, request.label, request.called, request.of_owner
             ),
         }
         return gr.HTML(
@@ -99,11 +99,11 @@ class Live:
         writer.writerows({"step": step, **table[step]} for step in sorted(table))
         return {"name": f"run-{run}.csv", "text": table_text.getvalue()}
 
-    def details(self, run: str) -> dict[str, str]:
+    def details(self, run: str, owner: bool = False) -> dict[str, str]:
         folder = readable_folder(self.home, run)
         with Store(folder) as store:
             data = store.config.data
-            hidden = ("set", "data") if hides_names(data) else ("set",)  # "data" names files
+            hidden = ("set", "data") if hides_names(data, owner) else ("set",)  # "data" names files
             lines = [
                 f"{clock(e['time'])}  {e['text']}"
                 for e in store.events()

@@ -1,7 +1,7 @@
 // The final report of the run that is shown: loaded when it is opened, drawn once.
 
 import { colourOf, lineColour, plot, put } from "../static/charts.js";
-import { LATE, make } from "../static/dom.js";
+import { LATE, make, token } from "../static/dom.js";
 import { accuracy, count, number, percent } from "../static/format.js";
 import { find, state } from "./state.js";
 
@@ -26,7 +26,7 @@ export function drawReport() {
 }
 
 async function openReport() {
-  const run = (reported = state.main), told = await state.server.report({ run }).catch(() => LATE);
+  const run = (reported = state.main), told = await state.server.report({ run, token: token() }).catch(() => LATE);
   if (run !== state.main) return;
   behind([], "");
   const words = [told.error || sentence(told), told.learning_curve?.hint];
@@ -109,7 +109,8 @@ async function drawReliability(bins) {
 
 async function showConfused(label, called, title, classes) {
   const mine = behind([], `${title} …`);
-  const told = await state.server.confused({ run: state.main, label, called }).catch(() => LATE);
+  const question = { run: state.main, label, called, token: token() };
+  const told = await state.server.confused(question).catch(() => LATE);
   if (mine !== turn) return;
   const few = told.count > told.pictures?.length ? `; the ${told.pictures.length} surest are shown.` : ".";
   behind(told.pictures || [], told.error || title + few, classes);
@@ -117,7 +118,7 @@ async function showConfused(label, called, title, classes) {
 
 async function showWorst() {
   const mine = behind([], "The worst mistakes …");
-  const question = { run: state.main };
+  const question = { run: state.main, token: token() };
   const [told, { classes }] = await Promise.all([state.server.worst(question), state.server.report(question)])
     .catch(() => [LATE, {}]);
   if (mine !== turn) return;

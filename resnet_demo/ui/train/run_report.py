@@ -17,13 +17,13 @@ SHOWN_PICTURES = 24
 THUMBNAIL_PX = 112
 
 
-def numbers(home: Home, run: str) -> Json:
+def numbers(home: Home, run: str, owner: bool = False) -> Json:
     """report.json; raises UserError before the run has finished. On a public page a folder's files
-    have no names."""
+    have no names but for its owner."""
     folder = readable_folder(home, run)
     report = read(folder.report)
     with Store(folder) as store:
-        private = hides_names(store.config.data)
+        private = hides_names(store.config.data, owner)
     if private:
         report["worst"] = [row | {"name": ""} for row in report.get("worst", [])]
     return report
@@ -41,27 +41,27 @@ def read(path: Path) -> dict:
     return report
 
 
-def confused(home: Home, run: str, label: int, called: int) -> Json:
+def confused(home: Home, run: str, label: int, called: int, owner: bool = False) -> Json:
     """Validation pictures of class `label` that were given the name `called`, surest first."""
     predictions = read(readable_folder(home, run).predictions)
     pairs = zip(predictions["labels"], predictions["called"])
     indices = [index for index, pair in enumerate(pairs) if pair == (label, called)]
     indices.sort(key=lambda index: -predictions["probability"][index])
-    return shown(home, run, predictions, indices)
+    return shown(home, run, predictions, indices, owner)
 
 
-def worst(home: Home, run: str) -> Json:
+def worst(home: Home, run: str, owner: bool = False) -> Json:
     """The most confident mistakes."""
     predictions = read(readable_folder(home, run).predictions)
     indices = [row["picture"] for row in numbers(home, run).get("worst", [])]
-    return shown(home, run, predictions, indices)
+    return shown(home, run, predictions, indices, owner)
 
 
-def shown(home: Home, run: str, predictions: dict, indices: list[int]) -> Json:
+def shown(home: Home, run: str, predictions: dict, indices: list[int], owner: bool) -> Json:
     """{pictures: [{src, name, label, called, probability}], count}: the first SHOWN_PICTURES."""
     with Store(readable_folder(home, run)) as store:
         config = store.config
-    check_shown(config.data)
+    check_shown(config.data, owner)
     split = validation(home, config)
     places = {name: place for place, name in enumerate(split.names)}
     rows = []

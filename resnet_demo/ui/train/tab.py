@@ -15,7 +15,7 @@ from resnet_demo.data.sources import open_here
 from resnet_demo.runs import control
 from resnet_demo.runs.subprocess_measurement import Estimates
 from resnet_demo.templates import render
-from resnet_demo.ui.access import check_shown, is_public, require_steering
+from resnet_demo.ui.access import check_shown, is_public, may_steer, require_steering
 from resnet_demo.ui.errors import friendly, ignore_errors
 from resnet_demo.ui.train import pictures as pictures_panel
 from resnet_demo.ui.train import rent, sweeps
@@ -40,9 +40,9 @@ START_RUN_JS = """(run) => {
 }"""
 
 
-def tiles(config: TrainConfig, home: Home) -> str:
+def tiles(config: TrainConfig, home: Home, owner: bool = False) -> str:
     """Augmented training pictures of each class as HTML."""
-    check_shown(config.data)
+    check_shown(config.data, owner)
     pictures = open_here(config.data, home)
     if pictures is None:
         return f"<p>{config.data} is not on this machine yet; Start downloads it first.</p>"
@@ -105,8 +105,12 @@ def build(home: Home) -> Component:
         api_visibility="private", show_progress="hidden",
     )  # fmt: skip
     wire_estimate(home, form, token, here, how_long)
-    draw = friendly(lambda values: tiles(form.config(values), home))
-    form.show.click(draw, form.inputs, form.preview, api_visibility="private")
+
+    @friendly
+    def draw(values: Values, request: gr.Request) -> str:
+        return tiles(form.config(values), home, may_steer(request, values[token]))
+
+    form.show.click(draw, {*form.inputs, token}, form.preview, api_visibility="private")
     networks = [form.widgets["depth"], form.widgets["shortcuts"]]
     for event in (acc.expand, networks[0].change, networks[1].change):
         event(networks_table, networks, table, api_visibility="private", show_progress="hidden")

@@ -57,6 +57,11 @@ def test_strangers_do_not_see_the_pictures_of_a_folder(
     assert run_report.numbers(home, finished)["n"] == 12
     with pytest.raises(UserError, match="listed sources"):
         run_report.worst(home, finished)
+    pictures = run_report.worst(home, finished, owner=True)["pictures"]
+    named = run_report.numbers(home, finished, owner=True)["worst"]
+    assert [one["name"] for one in pictures] == [row["name"] for row in named] and all(
+        one["src"] for one in pictures
+    )
 
 
 def test_pictures_that_were_held_apart_from_training_are_found(home: Home, config) -> None:
