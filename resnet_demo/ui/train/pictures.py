@@ -1,5 +1,6 @@
 """My pictures: what a person drops becomes `dataset:NAME`, ready in the form."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,15 @@ def known_data(home: Home, owner: bool) -> list[str]:
     return [*DATA, *own]
 
 
+def offering(home: Home) -> Callable[[gr.Request], gr.Dropdown]:
+    """For whoever opens the page: what `known_data` says."""
+
+    def offer(request: gr.Request) -> gr.Dropdown:
+        return gr.Dropdown(choices=known_data(home, may_steer(request)))
+
+    return offer
+
+
 def end_of(work: Any) -> Json:
     """Of long work, with Gradio's bar."""
     bar = gr.Progress()
@@ -87,13 +97,10 @@ def build(home: Home, form: Form, token: Component) -> None:
         begin, [name, files, label, labels, token], [table, files, form.widgets["data"]],
         concurrency_limit=1, api_visibility="private",
     )  # fmt: skip
-
-    def offer(request: gr.Request) -> gr.Dropdown:
-        return gr.Dropdown(choices=known_data(home, may_steer(request)))
-
-    gr.on(None, offer, None, form.widgets["data"], api_visibility="private", show_progress="hidden")
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    gr.on(None, offering(home), None, form.widgets["data"], **quiet)
     names = ("init", "freeze", "depth", *HEAD_FIELDS)
     wanted = [form.preset, *(form.widgets[name] for name in names)]
     settings = fill_in_head("backbone", "bundled", "")[2:]
     chosen = [OWN, "bundled", "backbone", size_of(BUNDLED), *settings]
-    taken.success(lambda: chosen, None, wanted, api_visibility="private", show_progress="hidden")
+    taken.success(lambda: chosen, None, wanted, **quiet)
