@@ -124,7 +124,7 @@ def accounts_of(request: gr.Request | None) -> set[str]:
     the own one, and those of organisations whose Spaces the visitor may change on the Hub too."""
     user = login_of(request).get("userinfo") or {}
     orgs = [org for org in user.get("orgs") or [] if org.get("roleInOrg") in MAY_WRITE]
-    return {str(each["preferred_username"]) for each in [user, *orgs] if each}
+    return {name for each in [user, *orgs] if (name := each.get("preferred_username"))}
 
 
 def token_of(request: gr.Request | None) -> str | None:
