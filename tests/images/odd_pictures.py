@@ -167,3 +167,16 @@ def no_pictures() -> dict[str, Case]:
     }  # fmt: skip
     only_magic = {f"{name} magic only": (start + bytes(30), None) for name, start in magic.items()}
     return only_magic | {name: (data, None) for name, data in texts.items()}
+
+
+def tiff_of(values: np.ndarray) -> bytes:
+    """A grey TIFF in the byte order of its values: header, eight tags, pixels."""
+    little = values.dtype == np.dtype("<u2")
+    mark, order = (b"II", "<") if little else (b"MM", ">")
+    height, width = values.shape
+    tags = [(256, width), (257, height), (258, 16), (259, 1), (262, 1), (273, 8 + 2 + 9 * 12 + 4)]
+    tags += [(277, 1), (278, height), (279, values.nbytes)]
+    data = mark + struct.pack(f"{order}HIH", 42, 8, len(tags))
+    for tag, value in tags:
+        data += struct.pack(f"{order}HHII", tag, 4, 1, value)
+    return data + struct.pack(f"{order}I", 0) + values.tobytes()

@@ -1,7 +1,6 @@
 """Other people's pictures: a picture or one sentence, in time, with little memory."""
 
 import os
-import struct
 import subprocess
 import sys
 import threading
@@ -17,7 +16,7 @@ from resnet_demo.errors import Busy, UserError
 from resnet_demo.images import decoder as rooms
 from resnet_demo.images.decoder import Decoder, Decoders
 from tests.conftest import wait_until
-from tests.images.odd_pictures import COLOUR, all_cases, encoded, many_scans
+from tests.images.odd_pictures import COLOUR, all_cases, encoded, many_scans, tiff_of
 
 MEMORY_MIB = 400
 STARTING = 1  # second, for a process that takes the place of a killed one
@@ -30,6 +29,14 @@ def decoder() -> Iterator[Decoder]:
     made = Decoder()
     yield made
     made.end()
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    """A picture of COLOUR."""
+    path = tmp_path / "good.png"
+    path.write_bytes(encoded(Image.fromarray(COLOUR), "PNG"))
+    return path
 
 
 def peak_mib(decoder: Decoder) -> float:
@@ -66,10 +73,9 @@ def test_no_picture_breaks_it(decoder: Decoder, tmp_path: Path) -> None:
 
 
 def test_a_picture_that_takes_too_long_is_given_up(
-    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    decoder: Decoder, good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    good, slow = tmp_path / "good.png", tmp_path / "slow.jpg"
-    good.write_bytes(encoded(Image.fromarray(COLOUR), "PNG"))
+    slow = tmp_path / "slow.jpg"
     slow.write_bytes(many_scans(3000, 600))
     decoder.decode(good)
     first = decoder.process.pid
@@ -81,9 +87,7 @@ def test_a_picture_that_takes_too_long_is_given_up(
     assert decoder.process.pid != first
 
 
-def test_a_killed_process_is_replaced(decoder: Decoder, tmp_path: Path) -> None:
-    good = tmp_path / "good.png"
-    good.write_bytes(encoded(Image.fromarray(COLOUR), "PNG"))
+def test_a_killed_process_is_replaced(decoder: Decoder, good: Path) -> None:
     decoder.decode(good)
     decoder.process.kill()
     decoder.process.wait()
@@ -140,14 +144,12 @@ def test_large_pictures_of_hungry_formats_are_decoded_or_told(
             assert isinstance(got, str) and "too much memory" in got
 
 
-def test_many_visitors_share_a_few_processes(tmp_path: Path) -> None:
+def test_many_visitors_share_a_few_processes(good: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    path = tmp_path / "good.png"
-    path.write_bytes(encoded(Image.fromarray(COLOUR), "PNG"))
     decoders = Decoders(2)
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: decoders.decode(path), range(40)))
+        found = list(pool.map(lambda _: decoders.decode(good), range(40)))
     assert all(np.array_equal(one, COLOUR) for one in found)
     assert len(decoders.free) == 2 and not decoders.waiting
     for made in decoders.free:
@@ -199,16 +201,14 @@ def test_a_refused_picture_is_not_decoded_again(tmp_path: Path) -> None:
     [("START_SECONDS", 0, "Busy"), ("start", lambda: ended(), "ended at its start")],
 )
 def test_a_process_that_does_not_start_is_no_refusal_of_the_picture(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object, says: str
+    good: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object, says: str
 ) -> None:
-    path = tmp_path / "good.png"
-    path.write_bytes(encoded(Image.fromarray(COLOUR), "PNG"))
     decoders = Decoders(1)
     monkeypatch.setattr(rooms, name, value)
     with pytest.raises(UserError, match=says):
-        decoders.decode(path)
+        decoders.decode(good)
     monkeypatch.undo()
-    assert np.array_equal(decoders.decode(path), COLOUR)
+    assert np.array_equal(decoders.decode(good), COLOUR)
     decoders.end()
 
 
@@ -241,17 +241,15 @@ LIES = {
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
 def test_a_lying_process_is_ended_and_the_next_answer_is_right(
-    decoder: Decoder, tmp_path: Path, lie: str
+    decoder: Decoder, good: Path, lie: str
 ) -> None:
-    path = tmp_path / "good.png"
-    path.write_bytes(encoded(Image.fromarray(COLOUR), "PNG"))
     program = [sys.executable, "-c", LIAR % lie]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     decoder.process = subprocess.Popen(program, **pipes)
     with pytest.raises(UserError, match="broke the decoder"):
-        decoder.decode(path)
+        decoder.decode(good)
     assert decoder.process is None
-    assert np.array_equal(decoder.decode(path), COLOUR)
+    assert np.array_equal(decoder.decode(good), COLOUR)
 
 
 def test_an_error_after_the_first_pixels_is_an_error(decoder: Decoder, tmp_path: Path) -> None:
@@ -274,19 +272,6 @@ def test_sixteen_bits_in_either_order_are_the_same_picture(
         path.write_bytes(tiff_of(values.astype(order)))
         pixels = decoder.decode(path)
         assert np.array_equal(pixels, np.repeat(wanted[..., None], 3, axis=2)), order
-
-
-def tiff_of(values: np.ndarray) -> bytes:
-    """A grey TIFF in the byte order of its values: header, eight tags, pixels."""
-    little = values.dtype == np.dtype("<u2")
-    mark, order = (b"II", "<") if little else (b"MM", ">")
-    height, width = values.shape
-    tags = [(256, width), (257, height), (258, 16), (259, 1), (262, 1), (273, 8 + 2 + 9 * 12 + 4)]
-    tags += [(277, 1), (278, height), (279, values.nbytes)]
-    data = mark + struct.pack(f"{order}HIH", 42, 8, len(tags))
-    for tag, value in tags:
-        data += struct.pack(f"{order}HHII", tag, 4, 1, value)
-    return data + struct.pack(f"{order}I", 0) + values.tobytes()
 
 
 def test_a_cut_webp_is_called_broken(decoder: Decoder, tmp_path: Path) -> None:
