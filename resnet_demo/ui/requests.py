@@ -80,6 +80,11 @@ class InspectRequest(PanelRequest):
     a: Strength = 1.0  # of the branches, in `dim`
     b: Strength = 1.0  # of the shortcuts
 
+    @property
+    def chosen_class(self) -> int | str | None:
+        """None: the most probable. 0 is the first of the classes."""
+        return None if self.target == "" else self.target
+
     def pictures(self, default: int) -> int:
         """How many to measure on. Raises UserError for more than a stranger may ask for."""
         n = default if self.n is None else self.n

@@ -82,7 +82,7 @@ def gif(inspector: Inspector, request: InspectRequest) -> Work:
     epochs = inspector.epochs(f"run:{run}")
     if not run or not epochs:
         raise UserError("Only a run has epochs to look through. Choose run:ID.")
-    pixels, target = inspector.pixels(request.picture), request.target or None
+    pixels, target = inspector.pixels(request.picture), request.chosen_class
     load = lambda epoch: inspector.network(f"run:{run}@{epoch}")  # noqa: E731
     data = yield from draw(epochs, load, pixels, target)
     return {"name": f"run-{run}.gif", "url": octets(data, "image/gif")}

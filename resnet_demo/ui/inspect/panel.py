@@ -110,7 +110,7 @@ class Inspector:
         new = version(model, self.home)
         if (request.version or str(new)) != str(new):
             raise UserError(f"{model} has new weights since. Look again.")
-        return LookKey(request.picture, model, new, request.target or None)
+        return LookKey(request.picture, model, new, request.chosen_class)
 
     # --- answers -------------------------------------------------------------------------------
 

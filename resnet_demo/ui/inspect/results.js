@@ -67,7 +67,7 @@ async function measure(kind) {
 }
 
 async function exportGif() {
-  const { model, picture } = state.asked, target = find(".target").value;
+  const { model, picture } = state.asked, { value } = find(".target"), target = value === "" ? "" : Number(value);
   const made = await work.run({ kind: "gif", model, picture, target });
   if (made) save(made);
 }

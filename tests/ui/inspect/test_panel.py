@@ -76,6 +76,18 @@ def test_wrong_questions(
         inspector.cut(parsed(InspectRequest, asked.model_dump() | changes))
 
 
+@pytest.mark.parametrize("target", [0, 1, "1"])
+def test_every_class_can_be_asked_about(
+    inspector: Inspector, asked: InspectRequest, target: int | str
+) -> None:
+    told = inspector.look(asked)
+    chosen = parsed(InspectRequest, asked.model_dump() | {"target": target})
+    assert inspector.look(chosen)["record"]["class"] == told["classes"][int(target)]
+    for most_probable in ("", None):
+        same = parsed(InspectRequest, asked.model_dump() | {"target": most_probable})
+        assert inspector.look(same)["record"] == told["record"]
+
+
 def test_wrong_blocks_and_channels(inspector: Inspector, asked: InspectRequest) -> None:
     with pytest.raises(UserError, match="no block"):
         inspector.block(asked.model_copy(update={"block": "fc"}))
