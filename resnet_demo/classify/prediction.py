@@ -35,7 +35,7 @@ def classify_pixels(predictor: Predictor, pixels: np.ndarray, top: int) -> Json:
     """pixels: uint8 (H, W, 3)."""
     started = time.perf_counter()
     logits = predictor.logits(predictor.network.crop(pixels)[None])[0]
-    probabilities = (logits / predictor.network.temperature).softmax(0)
+    probabilities = predictor.network.probabilities(logits)
     ms = 1000 * (time.perf_counter() - started)
     best = probabilities.topk(min(top, len(probabilities)))
     threshold, classes = predictor.network.unlike_below, predictor.network.classes

@@ -55,6 +55,11 @@ class Network:
         none (Guo et al. 2017, section 4.2)."""
         return float(self.about.get("temperature", 1))
 
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Of logits (..., classes) on any device: float32 on the CPU, calibrated where the file
+        says how. What Classify and Inspect say of a picture."""
+        return (logits.float().cpu() / self.temperature).softmax(-1)
+
 
 def tried(network: Network, reference: str) -> Network:
     """The network, after one pass of black and white. Raises UserError when it gives NaN or

@@ -105,5 +105,5 @@ def probabilities(network: Network, seen: np.ndarray, target: int) -> np.ndarray
     with torch.no_grad():
         for start in range(0, len(seen), BATCH):
             logits = network.model(network.normalise(seen[start : start + BATCH]))
-            parts.append(logits.softmax(1)[:, target].cpu().numpy())
+            parts.append(network.probabilities(logits)[:, target].numpy())
     return np.concatenate(parts)

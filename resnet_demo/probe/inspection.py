@@ -87,7 +87,7 @@ def inspect_backward(network: Network, quick: Inspection) -> list[dict[str, floa
 
 def prediction(network: Network, logits: Tensor, target: int) -> Json:
     """logits: (classes,)."""
-    probabilities = logits.cpu().softmax(0)
+    probabilities = network.probabilities(logits)
     best = probabilities.topk(min(TOP, len(probabilities)))
     return {
         "target": target,

@@ -7,6 +7,9 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
+from resnet_demo import device
+from resnet_demo.classify.prediction import classify_pixels
+from resnet_demo.classify.predictor import Predictor
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.models import reference
@@ -35,7 +38,7 @@ def test_every_number_against_numpy(network: Network) -> None:
         outs = dict(network.model.walk(images))
         block, before = network.model.layer2[3], outs["layer2.2"]
         branch = block.branch(before).numpy()
-    shares = np.exp(logits - logits.max())
+    shares = np.exp((logits - logits.max()) / network.temperature)
     shares /= shares.sum()
     assert record["target"] == logits.argmax()
     assert record["probability"] == pytest.approx(shares.max(), rel=1e-5)
@@ -53,6 +56,17 @@ def test_every_number_against_numpy(network: Network) -> None:
     assert row["strongest"] == np.argsort(-out.mean((1, 2)), kind="stable")[:8].tolist()
 
 
+def test_it_says_the_number_that_classify_says(network: Network) -> None:
+    calibrated = replace(network, about=network.about | {"temperature": "1.7"})
+    said = classify_pixels(Predictor(calibrated), PIXELS, 5)["top"]
+    record = inspect(calibrated, PIXELS).record
+    assert [row["index"] for row in record["top"]] == [row["index"] for row in said]
+    near = 0.05 if device.fast_bf16(torch.device("cpu")) else 1e-4
+    for row, other in zip(record["top"], said):
+        assert row["probability"] == pytest.approx(other["probability"], rel=near)
+    assert record["probability"] != pytest.approx(inspect(network, PIXELS).record["probability"])
+
+
 def test_deletion_against_its_formula(network: Network) -> None:
     found = inspect(network, PIXELS)
     heat = found.cams["layer3.8"]
@@ -64,7 +78,8 @@ def test_deletion_against_its_formula(network: Network) -> None:
     changed[order] = np.asarray(blurred).reshape(-1, 3)[order]
     pair = np.stack([found.seen, changed.reshape(found.seen.shape)])
     with torch.no_grad():
-        kept = network.model(network.normalise(pair)).softmax(1)[:, found.record["target"]]
+        logits = network.model(network.normalise(pair))
+    kept = network.probabilities(logits)[:, found.record["target"]]
     assert found.record["blocks"][-1]["deletion"] == pytest.approx(
         float(kept[1] / kept[0]), rel=1e-4
     )

@@ -110,7 +110,7 @@ def early(inspector: Inspector, request: InspectRequest) -> Json:
         raise UserError("A plain network has no shortcuts: its rest cannot be left out.")
     with inspector.at_once, torch.no_grad():
         x = view.stem(network.normalise(inspection.seen[None]))
-        known = {name: logits[0].softmax(0) for name, logits in early_logits(view, x)}
+        known = {name: network.probabilities(row[0]) for name, row in early_logits(view, x)}
     rows = [
         {
             "name": name,

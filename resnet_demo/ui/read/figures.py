@@ -233,7 +233,8 @@ def evaluation(counted: str, bundled: Callable[[], Network]) -> Json:
         training = copy.deepcopy(network.model).train()(images)
     rows = []
     for index, path in enumerate(example_files()):
-        sure = [100 * scores[index].softmax(0).max().item() for scores in (logits, training)]
+        shares = [network.probabilities(scores[index]) for scores in (logits, training)]
+        sure = [100 * share.max().item() for share in shares]
         best = network.classes[int(logits[index].argmax())]
         rows.append([path.stem, best, f"{logits[index].sum():.2f}", *(f"{s:.1f} %" for s in sure)])
     low, high = wilson(round(0.9 * n), n)
