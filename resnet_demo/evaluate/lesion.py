@@ -92,11 +92,11 @@ def counted(
     for start in range(0, len(pictures), BATCH):
         part = slice(start, start + BATCH)
         labels = None if pictures.labels is None else pictures.labels[part]
-        with torch.inference_mode():
-            for name, called in answers(view, pictures.images(part), cuts):
-                if name == WHOLE:  # it comes first
-                    whole = called
-                counts[name].add(called, whole, labels)
+        for name, called in answers(view, pictures.images(part), cuts):
+            if name == WHOLE:  # it comes first
+                whole = called
+            counts[name].add(called, whole, labels)
+            yield "Lesioning", start, len(pictures)  # a deep network's cuts take long
         yield "Lesioning", min(start + BATCH, len(pictures)), len(pictures)
     return counts
 
@@ -104,12 +104,16 @@ def counted(
 def answers(view: Anatomy, images: Tensor, cuts: dict[str, Cut]) -> Iterator[tuple[str, Tensor]]:
     """(name of a cut, what it calls each picture). One walk: a cut begins at its first block, so
     the stem is run once and only one block's input is kept."""
-    x = view.stem(images)
+    with torch.inference_mode():
+        x = view.stem(images)
     for place, part in enumerate(view.parts):
         for name, (off, unplugged, first) in cuts.items():
             if first == place:
-                yield name, cut(view, x, off, unplugged, after=place).argmax(1).cpu()
-        x = part.out(x)
+                with torch.inference_mode():
+                    called = cut(view, x, off, unplugged, after=place).argmax(1).cpu()
+                yield name, called
+        with torch.inference_mode():
+            x = part.out(x)
 
 
 def accuracy(count: Count, known: bool) -> Json:

@@ -17,7 +17,7 @@ from resnet_demo.runs import control, subprocess_measurement
 from resnet_demo.runs.store import Store
 from resnet_demo.ui.access import check_model, redact_paths, require_steering
 from resnet_demo.ui.classify.takeaway import exported
-from resnet_demo.ui.errors import friendly
+from resnet_demo.ui.errors import friendly, visitor_of
 from resnet_demo.ui.inspect import long_work
 from resnet_demo.ui.inspect.panel import Inspector
 from resnet_demo.ui.requests import Cursor, InspectRequest, TrainRequest, parsed
@@ -180,25 +180,30 @@ def build_inspect(inspector: Inspector) -> None:
         return {"model": model, **record, "blocks": blocks}
 
     @friendly
-    def lesion(model: str, data: str, n: int, blocks: list[str], unplug: list[str]) -> dict:
+    def lesion(
+        model: str, data: str, n: int, blocks: list[str], unplug: list[str], request: gr.Request
+    ) -> dict:
         """Accuracy on n pictures with every block switched off alone; or with these blocks, or the
         shortcuts of those in `unplug`. Returns {baseline_top1, blocks: [{name, top1, top1_ci95,
         drop, kept}]}, in percent and points."""
         values = {"model": model, "data": data, "n": n, "off": blocks, "unplugged": unplug}
-        request = parsed(InspectRequest, values)
-        return inspector.jobs.finish(partial(long_work.steps, inspector, "lesion", request))
+        return measured(inspector, "lesion", values, request)
 
     @friendly
-    def probes(model: str, data: str, n: int, other: str) -> dict:
+    def probes(model: str, data: str, n: int, other: str, request: gr.Request) -> dict:
         """What a linear classifier reads from each block of a network (and of `other`, "": none),
         fitted on 2 n training pictures and tested on n others. Returns {networks: [{model, n,
         blocks: [{name, channels, top1, top1_ci95}]}]}, in percent."""
         values = {"model": model, "data": data, "n": n, "other": other}
-        request = parsed(InspectRequest, values)
-        return inspector.jobs.finish(partial(long_work.steps, inspector, "probes", request))
+        return measured(inspector, "probes", values, request)
 
     for name, function in (("inspect", inspect), ("lesion", lesion), ("probes", probes)):
         gr.api(function, api_name=name, concurrency_limit=1)
+
+
+def measured(inspector: Inspector, kind: str, values: Json, sender: gr.Request) -> Json:
+    work = partial(long_work.steps, inspector, kind, parsed(InspectRequest, values))
+    return inspector.jobs.finish(work, visitor_of(sender, ""))
 
 
 def as_file(picture: object) -> str:

@@ -17,6 +17,8 @@ KEPT = 20
 WAITING, OF_ONE, OF_OWNER = 6, 2, 6  # measurements of all visitors, of one, of the owner
 ASK_SECONDS = 0.1
 FORGOTTEN_SECONDS = 90  # work that nobody asks for any more ends; a hidden page asks once a minute
+LONGEST_SECONDS = 600  # of a visitor's work: others wait for it, and training beside it slows
+TOO_LONG = "Stopped after {:.0f} minutes, the longest for a visitor. Take fewer pictures or blocks."
 Work = Callable[[], Generator[Progress, None, Json]]
 
 
@@ -77,9 +79,9 @@ class Jobs:
         job.asked_at = time.monotonic()
         return job.progress
 
-    def finish(self, work: Work) -> Json:
+    def finish(self, work: Work, visitor: str = "") -> Json:
         """For programs that wait. Raises UserError as the work does."""
-        name = self.start(work)
+        name = self.start(work, visitor)
         while not self.jobs[name].over:
             self.progress(name)
             time.sleep(ASK_SECONDS)
@@ -94,11 +96,21 @@ class Jobs:
 
 
 def follow(job: Job, steps: Generator[Progress, None, Json]) -> Json:
-    while not job.stopping.is_set() and time.monotonic() - job.asked_at < FORGOTTEN_SECONDS:
+    began = time.monotonic()
+    while (reason := reason_to_stop(job, began)) is None:
         try:
             what, done, total = next(steps)
         except StopIteration as end:
             return {"answer": end.value}
         job.progress = {"what": what, "done": done, "total": total}
     steps.close()
-    return {"error": "Stopped."}
+    return {"error": reason}
+
+
+def reason_to_stop(job: Job, began: float) -> str | None:
+    now = time.monotonic()
+    if job.stopping.is_set() or now - job.asked_at >= FORGOTTEN_SECONDS:
+        return "Stopped."
+    if job.visitor != OWNER and now - began >= LONGEST_SECONDS:
+        return TOO_LONG.format(LONGEST_SECONDS / 60)
+    return None

@@ -56,6 +56,13 @@ def test_chosen_cuts_alone_and_together(model: str, pictures: Path, home: Home) 
     assert answer["together"]["top1"] == pytest.approx(top1)
 
 
+def test_a_stop_need_not_wait_for_all_cuts_of_a_batch(model: str, home: Home) -> None:
+    network = reference.load(model, home)
+    told = [what for what, _, _ in lesion(network, model, "shapes", home, n=10)]
+    assert told.count("Lesioning") > len(anatomy(network.model).parts)
+    assert not torch.is_inference_mode_enabled()
+
+
 def test_pictures_of_other_classes_show_how_many_names_are_kept(model: str, home: Home) -> None:
     answer = finish(lesion(reference.load(model, home), model, "shapes", home, n=10))
     assert answer["baseline_top1"] is None and "keep the name" in answer["note"]

@@ -7,6 +7,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from resnet_demo.errors import UserError
+from resnet_demo.ui import jobs as jobs_module
 from resnet_demo.ui import places as rooms
 from resnet_demo.ui.access import OWNER
 from resnet_demo.ui.jobs import OF_ONE, OF_OWNER, WAITING, Jobs
@@ -113,3 +114,15 @@ def test_long_measurements_leave_places_to_others_and_the_owner() -> None:
         name = jobs.start(work, OWNER)
     go.set()
     assert name in jobs.jobs
+
+
+def test_a_visitors_measurement_ends_in_time_and_the_owners_goes_on(monkeypatch) -> None:
+    monkeypatch.setattr(jobs_module, "LONGEST_SECONDS", 0)
+
+    def work():
+        yield "Counting", 1, 1
+        return {"n": 1}
+
+    with pytest.raises(UserError, match="Take fewer pictures"):
+        Jobs().finish(work, "a")
+    assert Jobs().finish(work, OWNER) == {"n": 1}
