@@ -157,23 +157,6 @@ def test_zoom_is_kept_and_shared_and_nothing_piles_up(shared, page, config, busy
     assert page.evaluate(nodes) <= before_nodes + 5
 
 
-def test_two_runs_are_compared_in_blue_and_orange(shared, page, config, busy: Home) -> None:
-    runs = [control.start(busy, replace(config, arch=arch)) for arch in ("resnet8", "plain8")]
-    for run in runs:
-        wait_until(lambda run=run: control.read_run(busy, run).state == "finished")
-    older, newer = runs
-    open_page(page, shared.url, f"?run={newer}")
-    wait_for_points(page, newer, 10)
-    page.get_by_label(f"Compare run {older}").check()
-    wait_for_points(page, older, 10)
-    wait_for_points(page, newer, 10)
-    assert "± " in page.locator("#live .runs").inner_text()
-    page.get_by_text("Log", exact=True).click()
-    from playwright.sync_api import expect
-
-    expect(page.locator("#live .log-text")).to_contain_text("Epoch 3 of 3")
-
-
 def test_a_killed_server_is_found_again_without_reload(serve, page, config, home: Home) -> None:
     from playwright.sync_api import expect
 

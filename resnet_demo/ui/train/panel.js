@@ -19,6 +19,8 @@ const SURE = {
 const SHIPPED = "shipped"; // runs/shipped.py
 const NO_RUN = "No run yet. Press Start; or try the network that ships with the app in Classify.";
 const NO_CHARTS = "The charts' script did not come: runs are listed without charts. Reload to try again.";
+const MOST_DRAWN = 6; // runs in the same charts: MAX_RUNS of feed.py
+const FULL = "Six runs are drawn at once: leave one out first";
 const viewer = Math.random().toString(36).slice(2);
 let poller;
 
@@ -147,7 +149,9 @@ function lineOf(row) {
 
 function compareBox(run) {
   const checked = state.compared.has(run) || run === state.main;
-  const box = make("input", { type: "checkbox", checked, ariaLabel: `Compare run ${run}` });
+  const full = !checked && new Set([...state.compared, state.main]).size >= MOST_DRAWN;
+  const look = { checked, disabled: full, title: full ? FULL : "", ariaLabel: `Compare run ${run}` };
+  const box = make("input", { type: "checkbox", ...look });
   if (checked) box.style.accentColor = charts.colour(run); // the legend of the charts
   box.onchange = () => {
     if (box.checked) state.compared.add(run);
