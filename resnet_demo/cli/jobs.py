@@ -10,6 +10,7 @@ from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.export import hub_jobs
 from resnet_demo.runs import rented
+from resnet_demo.runs.snapshot import row_of
 
 WORDS = {"hardware": 0, "start": 0, "resume": 1, "stop": 1, "list": 0, "fetch": 1}
 FORMS = "jobs hardware, jobs start, jobs resume RUN, jobs stop RUN, jobs list, jobs fetch RUN"
@@ -69,9 +70,13 @@ def stop(args: argparse.Namespace, home: Home, run: str) -> Answer:
 
 
 def list_(args: argparse.Namespace, home: Home) -> Answer:
-    runs = [fetched(home, run) for run in rented.away(home)]
-    for run in runs:
-        say(args, run_sentence(run))
+    runs = []
+    for run in rented.away(home):
+        try:
+            runs.append(fetched(home, run))
+        except UserError as error:  # it hides no other
+            runs.append(asdict(row_of(home.run(run))) | {"message": str(error)})
+        say(args, run_sentence(runs[-1]))
     if not runs:
         say(args, "No run is on a rented machine. Start one: jobs start --flavor NAME --mirror "
             "hub:USER/REPO")  # fmt: skip

@@ -164,7 +164,12 @@ def marker(home: Home, run: str) -> Path:
 
 
 def away(home: Home) -> list[str]:
-    return sorted(path.name for path in marker(home, "").glob("*"))
+    """Runs whose machines have not ended; the mark of one that was deleted since goes."""
+    marks, runs = sorted(marker(home, "").glob("*")), control.run_names(home)
+    for mark in marks:
+        if mark.name not in runs:
+            mark.unlink(missing_ok=True)
+    return [mark.name for mark in marks if mark.name in runs]
 
 
 def refresh(home: Home, run: str) -> Job:
@@ -174,6 +179,7 @@ def refresh(home: Home, run: str) -> Job:
     with Store(folder) as store:
         job, name = store.fact("job"), name_of(run, store.fact("created"))
     if not job:
+        marker(home, run).unlink(missing_ok=True)  # of an older run by this name
         raise UserError(f"Run {run} was not sent to a rented machine.")
     at, said = hub_jobs.stage(job["owner"], job["id"])
     job["away"] = at in AT_WORK

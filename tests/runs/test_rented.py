@@ -148,6 +148,18 @@ def test_a_machine_that_the_hub_has_forgotten_holds_nothing(jobs, home, config, 
     assert "deleted" in control.delete(home, "0001")
 
 
+def test_a_run_that_cannot_be_looked_at_hides_no_other(jobs, home, config, handler) -> None:
+    long = replace(config, epochs=200)
+    assert not jobs("start", *long.options(), *WHERE, "--yes").error
+    left = control.new_run(home, config)
+    for name in (left, "0009"):  # marks of runs that were deleted, one by a name that came again
+        (home.path / "rented" / name).touch()
+    found = jobs("list")
+    assert not found.error and [run["run"] for run in found.runs] == ["0001", left]
+    assert "was not sent" in found.runs[1]["message"]
+    assert rented.away(home) == ["0001"]
+
+
 def test_nothing_is_rented_before_its_price_was_read(jobs, home, config, handler) -> None:
     assert not jobs("start", *config.options(), *WHERE).error
     assert [one["flavor"] for one in jobs("hardware").hardware] == ["cpu-basic", "t4-small"]
