@@ -19,15 +19,10 @@ STYLES = (
 BOKEH_FILES = ("bokeh.min.js", "bokeh-api.min.js")  # what static/charts.js loads
 # Modules lie beside the page, which a proxy may serve under a prefix.
 IMPORT_JS = "import(`${location.origin}${location.pathname.replace(/\\/$/, '')}/scripts/NAME`)"
-# Gradio runs this once, with the panel's `element` and `server` functions in scope. These answer
-# undefined where nothing came from the server; the panels' are rejected then.
+# Gradio runs this once, with the panel's `element` and `server` functions in scope.
 PANEL_JS = """
-const get = (all, name) => async (...question) => {
-  const answer = await all[name](...question);
-  if (answer === undefined) throw new Error("The server did not answer.");
-  return answer;
-};
-IMPORT.then((panel) => panel.mount(element, new Proxy(server, { get })), (error) => {
+const parts = Promise.all([PANEL, POLL]);
+parts.then(([panel, { patient }]) => panel.mount(element, patient(server)), (error) => {
   console.error(error);
   element.textContent = "This part's script did not come. Reload the page to try again.";
 });
@@ -46,7 +41,11 @@ def styles() -> str:
 
 def panel(name: str) -> str:
     """What loads a panel's module, as "train/panel.js", into its place."""
-    return PANEL_JS.replace("IMPORT", IMPORT_JS.replace("NAME", name))
+    return PANEL_JS.replace("PANEL", imported(name)).replace("POLL", imported("static/poll.js"))
+
+
+def imported(name: str) -> str:
+    return IMPORT_JS.replace("NAME", name)
 
 
 class InHead:
@@ -78,7 +77,7 @@ class InHead:
 
 def tabs() -> str:
     """What lets tabs have addresses, for the page's load event."""
-    return "() => " + IMPORT_JS.replace("NAME", "static/tabs.js") + ".then((tabs) => tabs.mount())"
+    return "() => " + imported("static/tabs.js") + ".then((tabs) => tabs.mount())"
 
 
 def routes() -> list[Route]:

@@ -115,6 +115,29 @@ def test_questions_never_stack_and_nobody_asks_for_a_hidden_panel(module) -> Non
     }
 
 
+PATIENT = """
+(async () => {
+  const busy = { error: 'Busy', retry: 0.001 }, asked = [];
+  const answers = { look: [busy, busy, { done: 1 }], cut: Array(9).fill(busy), lost: [undefined] };
+  const answered = (name) => async (question) => {
+    asked.push(question);
+    return answers[name].shift();
+  };
+  const names = Object.keys(answers).map((name) => [name, answered(name)]);
+  const server = m.patient(Object.fromEntries(names));
+  const look = await server.look('a'), cut = await server.cut('b');
+  return { look, cut, asked, lost: await server.lost('c').catch((error) => error.message) };
+})()
+"""
+
+
+def test_a_busy_server_is_asked_again_for_a_while(module) -> None:
+    told = module("poll", PATIENT)
+    assert told["look"] == {"done": 1} and told["cut"]["error"] == "Busy"
+    assert told["asked"] == ["a"] * 3 + ["b"] * 5 + ["c"]
+    assert told["lost"] == "The server did not answer."
+
+
 WORK = """
 (async () => {
   const parts = { bar: {}, sentence: {}, stop: {} }, busy = [], stopped = [];

@@ -3,6 +3,21 @@
 import { LATE } from "./dom.js";
 
 const TICK = 250; // milliseconds between two looks at the clock
+const TRIES = 5; // of a question to a busy server
+
+// The server's functions as a panel asks them: again while the server is busy, at times of its own since a whole class
+// may sit behind one address. Gradio's answer undefined where nothing came: these are rejected then.
+export function patient(server) {
+  const get = (all, name) => async (...question) => {
+    for (let left = TRIES; ; left -= 1) {
+      const answer = await all[name](...question);
+      if (answer === undefined) throw new Error("The server did not answer.");
+      if (!answer?.retry || left === 1) return answer;
+      await new Promise((resolve) => setTimeout(resolve, 1000 * answer.retry * (0.5 + Math.random())));
+    }
+  };
+  return new Proxy(server, { get });
+}
 
 export class Poller {
   // ask: a promise of one question and what is done with its answer; say: shows a sentence.
