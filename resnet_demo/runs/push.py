@@ -6,11 +6,13 @@ from resnet_demo.export.card import CURVES, Story
 from resnet_demo.export.push import Pushed
 from resnet_demo.files import read_json
 from resnet_demo.models import reference
+from resnet_demo.models.network import Network
 from resnet_demo.refs import ModelRef
 from resnet_demo.run_folder import RunFolder
 from resnet_demo.runs import control
 from resnet_demo.runs.shipped import shipped_run
 from resnet_demo.runs.store import Store
+from resnet_demo.training import checkpoint
 
 
 def push(
@@ -20,21 +22,24 @@ def push(
     hub.check(repo, license, private, space)
     network = reference.load(model, home)
     folder = run_behind(home, model)
-    story = story_of(folder) if folder else Story()
+    story = story_of(folder, network) if folder else Story()
     return hub.push(network, model, repo, license, private, story, space)
 
 
 def run_behind(home: Home, model: str) -> RunFolder | None:
-    """The finished run of whose last weights this network is."""
+    """The finished run that this network comes from."""
     reference = ModelRef.parse(model)
     if model.strip() == "bundled":
         return shipped_run()
     folder = control.run_folder(home, reference.name) if reference.kind == "run" else None
-    return folder if folder and read_json(folder.report) and not reference.which else None
+    return folder if folder and read_json(folder.report) else None
 
 
-def story_of(folder: RunFolder) -> Story:
+def story_of(folder: RunFolder, network: Network) -> Story:
+    """The run's report is of its last epoch: of the weights of another, as its best may be, nothing
+    is claimed but what their file says."""
     report = read_json(folder.report) or {}
+    epoch = network.about.get("epoch", f"{report['epochs']}")
     with Store(folder) as store:
         facts, curves = store.facts(), store.metrics(CURVES)
         config = TrainConfig.from_dict(facts["config"]).shown()
@@ -42,10 +47,11 @@ def story_of(folder: RunFolder) -> Story:
             "data": config.data,
             "pictures": f"{facts.get('num_train', 0):,} to train, {report['n']:,} to validate",
             "fingerprints of the data": ", ".join(p[:12] for p in facts.get("prints", [])),
-            "epochs": f"{report['epochs']}",
+            "epochs": f"{report['epochs']}, these weights are of epoch {epoch}",
             "seed": f"{config.seed}",
             "seconds of training": f"{report['seconds']:.0f}",
             "machine": facts.get("machine", "not known"),
-            "sha256 of the weights": report["sha256"],
+            "sha256 of the weights": checkpoint.weights_digest(network.model.state_dict()),
         }
-    return Story(config, report, rows, {name: points for name, points in curves.items() if points})
+    drawn = {name: points for name, points in curves.items() if points}
+    return Story(config, report if epoch == f"{report['epochs']}" else None, rows, drawn)
