@@ -1,7 +1,7 @@
 """A sweep's figure: accuracy by epoch of every setting, with its spread over seeds."""
 
 from bokeh.models import BasicTicker, ColumnDataSource
-from bokeh.palettes import Colorblind8
+from bokeh.palettes import Colorblind7
 
 from resnet_demo.charts.lab import Drawing, Palette
 from resnet_demo.config import Home
@@ -9,7 +9,7 @@ from resnet_demo.lab.curves import Line, Points, over_seeds
 from resnet_demo.runs.store import Store
 from resnet_demo.runs.sweeps import Sweep, named, snapshots
 
-MOST_LINES = len(Colorblind8)  # more cannot be told apart
+MOST_LINES = len(Colorblind7)  # more cannot be told apart; the eighth is black, as a dark page
 
 
 def top1_by_epoch(store: Store) -> Points:
@@ -32,7 +32,7 @@ def drawn(home: Home, sweep: Sweep, dark: bool = False) -> Drawing:
     palette, lines = Palette(dark), curves(home, sweep)
     plot = palette.blank(f"Sweep {sweep.sweep}", "epoch", "top-1, percent")
     plot.xaxis.ticker = BasicTicker(min_interval=1)
-    for (name, line), colour in zip(lines.items(), Colorblind8):
+    for (name, line), colour in zip(lines.items(), Colorblind7):
         source = ColumnDataSource(line)
         plot.varea("x", "low", "high", source=source, color=colour, alpha=0.2)
         plot.line("x", "mean", source=source, color=colour, line_width=3, legend_label=name)
