@@ -2,6 +2,8 @@
 all channels of a network in one pass over validation pictures, and kept."""
 
 import io
+import zipfile
+import zlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +65,7 @@ def top_pictures(
         raise UserError(f"The number of pictures must lie between 1 and {MOST:,}. Got {n}.")
     pictures = yield from open_data(data, home)
     kept = home.caches / f"top-{key_of(network, {'val': pictures.val}, n)}.npz"
-    if not kept.is_file():
+    if not is_whole(kept):
         strongest = yield from searched(network, pictures.val, n)
         write_whole(kept, lambda file: file.write(packed(strongest)))
     values, which, places, width = read(kept, block, channel)
@@ -94,6 +96,15 @@ def searched(network: Network, split: Split, n: int) -> Generator[Progress, None
             f"{name} places": top.places.numpy(), f"{name} width": np.array(top.width),
         }  # fmt: skip
     return strongest
+
+
+def is_whole(path: Path) -> bool:
+    """There, and not damaged."""
+    try:
+        with zipfile.ZipFile(path) as stored:
+            return stored.testzip() is None
+    except (OSError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 def packed(strongest: Found) -> bytes:

@@ -50,3 +50,17 @@ def test_other_channels_are_looked_up(network, pictures: Path, home: Home, monke
     ):
         with pytest.raises(UserError, match=says):
             finish(top_pictures(network, data, home, 12, block, channel))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.9])
+def test_what_was_kept_and_is_damaged_is_made_anew(
+    network, pictures: Path, home: Home, share: float
+) -> None:
+    ask = lambda: finish(top_pictures(network, f"folder:{pictures}", home, 12, "stem", 0))  # noqa: E731
+    first = [row["value"] for row in ask()["rows"]]
+    (kept,) = home.caches.glob("top-*.npz")
+    data = bytearray(kept.read_bytes())
+    place = int(share * len(data))
+    data[place : place + 40] = bytes(40)
+    kept.write_bytes(data)
+    assert [row["value"] for row in ask()["rows"]] == first
