@@ -17,8 +17,9 @@ from resnet_demo.ui.access import UPLOAD, is_public
 
 THREADS = 80  # of the page's functions; Gradio's events hold at most half of them
 AT_ONCE, ALL_AT_ONCE = 6, 24  # panel functions of one address, of all
-# Of one address on a public page, behind which a class may sit: so many at once, then so fast.
-EVENTS, EVENTS_A_SECOND = 120, 4.0
+# Of one address on a public page: so many at once, then so fast. A class may sit behind one, but
+# with 120 and 4.0 one greedy visitor filled the page's queue (32) and others waited 2.7 s (p95).
+EVENTS, EVENTS_A_SECOND = 30, 2.0
 # Who asks too often hears so late: without that, 40 hands got 670 refusals a second and left a run
 # beside them 12 % of its speed.
 HELD_SECONDS, MOST_HELD = 1.0, 200
