@@ -39,6 +39,7 @@ def measure(data: str, place: Path) -> dict[str, object]:
     return {
         "real_over_ready": ratio(training, ready_batch(training), real_first=True),
         "products_over_onednn": product_ratio(training),
+        "number_format_over_other": format_ratio(training),
         "with_probe_over_without": probe_ratio(training),
         "optimizer_share_of_a_step": optimizer_share(training),
         "second_start_first_step_s": first_step_seconds(home, config),
@@ -79,6 +80,20 @@ def product_ratio(training: Training) -> float:
         speeds.append((ours, speed(training)))
         conv.products = products
     return round(median(ours / theirs for ours, theirs in speeds), 3)
+
+
+def format_ratio(training: Training) -> dict[str, object]:
+    """Speed in the number format that is taken here (bfloat16, float32), over the other."""
+    chosen = device.fast_bf16
+    taken, pairs = chosen(device.device()), []
+    for _ in range(ROUNDS + 1):
+        ours = speed(training)
+        device.fast_bf16 = lambda on: not taken
+        pairs.append((ours, speed(training)))
+        device.fast_bf16 = chosen
+    del pairs[0]  # warms up
+    ratio = round(median(ours / other for ours, other in pairs), 3)
+    return {"taken": "bfloat16" if taken else "float32", "ratio": ratio}
 
 
 def speed(training: Training) -> float:

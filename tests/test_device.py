@@ -44,3 +44,21 @@ def test_another_can_be_asked_for(gpus, monkeypatch) -> None:
     monkeypatch.setenv(device.VARIABLE, "tpu")
     with pytest.raises(UserError, match="tpu"):
         device.device()
+
+
+@pytest.mark.parametrize(
+    "name, has, expected",
+    [
+        ("AMD EPYC", ["avx512_bf16"], True),
+        ("Intel Xeon", ["avx512_bf16"], True),  # Cooper Lake
+        ("Intel Xeon", ["avx512_bf16", "avx512_fp16", "amx_bf16"], True),
+        ("Intel Xeon", ["avx512_bf16", "avx512_fp16"], False),  # AMX hidden: slower than float32
+        ("AMD EPYC", [], False),
+    ],
+)
+def test_bfloat16_is_taken_where_it_is_faster(
+    name: str, has: list[str], expected: bool, monkeypatch
+) -> None:
+    found = {"cpu_name": name} | dict.fromkeys(has, True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+    assert device.fast_bf16(torch.device("cpu")) is expected
