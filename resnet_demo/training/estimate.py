@@ -42,6 +42,8 @@ class Speed:
         left = config.iterations or config.epochs * steps
         total = 0.0
         for epoch in range(config.epochs):
+            if left <= 0:
+                break
             px = px_at(epoch / config.epochs, config.start_px, config.px)
             total += min(steps, left) * at(self.step, px)
             total += num_val / VAL_BATCH * at(self.val, config.val_px)

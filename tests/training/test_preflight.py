@@ -25,6 +25,12 @@ def test_seconds_are_steps_and_validations() -> None:
     assert FAST.seconds(config, 100, 128) == pytest.approx(2 * (10 * step + val))
 
 
+def test_nothing_is_validated_after_the_last_iteration() -> None:
+    config = TrainConfig(epochs=30, px=64, start_px=64, batch_size=10, iterations=15)
+    step, val = 0.1 + 1e-5 * 64**2, 1e-5 * 64**2
+    assert FAST.seconds(config, 100, 128) == pytest.approx(15 * step + 2 * val)
+
+
 def test_a_fast_machine_keeps_the_preset() -> None:
     config = TrainConfig(budget_seconds=480)
     assert fitting(config, Speed((0.1, 2e-5), (0.0, 1e-5)), 9469, 3925) == config
