@@ -97,7 +97,7 @@ def evaluate(
     known = columns(network, pictures, model, data)
     labels, names, logits, facts = yield from run(network, chosen(network, pictures, split))
     among = logits[:, known]
-    scores = score(among, labels, pictures.classes, names)
+    scores = score(among, labels, pictures.classes, names, network.temperature)
     numbers = asdict(scores)
     if len(known) < logits.shape[1]:
         numbers |= of_all_classes(logits, torch.tensor(known)[labels], scores)

@@ -80,12 +80,17 @@ class Scores:
 
 
 def score(
-    logits: Tensor, labels: Tensor, classes: tuple[str, ...], names: tuple[str, ...] = ()
+    logits: Tensor,
+    labels: Tensor,
+    classes: tuple[str, ...],
+    names: tuple[str, ...] = (),
+    temperature: float = 1.0,
 ) -> Scores:
-    """logits (N, classes), labels (N,), names of the N pictures (for the mistakes)."""
+    """logits (N, classes), labels (N,), names of the N pictures and the network's temperature (for
+    the mistakes, of which the same is said as where they are classified)."""
     right = logits.argmax(1) == labels
     top5 = (logits.topk(min(5, logits.shape[1])).indices == labels[:, None]).any(1)
-    scaled, temperature = rescaled(logits, labels)
+    scaled, fitted = rescaled(logits, labels)
     return Scores(
         n=len(labels),
         top1=percent(right),
@@ -95,11 +100,11 @@ def score(
         val_loss=F.cross_entropy(logits, labels).item(),
         ece=expected_calibration_error(logits, right),
         ece_scaled=expected_calibration_error(scaled, right),
-        temperature=temperature,
+        temperature=fitted,
         reliability=reliability(logits, right),
         per_class=per_class(right, labels, classes),
         confusion=confusion(logits, labels),
-        worst=worst(logits, labels, names),
+        worst=worst(logits / temperature, labels, names),
     )
 
 

@@ -26,7 +26,9 @@ def final_report(context: RunContext, training: Training) -> Generator[None, Non
     labels = torch.from_numpy(val.labels)
     work = all_logits(training.best_model, batches(val), len(val), training.device)
     logits = yield from context.follow(work)
-    numbers = asdict(score(logits, labels, classes, val.names)) | {"classes": classes}
+    temperature = store.last("temperature") or 1.0  # an older run has measured none
+    scores = score(logits, labels, classes, val.names, temperature)
+    numbers = asdict(scores) | {"classes": classes}
     numbers |= {name: store.last(name) for name in ("train_loss", "train_error")}
     numbers |= {
         "seconds": training.seconds,
@@ -36,7 +38,7 @@ def final_report(context: RunContext, training: Training) -> Generator[None, Non
     if isinstance(training, HeadTraining) and (curve := would_more_help(training)):
         numbers["learning_curve"] = curve
         context.say("hint", curve["hint"])
-    write_json(context.folder.predictions, predictions(val, logits))
+    write_json(context.folder.predictions, predictions(val, logits / temperature))
     write_json(context.folder.report, numbers)
     return numbers
 
@@ -65,7 +67,7 @@ def batches(pixels: Pixels) -> Iterator[Tensor]:
 
 
 def predictions(val: Pixels, logits: Tensor) -> Json:
-    """One entry a validation picture."""
+    """One entry a validation picture; logits that the network's temperature divided."""
     probability, called = logits.softmax(1).max(1)
     return {
         "names": list(val.names),
