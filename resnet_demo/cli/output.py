@@ -61,8 +61,11 @@ def accuracy_lines(answer: Answer) -> Iterator[str]:
 
 
 def block_lines(answer: Answer) -> Iterator[str]:
-    """Of `inspect`: the class, then a line a block."""
-    yield f"{answer['model']} says {answer['class']}: {100 * answer['probability']:.1f} %."
+    """Of `inspect`: what it says, the class that was asked about, then a line a block."""
+    best = answer["top"][0]
+    yield f"{answer['model']} says {best['class']}: {100 * best['probability']:.1f} %."
+    if best["index"] != answer["target"]:
+        yield f"Below is {answer['class']}: {100 * answer['probability']:.1f} %."
     yield "block      shape           |dL/dout|   rel. grad branch/shortcut  dead  field  deletion"
     for row in answer["blocks"]:
         shape = "x".join(map(str, row["shape"]))

@@ -122,6 +122,9 @@ def test_inspect_writes_files_and_prints_json(
     told = json.loads(command(*words, "--out", tmp_path / "out").stdout)
     assert (told["class"], len(told["blocks"])) == ("church", 28)
     assert (tmp_path / "out" / "stem-maps.png").is_file()
+    best, other = (row["class"] for row in told["top"][:2])
+    lines = command(*words[:4], other).stdout.split("\n")
+    assert f"says {best}: " in lines[0] and lines[1].startswith(f"Below is {other}: ")
     refused = command("inspect", "bundled", tmp_path)
     assert refused.returncode == 1 and "folder" in refused.stderr
 
