@@ -30,6 +30,7 @@ class Inspection:
     cams: dict[str, np.ndarray]  # float32 (h, w) in 0..1
 
 
+Deleted = list[dict[str, float | None]]  # a row a block, as `cam.deletion` gives them
 Predict = Callable[[np.ndarray], Tensor]  # uint8 (1, px, px, 3) -> logits (1, classes)
 
 
@@ -75,14 +76,22 @@ def inspect_forward(
     return Inspection(record, seen, maps, dict(zip(maps, heat)))
 
 
-def inspect_backward(network: Network, quick: Inspection) -> list[dict[str, float | None]]:
-    """What takes a walk back or forward for each block: receptive field and deletion."""
+def inspect_backward(
+    network: Network, quick: Inspection, deleted: Deleted | None = None
+) -> list[dict[str, float | None]]:
+    """What takes a walk back or forward for each block: receptive field and deletion. deleted: what
+    `deletion_of` said, where that was worked out elsewhere."""
     view = anatomy(network.model)
     images = network.normalise(quick.seen[None]).requires_grad_()
     with torch.enable_grad():
-        fields = map(receptive_field, input_gradients(images, list(walk(view, images))))
-    deleted = deletion(network, quick.seen, list(quick.cams.values()), quick.record["target"])
-    return [{"receptive_field_px": px, **row} for px, row in zip(fields, deleted)]
+        gradients = input_gradients(images, list(walk(view, images)))
+    rows = zip(gradients, deleted or deletion_of(network, quick))
+    return [{"receptive_field_px": receptive_field(one), **row} for one, row in rows]
+
+
+def deletion_of(network: Network, quick: Inspection) -> Deleted:
+    """Of each block's heat map."""
+    return deletion(network, quick.seen, list(quick.cams.values()), quick.record["target"])
 
 
 def prediction(network: Network, logits: Tensor, target: int) -> Json:

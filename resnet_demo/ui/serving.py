@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import gradio as gr
 import numpy as np
 from PIL import Image
 
@@ -81,7 +80,7 @@ class Classifier:
         """With one that ZeroGPU lends; without, when none is to be had."""
         try:
             rows = finish(zero_gpu.answered(lent(paths, model, top, self.home)))
-        except gr.Error:  # a visitor's time for today is over, or no GPU was free
+        except zero_gpu.NoGpu:
             rows = self.classified(paths, model, top)
         yield from rows
 

@@ -20,6 +20,10 @@ R = TypeVar("R")
 Message = tuple[str, Any]  # ("progress", Progress), ("answer", result) or ("refused", a sentence)
 
 
+class NoGpu(Exception):
+    """None was lent, or it was taken back; the message says why."""
+
+
 def is_here() -> bool:
     return bool(os.environ.get("SPACES_ZERO_GPU"))
 
@@ -50,7 +54,8 @@ def seconds_for(passes: float) -> int:
 
 def told(begin: Callable[[], Generator[Progress, None, Any]]) -> Iterator[Message]:
     """Long work in a function that is lent a GPU, as what passes between two processes. begin:
-    what starts it; it may load networks, which then go to the GPU."""
+    what starts it; it may load networks, which then go to the GPU. Gradients are not for it: torch
+    starts the threads of a device's gradients once, and in a page that had some it found no GPU."""
     os.environ.pop(ASKED, None)
     try:
         work = begin()
@@ -63,13 +68,16 @@ def told(begin: Callable[[], Generator[Progress, None, Any]]) -> Iterator[Messag
 
 
 def answered(messages: Iterator[Message]) -> Generator[Progress, None, Any]:
-    """Raises UserError as the work in the other process did."""
+    """Raises UserError as the work in the other process did, and NoGpu."""
     last: Message = ("refused", "The GPU was taken back before the end. Ask for fewer pictures.")
-    for message in messages:  # to their end, when the GPU is given back
-        if message[0] == "progress":
-            yield message[1]
-        else:
-            last = message
+    try:
+        for message in messages:  # to their end, when the GPU is given back
+            if message[0] == "progress":
+                yield message[1]
+            else:
+                last = message
+    except Exception as error:  # a visitor's time is over (gr.Error), or the service fails (any)
+        raise NoGpu(str(getattr(error, "message", error))) from error
     what, value = last
     if what == "refused":
         raise UserError(value)

@@ -1,5 +1,6 @@
 import os
 
+import gradio as gr
 import pytest
 
 from resnet_demo.errors import UserError
@@ -27,3 +28,13 @@ def test_what_was_told_is_the_answer_or_the_refusal() -> None:
     assert messages == [("progress", ("Looking", 1, 2)), ("answer", [3])]
     with pytest.raises(UserError, match="taken back before the end"):
         list(zero_gpu.answered(iter(messages[:1])))
+
+
+@pytest.mark.parametrize("failure", [gr.Error("Your quota is over"), RuntimeError("error: 500")])
+def test_where_no_gpu_comes_it_is_one_kind_of_error(failure: Exception) -> None:
+    def messages():
+        yield "progress", ("Looking", 1, 2)
+        raise failure
+
+    with pytest.raises(zero_gpu.NoGpu, match="Your quota is over|error: 500"):
+        list(zero_gpu.answered(messages()))

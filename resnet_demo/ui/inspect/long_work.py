@@ -3,8 +3,6 @@
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 
-import gradio as gr
-
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
@@ -104,8 +102,8 @@ def steps(inspector: Inspector, kind: str, request: InspectRequest) -> Work:
     if zero_gpu.is_here() and kind in WITH_GPU:
         try:
             return (yield from zero_gpu.answered(lent(kind, request, inspector.home)))
-        except gr.Error as refusal:  # a visitor's time for today is over, or no GPU was free
-            yield f"No GPU ({refusal.message[:80]}), so on the CPU", 0, 1
+        except zero_gpu.NoGpu as refusal:
+            yield f"No GPU ({str(refusal)[:80]}), so on the CPU", 0, 1
     return (yield from KINDS[kind](inspector, request))
 
 

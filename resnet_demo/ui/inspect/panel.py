@@ -5,11 +5,11 @@ import io
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import gradio as gr
 import numpy as np
 
 from resnet_demo.cache import kept
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 256 * 2**20  # of inspections
 KEPT_PATHS = 1000
-DEEP = 16  # blocks from which a GPU's start pays, with two walks for each: a guess
+DEEP = 16  # blocks from which a GPU's start pays: a guess
 AT_ONCE = 2  # visitors whose picture is looked into; others wait
 
 
@@ -91,13 +91,13 @@ class Inspector:
     def deeper_anew(self, key: LookKey) -> list[dict[str, float | None]]:
         from resnet_demo.probe.inspection import inspect_backward
 
-        inspection = self.looks(key)
+        inspection, deleted = self.looks(key), None
         if zero_gpu.is_here() and len(inspection.maps) >= DEEP:
-            with suppress(gr.Error):  # a visitor's time for today is over, or no GPU was free
-                lent = lent_backward(key.model, inspection, self.home)
-                return finish(zero_gpu.answered(lent))
+            inputs = replace(inspection, maps={})  # all that it needs, and small
+            with suppress(zero_gpu.NoGpu):
+                deleted = finish(zero_gpu.answered(lent_deletion(key.model, inputs, self.home)))
         with self.at_once:
-            return inspect_backward(self.network(key.model), inspection)
+            return inspect_backward(self.network(key.model), inspection, deleted)
 
     def looked(self, request: InspectRequest) -> "Inspection":
         return self.looks(self.key(request))
@@ -240,18 +240,19 @@ def size_of(inspection: "Inspection") -> int:
 
 def gpu_seconds(model: str, inspection: "Inspection", home: Home) -> int:
     """Deeper, longer."""
-    return zero_gpu.seconds_for(len(inspection.maps) / DEEP)
+    return zero_gpu.seconds_for(len(inspection.cams) / DEEP)
 
 
 @zero_gpu.lend(gpu_seconds)
-def lent_backward(model: str, inspection: "Inspection", home: Home) -> Iterator[zero_gpu.Message]:
-    yield from zero_gpu.told(partial(backward, model, inspection, home))
+def lent_deletion(model: str, inspection: "Inspection", home: Home) -> Iterator[zero_gpu.Message]:
+    yield from zero_gpu.told(partial(deletion, model, inspection, home))
 
 
-def backward(
+def deletion(
     model: str, inspection: "Inspection", home: Home
 ) -> Generator[Progress, None, list[dict[str, float | None]]]:
-    from resnet_demo.probe.inspection import inspect_backward
+    """Passes forward alone: gradients need threads that a fork has not."""
+    from resnet_demo.probe.inspection import deletion_of
 
-    yield "Looking into each block", 0, len(inspection.maps)
-    return inspect_backward(Classifier(home).predictors.network(model), inspection)
+    yield "Blurring where each block looks", 0, len(inspection.cams)
+    return deletion_of(Classifier(home).predictors.network(model), inspection)
