@@ -122,8 +122,9 @@ def fit_to_budget(
     made = [Change(0, "px", fitted.px)]
     if fitted.epochs != config.epochs:
         made.append(Change(0, "epochs", fitted.epochs))
-    for _, name, value in made:
-        context.store.add_event(0, "set", json.dumps([name, value]))
+    with context.store.transaction():  # killed in between, a run would keep half of the change
+        for _, name, value in made:
+            context.store.add_event(0, "set", json.dumps([name, value]))
     return made
 
 
