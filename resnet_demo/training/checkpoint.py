@@ -23,9 +23,9 @@ def save_state(folder: Path, state: Json) -> None:
     """Raises OSError when the disk is full; older states stay as they are."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    data = buffer.getbuffer()
-    digest = hashlib.sha256(data).hexdigest()
-    write_whole(folder / f"step-{state['step']:08d}.{digest}.pt", lambda file: file.write(data))
+    with buffer.getbuffer() as data:  # let go of also where the disk is full
+        name = f"step-{state['step']:08d}.{hashlib.sha256(data).hexdigest()}.pt"
+        write_whole(folder / name, lambda file: file.write(data))
     for old in states(folder)[KEPT:]:
         old.unlink(missing_ok=True)
 

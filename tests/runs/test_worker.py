@@ -145,7 +145,12 @@ def test_cancel_removes_everything(home: Home, long_run) -> None:
 
 def test_a_run_whose_folder_is_gone_ends(home: Home, long_run) -> None:
     _, process = long_run
-    shutil.rmtree(home.path)
+
+    def removed() -> bool:  # it writes meanwhile
+        shutil.rmtree(home.path, ignore_errors=True)
+        return not home.path.exists()
+
+    wait_until(removed)
     process.wait(20)
     assert not home.path.exists()
 
