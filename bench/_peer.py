@@ -15,6 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resnet_demo.device import fast_bf16
+
+CPU = torch.device("cpu")
 PX, BATCH, WARM_UP, WORKERS, CLASSES = 128, 64, 4, 2, 10
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 Tick = Callable[[], None]
@@ -62,7 +65,8 @@ def ours(folder: Path, epochs: int, tick: Tick) -> float:
 
 
 def timm(folder: Path, epochs: int, tick: Tick) -> float:
-    """Its train.py's parts at their best flags here: bf16, channels-last, its own loader, SGD."""
+    """Its train.py's parts at their best flags here: channels-last, bf16 where that is fast, SGD,
+    its own loader."""
     from timm import create_model
     from timm.data import create_dataset, create_loader
     from timm.optim import create_optimizer_v2
@@ -82,8 +86,8 @@ def timm(folder: Path, epochs: int, tick: Tick) -> float:
         optimizer, sched="cosine", num_epochs=epochs, updates_per_epoch=len(train),
         step_on_epochs=False, warmup_epochs=0,
     )  # fmt: skip
-    loop(model, train, epochs, optimizer, tick, bf16=True, after=schedule.step_update)
-    return top1(model, val, bf16=True)
+    loop(model, train, epochs, optimizer, tick, fast=True, after=schedule.step_update)
+    return top1(model, val, fast=True)
 
 
 def torchvision(folder: Path, epochs: int, tick: Tick) -> float:
@@ -179,17 +183,18 @@ def loop(
     epochs: int,
     optimizer: torch.optim.Optimizer,
     tick: Tick,
-    bf16: bool = False,
+    fast: bool = False,
     after: Callable[[int], object] = lambda step: None,
 ) -> None:
-    """after: called with the number of steps done."""
+    """fast: with channels last, and in bf16 where that is fast. after: called with the number of
+    steps done."""
     step = 0
     for _ in range(epochs):
         model.train()
         for images, labels in train:
-            if bf16:
+            if fast:
                 images = images.contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=fast and fast_bf16(CPU)):
                 loss = F.cross_entropy(model(images), labels)
             optimizer.zero_grad()
             loss.backward()
@@ -199,10 +204,13 @@ def loop(
             tick()
 
 
-def top1(model: nn.Module, val: Batches, bf16: bool = False) -> float:
+def top1(model: nn.Module, val: Batches, fast: bool = False) -> float:
     model.eval()
     right = count = 0
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+    with (
+        torch.inference_mode(),
+        torch.autocast("cpu", torch.bfloat16, enabled=fast and fast_bf16(CPU)),
+    ):
         for images, labels in val:
             right += int((model(images).argmax(1) == labels).sum())
             count += len(labels)
