@@ -32,7 +32,7 @@ def device() -> torch.device:
 
 
 def fast_bf16(on: torch.device) -> bool:
-    """Whether bfloat16 is done in hardware; elsewhere it is slower than float32.
+    """Whether bfloat16 is faster than float32.
 
     Intel's processors since Sapphire Rapids (the first with avx512_fp16) are fast in AMX alone,
     which a virtual machine may hide. With avx512_bf16 alone float32 trains 1.4 times as fast

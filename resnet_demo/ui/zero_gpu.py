@@ -55,7 +55,7 @@ def seconds_for(passes: float) -> int:
 def told(begin: Callable[[], Generator[Progress, None, Any]]) -> Iterator[Message]:
     """Long work in a function that is lent a GPU, as what passes between two processes. begin:
     what starts it; it may load networks, which then go to the GPU. Gradients are not for it: torch
-    starts the threads of a device's gradients once, and in a page that had some it found no GPU."""
+    starts threads for them once, for the devices that it sees then, and the page sees no GPU."""
     os.environ.pop(ASKED, None)
     try:
         work = begin()
