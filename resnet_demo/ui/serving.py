@@ -29,7 +29,7 @@ MOST_PICTURES = 500
 MANY = 32  # pictures from which ZeroGPU's start pays, and what it does a second: guesses
 KEPT_BYTES = 256 * 2**20  # of decoded pictures
 GONE = "This picture is no longer here: what is uploaded is kept for an hour. Give it again."
-PAGE_THREADS = 1  # training has the cores
+PAGE_THREADS = 1  # training has the cores, and a fork of a page with more hangs (ZeroGPU)
 
 
 class Classifier:
