@@ -1,10 +1,12 @@
 """How long a run still takes. Imports no torch."""
 
+import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from resnet_demo.runs.snapshot import RunSnapshot
-from resnet_demo.training.schedule import px_at
+from resnet_demo.training.schedule import fitting_batch, px_at
 
 
 def seconds_left(
@@ -18,16 +20,21 @@ def seconds_left(
 
 def remaining_seconds(snapshot: RunSnapshot[Any]) -> int | None:
     """Work left, in pictures weighted by their area, at the speed of the last steps."""
-    row, config, rate = snapshot.row, snapshot.config, snapshot.images_per_s
-    if row.state != "running" or not rate or not row.steps or not row.epochs:
+    row, rate, num_train = snapshot.row, snapshot.images_per_s, snapshot.facts.get("num_train")
+    if row.state != "running" or not rate or not row.steps or not num_train:
         return None
-    start_px = min(config.start_px, row.px)
-    per_epoch = row.steps / row.epochs
-    areas = [px_at(e / row.epochs, start_px, row.px) ** 2 for e in range(row.epochs)]
-    done = row.step / per_epoch
-    left = sum(
-        area * max(0.0, min(1.0, index + 1 - done)) * per_epoch for index, area in enumerate(areas)
-    )
-    now = areas[min(int(done), row.epochs - 1)]
-    validations = (row.epochs - row.epoch) * (snapshot.epoch_metrics.get("val_seconds") or 0)
-    return round(left / now * config.batch_size / rate + validations)
+    config = snapshot.config
+    batch_size = fitting_batch(config, num_train)
+    per_epoch = replace(config, batch_size=batch_size).num_batches(num_train)
+    present, end = row.step // per_epoch, math.ceil(row.steps / per_epoch)
+
+    def area(epoch: int) -> int:
+        return px_at(epoch / row.epochs, min(config.start_px, row.px), row.px) ** 2
+
+    def steps_left(epoch: int) -> int:
+        return min(row.steps, (epoch + 1) * per_epoch) - max(row.step, epoch * per_epoch)
+
+    left = sum(area(epoch) * steps_left(epoch) for epoch in range(present, end))
+    now = area(min(present, end - 1))
+    validations = (end - row.epoch) * (snapshot.epoch_metrics.get("val_seconds") or 0)
+    return round(left / now * batch_size / rate + validations)

@@ -20,12 +20,13 @@ from resnet_demo.runs.context import RunContext
 from resnet_demo.runs.trackers import Tracker
 from resnet_demo.training import checkpoint
 from resnet_demo.training.changes import Change, with_changes
-from resnet_demo.training.estimate import fitting, fitting_batch, speed_here, told
+from resnet_demo.training.estimate import fitting, speed_here, told
 from resnet_demo.training.events import EpochDone, Event, StepDone, Validating
 from resnet_demo.training.gradient_norms import block_of
 from resnet_demo.training.head import HeadTraining, make_training
 from resnet_demo.training.loop import Training
 from resnet_demo.training.ranks import ALONE
+from resnet_demo.training.schedule import fitting_batch
 
 log = logging.getLogger(__name__)
 SPOILT_LOSS = 1e4  # a loss above it is a number still, but of weights that no learning mends

@@ -1,6 +1,5 @@
 """How long a run will take here, and which side fits a time: a few seconds of measuring."""
 
-import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
@@ -115,16 +114,6 @@ def line(sides: list[int], seconds: list[float]) -> tuple[float, float]:
     slope = (seconds[1] - seconds[0]) / (sides[1] ** 2 - sides[0] ** 2)
     slope = max(slope, 0.0)
     return max(0.0, seconds[1] - slope * sides[1] ** 2), slope
-
-
-def fitting_batch(config: TrainConfig, num_train: int) -> int:
-    """The batch size, or less where there are not as many pictures: then four batches an epoch.
-
-    A size that was chosen stays, to be refused when it is too large.
-    """
-    if config.batch_size != TrainConfig.batch_size or num_train >= config.batch_size:
-        return config.batch_size
-    return max(2, 2 ** int(math.log2(max(num_train // 4, 1))))
 
 
 def fitting(config: TrainConfig, speed: Speed, num_train: int, num_val: int) -> TrainConfig:

@@ -12,9 +12,10 @@ from resnet_demo.errors import UserError, duration
 from resnet_demo.files import Json
 from resnet_demo.models.reference import starting_weights
 from resnet_demo.progress import Progress
-from resnet_demo.training.estimate import fitting, fitting_batch, speed_here, told
+from resnet_demo.training.estimate import fitting, speed_here, told
 from resnet_demo.training.loop import Training
 from resnet_demo.training.lr_finder import STEPS, suggest, sweep
+from resnet_demo.training.schedule import fitting_batch, px_at
 
 
 def estimate(config: TrainConfig, home: Home) -> Generator[Progress, None, Json]:
@@ -46,7 +47,7 @@ def find_lr(config: TrainConfig, home: Home) -> Generator[Progress, None, Json]:
             "one: adamw with lr 0.01 is a good start."
         )
     pictures = (yield from open_data(config.data, home)).used_by(config)
-    config = replace(config, px=config.start_px)
+    config = replace(config, px=px_at(0, config.start_px, config.px))
     pixels = yield from cached_pixels(pictures.train, kept_side(config), home.caches)
     device.prepare()
     config = replace(config, batch_size=fitting_batch(config, len(pixels)))

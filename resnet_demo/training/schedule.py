@@ -1,5 +1,7 @@
-"""Learning rate and picture side over a run, as pure functions of progress in 0..1."""
+"""Learning rate and picture side over a run, as pure functions of progress in 0..1; and its batch
+size."""
 
+import math
 from dataclasses import dataclass, field
 from statistics import mean
 
@@ -34,6 +36,16 @@ def px_at(progress: float, start_px: int, px: int) -> int:
     share = min(1.0, progress / 0.4)
     grown = start_px + (px - start_px) * share
     return px if share == 1.0 else min(px, max(start_px, round(grown / 16) * 16))
+
+
+def fitting_batch(config: TrainConfig, num_train: int) -> int:
+    """The batch size, or less where there are not as many pictures: then four batches an epoch.
+
+    A size that was chosen stays, to be refused when it is too large.
+    """
+    if config.batch_size != TrainConfig.batch_size or num_train >= config.batch_size:
+        return config.batch_size
+    return max(2, 2 ** int(math.log2(max(num_train // 4, 1))))
 
 
 @dataclass

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from resnet_demo.config import Home, TrainConfig
+from resnet_demo.data.augment import WHOLE
+from resnet_demo.data.pixel_cache import CROP_MARGIN
 from resnet_demo.models import reference
 from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import train_here
@@ -116,6 +118,19 @@ def test_the_finder_begins_where_the_run_would(
     learned = reference.load("run:0001", home).model.state_dict()
     assert all(torch.equal(p, learned[name]) for name, p in training.model.named_parameters())
     assert training.train.images.shape[:2] == (20, config.px)
+
+
+@pytest.mark.parametrize("start_px, px, begins", [(16, 32, 16), (32, 16, 16)])
+def test_the_finder_looks_at_pictures_as_large_as_the_first_epoch_s(
+    config: TrainConfig, home: Home, monkeypatch, start_px: int, px: int, begins: int
+) -> None:
+    begun: list[Training] = []
+    monkeypatch.setattr(preflight, "sweep", lambda training: begun.append(training) or TRIED)
+    drained(preflight.find_lr(replace(config, start_px=start_px, px=px, num_train=20), home))
+    (training,) = begun
+    images, _ = training.batch(training.settings, training.indices(training.settings), WHOLE)
+    assert images.shape[2:] == (begins, begins)
+    assert training.train.images.shape[1] == round(begins * CROP_MARGIN)
 
 
 def test_a_suggestion_has_two_digits() -> None:
