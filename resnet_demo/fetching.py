@@ -3,16 +3,29 @@
 import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from resnet_demo.errors import UserError
 
 KNOCK_SECONDS = 3.0
 T = TypeVar("T")
-HERE = {"The weights": "bundled or run:ID", "The pictures": "shapes or folder:PATH"}
+What = Literal["weights", "pictures", "mirror"]
+AWAY: dict[What, str] = {
+    "weights": "The weights of {} are not on this machine and the Hub cannot be reached. Go online "
+    "once, or choose what is here: bundled or run:ID.",
+    "pictures": "The pictures of {} are not on this machine and the Hub cannot be reached. Go "
+    "online once, or choose what is here: shapes or folder:PATH.",
+    "mirror": "The mirror {} cannot be asked: the Hub cannot be reached. Ask again when you are "
+    "online.",
+}
+LACKING: dict[What, str] = {
+    "weights": "{} lacks model.safetensors or config.json.",
+    "pictures": "A file of {} is gone from the Hub. Try again.",
+    "mirror": "A file of {} is gone from the Hub. Try again.",
+}
 
 
-def from_the_hub(reference: str, fetch: Callable[[], T], what: str = "The weights") -> T:
+def from_the_hub(reference: str, fetch: Callable[[], T], what: What = "weights") -> T:
     """Whatever can go wrong on the way, as a sentence. what: that is fetched."""
     from huggingface_hub.errors import HFValidationError
 
@@ -62,14 +75,14 @@ STATUS = {
     429: "The Hub was asked too often (status 429). Ask for {} again in some minutes.",
 }  # fmt: skip
 DISK = {
-    errno.ENOSPC: "The disk is full: there is no room for the weights of {}. Make room.",
+    errno.ENOSPC: "The disk is full: there is no room for {}. Make room.",
     errno.EACCES: "The Hub's cache cannot be written to for {}. Allow it, or set HF_HOME.",
     errno.EPERM: "The Hub's cache cannot be written to for {}. Allow it, or set HF_HOME.",
     errno.EROFS: "The Hub's cache cannot be written to for {}. Allow it, or set HF_HOME.",
 }
 
 
-def why(error: BaseException, reference: str, what: str) -> str | None:
+def why(error: BaseException, reference: str, what: What) -> str | None:
     """One sentence; None for what did not come from the way to the Hub."""
     from huggingface_hub.errors import (
         EntryNotFoundError,
@@ -85,7 +98,7 @@ def why(error: BaseException, reference: str, what: str) -> str | None:
         status = 403
     missing = isinstance(error, EntryNotFoundError)
     if missing and not isinstance(error, LocalEntryNotFoundError):
-        return f"{reference} lacks model.safetensors or config.json."
+        return LACKING[what].format(reference)
     if status in STATUS:
         return STATUS[status].format(reference)
     if status and status >= 500:
@@ -97,10 +110,7 @@ def why(error: BaseException, reference: str, what: str) -> str | None:
     if "onsistency check" in str(error) or "IncompleteRead" in str(error):
         return f"The download of {reference} broke off. Try again."
     if isinstance(error, OfflineModeIsEnabled | httpx.HTTPError | OSError):
-        return (
-            f"{what} of {reference} are not on this machine and the Hub cannot be reached. "
-            f"Go online once, or choose what is here: {HERE[what]}."
-        )
+        return AWAY[what].format(reference)
     return None
 
 

@@ -102,7 +102,7 @@ def repository(data: HubData) -> Any:
     from huggingface_hub import HfApi
 
     ask = partial(HfApi().dataset_info, data.repo, revision=data.revision or None)
-    return from_the_hub(str(data), ask, what="The pictures")
+    return from_the_hub(str(data), ask, what="pictures")
 
 
 def fill(folder: Path, data: HubData) -> Generator[Progress, None, None]:
@@ -124,7 +124,7 @@ def fetched(data: HubData, name: str, revision: str) -> Path:
     from huggingface_hub import hf_hub_download
 
     ask = partial(hf_hub_download, data.repo, name, repo_type="dataset", revision=revision)
-    return Path(from_the_hub(str(data), ask, what="The pictures"))
+    return Path(from_the_hub(str(data), ask, what="pictures"))
 
 
 # --- which files are what ------------------------------------------------------------------------

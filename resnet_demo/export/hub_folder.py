@@ -91,7 +91,7 @@ def names_in(repo: str) -> list[str]:
     """Paths of the repository's files. Raises UserError."""
     from huggingface_hub import HfApi
 
-    return from_the_hub(repo, lambda: HfApi().list_repo_files(repo), "The mirror")
+    return from_the_hub(repo, lambda: HfApi().list_repo_files(repo), "mirror")
 
 
 def names_if_there(repo: str, kind: str = "model") -> list[str]:
@@ -116,5 +116,5 @@ def download(repo: str, within: str, place: Path, what: str = "*") -> None:
     from_the_hub(
         repo,
         lambda: snapshot_download(repo, allow_patterns=f"{within}/{what}", local_dir=place),
-        "The mirror",
+        "mirror",
     )

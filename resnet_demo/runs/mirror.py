@@ -194,7 +194,7 @@ def restore_all(home: Home, mirror: Mirror) -> None:
 def warned() -> Iterator[None]:
     try:
         yield
-    except (UserError, OSError) as error:
+    except Exception as error:  # a run that cannot come leaves the others
         log.warning("%s", error)
 
 

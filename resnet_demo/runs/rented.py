@@ -5,7 +5,6 @@ mirror comes back here while it trains: its curves are in the page like those of
 
 import logging
 import shutil
-import sqlite3
 import tempfile
 import threading
 import time
@@ -227,7 +226,7 @@ def watch(home: Home) -> None:
             for run in away(home):
                 try:
                     refresh(home, run)
-                except (UserError, OSError, sqlite3.Error) as error:
+                except Exception as error:  # nothing must end the looking
                     if said != str(error):  # once, not every time
                         log.warning("Run %s: %s", run, error)
                     said = str(error)
