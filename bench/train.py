@@ -25,6 +25,7 @@ from resnet_demo.runs.store import Store
 from resnet_demo.training.loop import Training
 
 ROUNDS, STEPS = 7, 6
+DEAD_ONE_IN, SUBNORMAL = 4, 1e-42
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -42,6 +43,7 @@ def measure(data: str, place: Path) -> dict[str, object]:
         "number_format_over_other": format_ratio(training),
         "with_probe_over_without": probe_ratio(training),
         "optimizer_share_of_a_step": optimizer_share(training),
+        "optimizer_share_with_dead_channels": optimizer_share(with_dead_channels(training)),
         "second_start_first_step_s": first_step_seconds(home, config),
     }
 
@@ -132,6 +134,19 @@ def optimizer_share(training: Training) -> float:
     for handle in handles:
         handle.remove()
     return round(median(shares), 3)
+
+
+@torch.no_grad()
+def with_dead_channels(training: Training) -> Training:
+    """As some are after epochs of training: without gradient for so long that what momentum made
+    of it is subnormal, which processors multiply slowly."""
+    state = training.optimizer.state
+    for _, block in training.model.blocks():
+        dead = slice(0, len(block.bn1.bias) // DEAD_ONE_IN)
+        block.bn1.bias[dead] = -1e4
+        state[block.conv1.weight]["momentum_buffer"][dead] = SUBNORMAL
+        state[block.conv2.weight]["momentum_buffer"][:, dead] = SUBNORMAL
+    return training
 
 
 def first_step_seconds(home: Home, config: TrainConfig) -> float:
