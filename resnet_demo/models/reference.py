@@ -104,11 +104,13 @@ def untrained(arch: str) -> Network:
 
 def starting_weights(config: TrainConfig, num_classes: int, home: Home) -> dict[str, Tensor] | None:
     """What `--init MODEL` gives a new network of `config.arch`; a classifier for other classes
-    starts afresh. None without `--init`."""
+    starts afresh, as the seed has it. None without `--init`."""
     if not config.init:
         return None
     given = load(config.init, home).model.state_dict()
-    fresh = build(config.arch, num_classes, config.zero_init).state_dict()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        fresh = build(config.arch, num_classes, config.zero_init).state_dict()
     head = {"fc.weight", "fc.bias"}
     if given.get("fc.weight") is not None and given["fc.weight"].shape != fresh["fc.weight"].shape:
         given |= {name: fresh[name] for name in head}

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -89,6 +90,18 @@ def test_weights_of_other_classes_start_with_a_new_classifier(weights, home: Hom
     tensors = reference.starting_weights(config, 5, home)
     assert tensors["fc.weight"].shape == (5, 64)
     assert torch.equal(tensors["conv1.weight"], model.conv1.weight)
+
+
+def test_a_new_classifier_is_decided_by_the_seed_alone(weights, home: Home) -> None:
+    """Whatever was drawn before in this process: a run is the same from the page, by a command, and
+    among others of a sweep."""
+    config = TrainConfig(arch="resnet8", init=f"file:{weights[0]}")
+    heads = []
+    for seed in (0, 0, 1):
+        torch.rand(7)
+        tensors = reference.starting_weights(replace(config, seed=seed), 5, home)
+        heads.append(tensors["fc.weight"])
+    assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[0], heads[2])
 
 
 def test_weights_of_another_network_are_refused_by_name(weights, home: Home) -> None:
