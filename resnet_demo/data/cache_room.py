@@ -1,5 +1,6 @@
-"""Room on the disk for pixel caches. They can be made again, to the same pixels: those that nobody
-has used for a month go, and where the disk lacks room, those that were used longest ago."""
+"""Room on the disk for caches, of pixels for the most part. They can be made again, to the same
+bytes: those that nobody has used for a month go, and where the disk lacks room, those that were
+used longest ago."""
 
 import logging
 import os
@@ -11,7 +12,8 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 KEPT_SECONDS = 30 * 86400.0
 BUSY_SECONDS = 3600.0  # one that was used since may be in the midst of being opened
-NOTES = {".npy": ".json", ".partial": ".partial-notes"}  # beside which pixels they lie
+# Suffixes of caches, and of the notes beside them.
+NOTES = {".npy": ".json", ".npz": ".json", ".partial": ".partial-notes"}
 SPARE_BYTES = 2**30  # left free for checkpoints
 
 

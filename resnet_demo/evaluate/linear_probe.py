@@ -24,6 +24,7 @@ from resnet_demo.progress import Progress
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # times the number of pictures
 TRAIN_OVER_VAL = 2  # pictures to learn from, for each that is tested on
 EPS = 1e-6
+NOISE = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)  # a picture
 
 
 def probes(
@@ -50,8 +51,10 @@ def probes(
 
 
 def key_of(network: Network, splits: dict[str, Split], n: int) -> str:
-    """Of these weights, on these pictures."""
-    digest = hashlib.sha256(f"{n} {network.px} {network.crop_pct}".encode())
+    """Of this network, by all that decides what it says (an untrained one and its twin have the
+    same weights), on these pictures."""
+    digest = hashlib.sha256(f"{n} {network.arch}".encode())
+    digest.update(network.normalise(network.crop(NOISE)[None]).cpu().numpy().tobytes())
     for split in splits.values():
         digest.update(split.fingerprint.encode())
     for tensor in network.model.state_dict().values():

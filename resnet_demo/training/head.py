@@ -5,8 +5,10 @@ The same loop as every other training; a batch holds features instead of picture
 """
 
 import hashlib
+import zipfile
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +44,9 @@ class HeadTraining(Training):
 
     def prepare(self, caches: Path) -> Generator[Progress, None, None]:
         """Work out the features, or find them in `caches`."""
-        self.train_features = yield from kept_features(self.model, self.train, True, caches)
-        (self.val_features,) = yield from kept_features(self.model, self.val, False, caches)
+        kept = partial(kept_features, self.model, self.config.arch, caches)
+        self.train_features = yield from kept(self.train, True)
+        (self.val_features,) = yield from kept(self.val, False)
 
     def batch(
         self, settings: TrainConfig, indices: np.ndarray, share: slice
@@ -85,20 +88,29 @@ def make_training(
 
 
 def kept_features(
-    model: nn.Module, pixels: Pixels, mirror: bool, caches: Path
+    model: nn.Module, arch: str, caches: Path, pixels: Pixels, mirror: bool
 ) -> Generator[Progress, None, Tensor]:
-    """(1 or 2, N, C) float32; named by the weights before the classifier and by the pixels."""
+    """(1 or 2, N, C) float32; named by the network before the classifier, the pixels, and the
+    number format that they are worked out in."""
     weights = {name: t for name, t in model.state_dict().items() if not name.startswith("fc.")}
-    key = hashlib.sha256(weights_digest(weights).encode())
+    in_bf16 = device.fast_bf16(next(model.parameters()).device)
+    key = hashlib.sha256(f"{arch} {in_bf16} {weights_digest(weights)}".encode())
     key.update(np.ascontiguousarray(pixels.images).data)
-    path = caches / f"{key.hexdigest()[:24]}.{1 + mirror}.features.npy"
-    try:
-        return torch.from_numpy(np.load(path))
-    except (OSError, ValueError):
-        pass
+    path = caches / f"{key.hexdigest()[:24]}.{1 + mirror}.features.npz"
+    if (kept := read(path)) is not None:
+        return kept
     computed = yield from features(model, pixels, mirror)
-    write_whole(path, lambda file: np.save(file, computed.numpy()))
+    write_whole(path, lambda file: np.savez(file, features=computed.numpy()))
     return computed
+
+
+def read(path: Path) -> Tensor | None:
+    """None where nothing is kept, or it is damaged: each part of the file has a checksum."""
+    try:
+        with np.load(path) as kept:
+            return torch.from_numpy(kept["features"])
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return None
 
 
 def features(model: nn.Module, pixels: Pixels, mirror: bool) -> Generator[Progress, None, Tensor]:

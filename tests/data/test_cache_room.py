@@ -96,3 +96,11 @@ def test_a_new_cache_makes_its_room(caches, pictures, home: Home, monkeypatch) -
 def test_caches_without_a_folder_are_a_sentence(pictures, home: Home) -> None:
     with pytest.raises(UserError, match="Cannot write the picture cache"):
         finish(cached_pixels(folder(pictures).train, 8, home.caches / "gone"))
+
+
+def test_kept_features_go_after_a_month_too(home: Home) -> None:
+    for name, seconds in (("old", KEPT_SECONDS + HOUR), ("new", HOUR)):
+        np.savez(home.caches / f"{name}.2.features.npz", features=np.zeros(3))
+        unused_for(home.caches / f"{name}.2.features.npz", seconds)
+    assert make_room(home.caches, 1) == 1
+    assert [path.name for path in home.caches.iterdir()] == ["new.2.features.npz"]

@@ -1,13 +1,17 @@
 """Linear probes: exact where there is something to check against, and kept once measured."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from resnet_demo.config import Home
+from resnet_demo.data.shapes import shapes
 from resnet_demo.errors import UserError
-from resnet_demo.evaluate.linear_probe import left_out, probes, readout
+from resnet_demo.evaluate.linear_probe import key_of, left_out, probes, readout
+from resnet_demo.images.decode import square
 from resnet_demo.models import reference
 from resnet_demo.progress import finish
 from tests.classify.test_predictor import saved
@@ -57,3 +61,17 @@ def test_colours_are_read_from_every_block_and_kept(
 def test_a_number_that_makes_no_sense_is_refused(home: Home) -> None:
     with pytest.raises(UserError, match="between 1 and 10,000. Got 0"):
         finish(probes([], "shapes", home, 0))
+
+
+def test_what_is_kept_is_of_one_network_alone(home: Home) -> None:
+    """Of two with the same weights too: untrained twins, and one that sees pictures otherwise."""
+    plain, residual = (reference.load(f"scratch:{kind}8", home) for kind in ("plain", "resnet"))
+    weights = [network.model.state_dict() for network in (plain, residual)]
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    brighter = replace(plain, mean=(0.1, 0.1, 0.1))
+    nearer = replace(plain, crop=partial(square, px=plain.px, crop_pct=0.5))
+    networks = (plain, residual, brighter, nearer)
+    assert len({key_of(network, {"val": shapes().val}, 5) for network in networks}) == 4
+    answer = finish(probes([("plain", plain), ("residual", residual)], "shapes", home, 60))
+    one, other = answer["networks"]
+    assert one["blocks"] != other["blocks"]

@@ -15,7 +15,12 @@ from resnet_demo.errors import UserError
 from resnet_demo.models import build
 from resnet_demo.progress import finish
 from resnet_demo.training.events import EpochDone
-from resnet_demo.training.head import HeadTraining, before_classifier, make_training
+from resnet_demo.training.head import (
+    HeadTraining,
+    before_classifier,
+    kept_features,
+    make_training,
+)
 from resnet_demo.training.loop import Training
 from tests.conftest import small
 
@@ -85,6 +90,33 @@ def test_features_are_worked_out_once(
     again, _, _ = opened(config, home)
     assert first.train_features is not None and again.train_features is not None
     assert torch.equal(first.train_features, again.train_features)
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "a byte flipped"])
+def test_damaged_features_are_worked_out_again(
+    damage: str, config: TrainConfig, home: Home
+) -> None:
+    first, _, _ = opened(config, home)
+    for path in home.caches.glob("*.features.npz"):
+        whole = bytearray(path.read_bytes())
+        whole[len(whole) // 2] ^= 1
+        path.write_bytes({"cut": whole[:-50], "emptied": b""}.get(damage, bytes(whole)))
+    again, _, _ = opened(config, home)
+    assert first.train_features is not None and again.train_features is not None
+    assert torch.equal(first.train_features, again.train_features)
+    assert torch.equal(first.val_features, again.val_features)
+
+
+def test_an_untrained_network_and_its_twin_have_features_of_their_own(
+    config: TrainConfig, home: Home
+) -> None:
+    _, train, _ = opened(config, home)
+    kept = []
+    for arch in ("plain8", "resnet8"):
+        torch.manual_seed(0)
+        model = build(arch, 3, zero_init=False)
+        kept.append(finish(kept_features(model, arch, home.caches, train, False)))
+    assert not torch.equal(*kept)
 
 
 def test_a_mirror_image_has_features_of_its_own(config: TrainConfig, home: Home) -> None:
