@@ -13,6 +13,7 @@ from typing import Any
 
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
+from resnet_demo.presets import CLASSIFIER_ONLY
 from resnet_demo.refs import DataRef, shown_data, shown_model
 from resnet_demo.run_folder import RunFolder
 
@@ -172,8 +173,13 @@ class TrainConfig:
         return replace(self, data=shown_data(self.data), init=shown_model(self.init))
 
     def options(self) -> list[str]:
-        """Of the command line that makes this configuration: what differs from the defaults."""
-        changed = {name: value for name, value in asdict(self).items() if value != PLAIN[name]}
+        """Of the command line that makes this configuration: what differs from what it assumes."""
+        head = CLASSIFIER_ONLY | {"freeze": "none"} if self.freeze == "backbone" else {}
+        assumed = PLAIN | head
+        assumed["start_px"] = min(assumed["start_px"], self.px)
+        if self.init:
+            assumed["arch"] = ""  # that of the network to start from, which would be looked at
+        changed = {name: value for name, value in asdict(self).items() if value != assumed[name]}
         return [
             f"--{'' if value else 'no-'}{name.replace('_', '-')}"
             if isinstance(value, bool)
