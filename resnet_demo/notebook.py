@@ -9,7 +9,6 @@ the page and the command line find them too; MODEL and DATA are their words.
 
 import time
 from collections.abc import Generator
-from dataclasses import fields
 from functools import cache, partial
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from resnet_demo import device
 from resnet_demo.classify.prediction import TOP, classify
 from resnet_demo.classify.predictor import Predictors
 from resnet_demo.cli.progress import ProgressBars
-from resnet_demo.config import Home, TrainConfig
-from resnet_demo.errors import UserError, require_one_of
+from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.evaluate.evaluation import evaluate
 from resnet_demo.export.formats import Exported, export
 from resnet_demo.files import Json
@@ -36,7 +35,6 @@ from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import UNDER_WAY
 
 POLL_SECONDS = 0.2
-SETTINGS = tuple(each.name for each in fields(TrainConfig))
 Picture = str | Path | Image.Image | np.ndarray  # a file, or RGB pixels (H, W, 3) as uint8
 
 
@@ -51,8 +49,6 @@ def train(preset: str = "", **settings: str | int | float | bool) -> str:
     'run:0002'
     """
     home = Home.find()
-    for name in settings:
-        require_one_of("setting", name, SETTINGS)
     run = control.start(home, control.config_of(home, settings, preset))
     with ProgressBars() as bars:
         bars.follow(until_ended(home, run))

@@ -16,11 +16,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from resnet_demo.config import ARCHS, BUNDLED, Home, TrainConfig, can_be_paired
+from resnet_demo.config import ARCHS, BUNDLED, PLAIN, Home, TrainConfig, can_be_paired
 from resnet_demo.data.dataset import Pictures
 from resnet_demo.data.pixel_cache import load_pixels
 from resnet_demo.data.sources import checked, count, open_here
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.export import hub_jobs
 from resnet_demo.files import Json, numbered_folder
 from resnet_demo.presets import CLASSIFIER_ONLY, preset
@@ -56,7 +56,12 @@ def arch_of(home: Home, init: str) -> str:
 
 
 def config_of(home: Home, given: Json, preset_name: str = "") -> TrainConfig:
-    """Defaults, then the preset, then the network that it starts from, then what was given."""
+    """Defaults, then the preset, then the network that it starts from, then what was given. Raises
+    UserError for names that are none, and values that make no sense."""
+    for name in given:
+        require_one_of("setting", name, tuple(PLAIN))
+    if type(given.get("init", "")) is not str or type(given.get("px", 0)) is not int:
+        return TrainConfig.from_dict(given)  # which refuses it
     chosen = preset(preset_name) if preset_name else {}
     if arch := arch_of(home, given.get("init", "")):
         chosen = chosen | {"arch": arch}

@@ -40,10 +40,10 @@ def build_runs(home: Home) -> None:
 
     @friendly
     def start(config: dict, token: str, request: gr.Request) -> dict:
-        """Queue a run. config: options of `python -m resnet_demo train` as {name: value}; token:
-        the owner's on a public page, else "". Returns {run}, its name."""
+        """Queue a run. config: options of `python -m resnet_demo train` as {name: value}, also
+        preset; token: the owner's on a public page, else "". Returns {run}, its name."""
         require_steering(request, token)
-        return {"run": control.start(home, TrainConfig.from_dict(config))}
+        return {"run": control.start(home, config_in(home, config))}
 
     @friendly
     def control_(run: str, command: str, value: str, token: str, request: gr.Request) -> dict:
@@ -74,6 +74,12 @@ def build_runs(home: Home) -> None:
     for name, function in (("start", start), ("control", control_), ("runs", runs)):
         gr.api(function, api_name=name)
     gr.api(history, api_name="history")
+
+
+def config_in(home: Home, asked: dict) -> TrainConfig:
+    given = dict(asked)
+    preset = given.pop("preset", "")
+    return control.config_of(home, given, preset)
 
 
 def build_dataset(home: Home) -> None:
