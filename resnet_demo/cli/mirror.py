@@ -5,6 +5,7 @@ from datetime import datetime
 
 from resnet_demo.cli.output import Answer, say
 from resnet_demo.config import Home
+from resnet_demo.errors import UserError
 from resnet_demo.runs.mirror import missing, restore
 from resnet_demo.runs.mirror_places import NAME, mirror_at
 
@@ -12,14 +13,19 @@ from resnet_demo.runs.mirror_places import NAME, mirror_at
 def mirror(args: argparse.Namespace) -> Answer:
     """runs that a mirror keeps; --restore brings those home that are not here"""
     home, place = Home.find(args.home), mirror_at(args.place)
-    away = missing(home, place)
-    kept = []
+    away, kept, refused = missing(home, place), [], []
     for name in filter(NAME.fullmatch, sorted(place.names())):
-        wanted = args.restore and name in away and args.only in ("", name)
-        run = restore(home, place, name) if wanted else ""
+        run, state = "", "away" if name in away else "here"
+        if args.restore and name in away and args.only in ("", name):
+            try:
+                run = restore(home, place, name)
+                state = f"brought here as {run}"
+            except UserError as error:  # it leaves the others
+                refused.append(f"{name}: {error}")
         kept.append({"name": name, "here": name not in away, "run": run})
-        state = f"brought here as {run}" if run else "away" if name in away else "here"
         say(args, f"{name}  {begun(name)}  {state}")
+    if refused:
+        raise UserError(" ".join(refused))
     if not kept:
         say(args, f"No runs in {args.place} yet.")
     return {"mirror": args.place, "runs": kept}

@@ -17,18 +17,21 @@ def preview(
     from resnet_demo.data.augment import train_batch
 
     for label, name in list(enumerate(pictures.classes))[:most_classes]:
-        tiles = first_readable(pictures.train, label, per_class, round(px * CROP_MARGIN))
+        same = [index for index, given in enumerate(pictures.train.labels) if given == label]
+        tiles = first_readable(pictures.train, name, same, per_class, round(px * CROP_MARGIN))
         labels = np.full(len(tiles), label)
         pixels = Pixels(np.stack(tiles), labels, ("",) * len(tiles), ())
         images, _ = train_batch(pixels, np.arange(len(tiles)), px, min_crop, (0, 0, label))
         yield name, [image.permute(1, 2, 0).numpy() for image in images]
 
 
-def first_readable(split: Split, label: int, count: int, px: int) -> list[np.ndarray]:
-    """Raises UserError when a class has no readable picture among its first."""
+def first_readable(
+    split: Split, name: str, same: list[int], count: int, px: int
+) -> list[np.ndarray]:
+    """same: the pictures of that class. Raises UserError when none of the first can be read."""
     readable: list[np.ndarray] = []
     reason = ""
-    for index in [i for i, given in enumerate(split.labels) if given == label][: 5 * count]:
+    for index in same[: 5 * count]:
         try:
             readable.append(square(split.read(index), px))
         except UserError as error:
@@ -36,5 +39,5 @@ def first_readable(split: Split, label: int, count: int, px: int) -> list[np.nda
         if len(readable) == count:
             break
     if not readable:
-        raise UserError(f"No picture of class {label} can be read: {reason}")
+        raise UserError(f"No picture of class {name} can be read: {reason}")
     return readable

@@ -23,7 +23,7 @@ if __name__ == "__main__":
     sys.exit(main())
 '''
 README = """---
-title: {name}
+title: "{name}"
 emoji: 🧱
 colorFrom: indigo
 colorTo: green

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from resnet_demo.cli.main import parser
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.importing import import_path
 from resnet_demo.data.library import Library
@@ -211,9 +212,13 @@ def test_what_cannot_be_brought_leaves_the_others(mirrored, home: Home, tmp_path
     shutil.copytree(mirrored.place / whole, mirrored.place / damaged)
     for snapshot in mirrored.snapshots(damaged):
         (snapshot / "run.sqlite").write_bytes(os.urandom(5000))
-    fresh = Home(tmp_path / "fresh")
+    fresh, other = Home(tmp_path / "fresh"), Home(tmp_path / "other")
     mirror.restore_all(fresh, mirrored)
-    assert control.run_names(fresh) == ["0001"]
+    words = ["mirror", f"{mirrored.place}", "--restore", "--home", f"{other.path}"]
+    with pytest.raises(UserError, match=damaged):
+        args = parser().parse_args(words)
+        args.function(args)
+    assert control.run_names(fresh) == control.run_names(other) == ["0001"]
 
 
 @pytest.mark.parametrize("text", ["bucket", "hub:", "hub:me", "hub:me/a b"])

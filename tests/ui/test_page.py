@@ -7,10 +7,11 @@ import pytest
 
 from resnet_demo.config import Home
 from resnet_demo.runs import control
+from resnet_demo.runs.store import Store
 from resnet_demo.ui import page
 from resnet_demo.ui.train import form as train_form
 from resnet_demo.ui.train import tab
-from tests.conftest import ROOT, small, wait_until
+from tests.conftest import ROOT, draw_folder, small, wait_until
 
 
 def test_programs_find_these_endpoints_and_no_others(home: Home) -> None:
@@ -78,9 +79,16 @@ def test_the_preview_shows_every_class(form, pictures, home: Home) -> None:
     assert "36 to train, 12 to validate" in shown
 
 
-def test_names_of_classes_are_never_read_as_html(form, tmp_path, home: Home) -> None:
-    from tests.conftest import draw_folder
+def test_a_preview_names_the_class_that_cannot_be_read(form, tmp_path, home: Home) -> None:
+    data = draw_folder(tmp_path / "d", 2, 1)
+    for path in (data / "train/green").iterdir():
+        path.write_bytes(b"no picture")
+    config = form.config(values(form, data=f"folder:{data}", px=16, start_px=16))
+    with pytest.raises(page.UserError, match="No picture of class green can be read"):
+        tab.tiles(config, home)
 
+
+def test_names_of_classes_are_never_read_as_html(form, tmp_path, home: Home) -> None:
     data = draw_folder(tmp_path / "d", 1, 1)
     for split in ("train", "val"):
         (data / split / "red").rename(data / split / "<img src=x onerror=alert(1)>")
@@ -106,6 +114,31 @@ def test_a_client_starts_steers_and_reads(shared, pictures) -> None:
     assert len(series["lines"]["loss"][0]) > 2
     answer = client.predict(run, "stop", "", "", api_name="/control")
     assert "everything is kept" in answer["answer"]
+
+
+def test_a_client_starts_what_the_command_would(shared, pictures) -> None:
+    """A preset, and of a network to start from its kind."""
+    from gradio_client import Client
+
+    client, home = Client(shared.url, verbose=False), Home(shared.home)
+    few = {"data": f"folder:{pictures}", "px": 16, "batch_size": 8, "init": "bundled"}
+    run = client.predict({"preset": "minute", **few}, "", api_name="/start")["run"]
+    with Store(home.run(run)) as store:
+        config = store.config
+    assert (config.arch, config.epochs, config.start_px) == ("resnet18d", 3, 16)
+    client.predict(run, "cancel", "", "", api_name="/control")
+    for wrong, says in REFUSED_STARTS:
+        with pytest.raises(Exception, match=says):
+            client.predict(wrong, "", api_name="/start")
+
+
+REFUSED_STARTS = [
+    ({"epoch": 3}, "There is no setting 'epoch'"),
+    ({"preset": "tea"}, "There is no preset 'tea'"),
+    ({"preset": 7}, "There is no preset '7'"),
+    ({"init": 5}, "init must be text. Got 5"),
+    ({"px": "64"}, "px must be a whole number. Got '64'"),
+]
 
 
 def test_a_public_page_lets_visitors_watch_only(serve, pictures, tmp_path) -> None:
