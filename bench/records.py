@@ -41,7 +41,7 @@ class Recipe:
 
 RECIPES = {  # the shortest first
     "minute": Recipe(3, PRESETS["minute"] | UNLIMITED),
-    "fastest": Recipe(3, PAIRED | dict(epochs=6, px=112)),
+    "fastest": Recipe(3, PAIRED | dict(epochs=5, px=112)),
     "coffee": Recipe(3, PRESETS["coffee"] | UNLIMITED),
     "five": Recipe(5, WIDE | dict(epochs=5, start_px=128, sam_radius=0.5)),
     "twenty": Recipe(3, WIDE | dict(epochs=20, min_crop=0.35, cutmix=0.5)),
