@@ -207,10 +207,12 @@ HARDWARE = [
         "accelerator": gpu and {
             "type": "gpu", "model": gpu, "quantity": "1", "vram": "16 GB", "manufacturer": "Nvidia"
         },
-        "unitCostMicroUSD": cost, "unitCostUSD": cost / 1e6, "unitLabel": "minute",
+        "unitCostMicroUSD": cost, "unitCostUSD": cost / 1e6, "unitLabel": unit,
     }
-    for name, says, gpu, cost in (
-        ("t4-small", "Nvidia T4 - small", "T4", 6667), ("cpu-basic", "CPU Basic", None, 167),
+    for name, says, gpu, cost, unit in (
+        ("t4-small", "Nvidia T4 - small", "T4", 6667, "minute"),
+        ("cpu-basic", "CPU Basic", None, 167, "minute"),
+        ("cpu-odd", "whose price is by what nobody here knows", None, 1, "fortnight"),
     )
 ]  # fmt: skip
 STEPS: dict[str, Callable[[Hub, bytes], dict]] = {

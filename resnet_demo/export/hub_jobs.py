@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 IMAGE = "python:3.12"  # what a machine starts with
 AT_WORK = ("SCHEDULING", "RUNNING")  # stages of a job that has not ended
+AN_HOUR = {"second": 3600, "minute": 60, "hour": 1}  # by what a price is for
 REFUSED = {  # by the Hub's status
     400: "The Hub cannot rent this to {} (status 400): {}",
     401: "The Hub does not know this token. Make one that may write, and log in with it.",
@@ -47,8 +48,9 @@ def hardware() -> list[Hardware]:
         parts = [each.pretty_name, f"{each.cpu} and {each.ram}"]
         if each.accelerator is not None:
             parts.append(f"{each.accelerator.quantity} x {each.accelerator.model}")
-        hourly = each.unit_cost_usd * {"minute": 60, "hour": 1}[each.unit_label]
-        machines.append(Hardware(each.name, ", ".join(parts), hourly))
+        if each.unit_label in AN_HOUR:  # else nobody can be told what it costs
+            hourly = each.unit_cost_usd * AN_HOUR[each.unit_label]
+            machines.append(Hardware(each.name, ", ".join(parts), hourly))
     return sorted(machines, key=lambda machine: machine.dollars_an_hour)
 
 

@@ -194,8 +194,10 @@ def restore_all(home: Home, mirror: Mirror) -> None:
 def warned() -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # a run that cannot come leaves the others
+    except (UserError, OSError) as error:
         log.warning("%s", error)
+    except Exception:  # a bug must not keep the other runs away
+        log.exception("A run could not be brought here.")
 
 
 def settle(home: Home, coming: Path, run: str) -> str:

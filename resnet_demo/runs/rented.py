@@ -5,6 +5,7 @@ mirror comes back here while it trains: its curves are in the page like those of
 
 import logging
 import shutil
+import sqlite3
 import tempfile
 import threading
 import time
@@ -226,9 +227,10 @@ def watch(home: Home) -> None:
             for run in away(home):
                 try:
                     refresh(home, run)
-                except Exception as error:  # nothing must end the looking
+                except Exception as error:  # a bug must not end the looking
                     if said != str(error):  # once, not every time
-                        log.warning("Run %s: %s", run, error)
+                        bug = not isinstance(error, UserError | OSError | sqlite3.Error)
+                        log.warning("Run %s: %s", run, error, exc_info=bug)
                     said = str(error)
             time.sleep(LOOK_EVERY)
 

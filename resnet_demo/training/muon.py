@@ -22,10 +22,6 @@ from resnet_demo.training.ranks import ALONE, Ranks
 EPS = 1e-7
 BLOCK = 128  # rows
 BETAS = (0.9, 0.95)  # of norms and biases, which are no matrices: NAdamW
-# Momentum below it is zero. A filter whose channel is dead has no gradient: its momentum would
-# shrink until it is subnormal and stay so, and processors multiply such numbers many times more
-# slowly (Intel, float32, resnet10d after five epochs: half of each step was that).
-FORGOTTEN = 1e-19
 RMS = 0.2  # of a matrix' step over lr, as AdamW's is (Liu et al. 2025, arXiv 2502.16982)
 # a, b, c of x (a + b x^2 + c x^4), the first three of five
 # (leloykun.github.io/ponder/muon-opt-coeffs): five do no better and cost a half more.
@@ -139,7 +135,6 @@ class Muon(torch.optim.Optimizer):
             state["momentum_buffer"] = torch.zeros_like(p)
         assert p.grad is not None
         average = state["momentum_buffer"].lerp_(p.grad, 1 - momentum)
-        torch.hardshrink(average, FORGOTTEN, out=average)
         return p.grad.lerp_(average, momentum)  # in place: it was measured before, and is used up
 
     def step_vector(self, p: Tensor, group: dict[str, Any]) -> None:

@@ -76,7 +76,10 @@ def build_runs(home: Home) -> None:
     gr.api(history, api_name="history")
 
 
-def config_in(home: Home, asked: dict) -> TrainConfig:
+def config_in(home: Home, asked: object) -> TrainConfig:
+    """Of an answer's JSON, which may be anything. Raises UserError."""
+    if not isinstance(asked, dict):
+        raise UserError(f"config is {{name: value, ...}}. Got {str(asked)[:40]!r}.")
     given = dict(asked)
     preset = given.pop("preset", "")
     return control.config_of(home, given, preset)

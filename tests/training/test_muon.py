@@ -4,8 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from resnet_demo import device
-from resnet_demo.training import muon
-from resnet_demo.training.muon import BLOCK, FORGOTTEN, Muon, in_blocks, orthogonal
+from resnet_demo.training.muon import BLOCK, Muon, in_blocks, orthogonal
 
 SHAPES = ((8, 3, 7, 7), (16, 8, 3, 3), (16, 8, 3, 3), (32, 16, 1, 1), (10, 32), (2, 32), (16,))
 
@@ -84,24 +83,3 @@ def test_few_rows_and_odd_numbers_of_them_are_one_block() -> None:
 
 def test_a_gradient_of_zero_moves_nothing() -> None:
     assert not orthogonal(torch.zeros(1, 4, 8)).any()
-
-
-def test_a_channel_without_gradient_is_forgotten_and_the_others_learn_as_before(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Its momentum would become subnormal, which processors multiply slowly, and stay so."""
-    momenta, learned, least = [], [], torch.finfo(torch.float32).tiny
-    for threshold in (FORGOTTEN, 0.0):
-        monkeypatch.setattr(muon, "FORGOTTEN", threshold)
-        (weight, *_) = made = parameters()[1:2]
-        optimizer = Muon(groups(made), lr=0.02, weight_decay=0.01, momentum=0.6)
-        random = torch.Generator().manual_seed(0)
-        for step in range(250):
-            weight.grad = torch.randn(weight.shape, generator=random)
-            weight.grad[0] *= step == 0
-            optimizer.step()
-        momenta.append(optimizer.state[weight]["momentum_buffer"])
-        learned.append(weight)
-    assert not momenta[0][0].any() and momenta[0][1:].abs().min() > FORGOTTEN
-    assert ((momenta[1] != 0) & (momenta[1].abs() < least)).any()  # what it would be
-    assert torch.equal(momenta[0][1:], momenta[1][1:]) and torch.equal(*learned)

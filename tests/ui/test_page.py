@@ -133,6 +133,7 @@ def test_a_client_starts_what_the_command_would(shared, pictures) -> None:
 
 
 REFUSED_STARTS = [
+    (5, "config is {name: value, ...}. Got '5'"),
     ({"epoch": 3}, "There is no setting 'epoch'"),
     ({"preset": "tea"}, "There is no preset 'tea'"),
     ({"preset": 7}, "There is no preset '7'"),
