@@ -18,7 +18,8 @@ from resnet_demo.training.loop import VAL_BATCH, Training
 from resnet_demo.training.schedule import px_at
 
 SLACK = 1.15  # measurements vary; a preset keeps its size until it is this much too slow
-MOST_STEPS, ENOUGH_SECONDS = 3, 1.0  # at each side; the fastest counts, as the first warms up
+LEAST_STEPS, MOST_STEPS, ENOUGH_SECONDS = 3, 6, 15.0  # at each side; the fastest counts
+GAIN = 0.9  # while a step takes less than this of the fastest before it, it still warms up
 KNOWN_SECONDS = 86_400  # a measurement is used again for a day
 FLOOR_PX, STEP_PX = 32, 16
 # On fewer pixels epochs are better spared: 3 to 112 px are 82 % right, and 14 to 32 px, which take
@@ -77,8 +78,9 @@ def speed_here(
 
 
 def measure(config: TrainConfig, num_classes: int) -> Generator[Progress, None, Speed]:
-    """Train and validate a few batches of noise at two sides; the network is thrown away."""
-    sides = sorted({max(FLOOR_PX, config.px // 2), config.px})
+    """Train and validate a few batches of noise at two sides, at the larger first, whose memory
+    the smaller uses again; the network is thrown away."""
+    sides = sorted({max(FLOOR_PX, config.px // 2), config.px}, reverse=True)
     steps, vals = [], []
     for px in sides:
         noise = random_pixels(max(config.batch_size, VAL_BATCH), px, num_classes)
@@ -97,9 +99,10 @@ def random_pixels(count: int, px: int, num_classes: int) -> Pixels:
 
 
 def timed(action: Callable[[], object]) -> Generator[Progress, None, float]:
-    """Of the action; where it is long, warming up is a small part of it, and once is enough."""
+    """Of the action, once it gets no faster: the first times it fetches memory from the system,
+    which can take several times as long as its work; where it is long, that is a small part."""
     seconds: list[float] = []
-    while len(seconds) < MOST_STEPS and sum(seconds) < ENOUGH_SECONDS:
+    while len(seconds) < MOST_STEPS and sum(seconds) < ENOUGH_SECONDS and not warm(seconds):
         yield "Measuring this machine", len(seconds), MOST_STEPS
         started = time.perf_counter()
         action()
@@ -107,13 +110,19 @@ def timed(action: Callable[[], object]) -> Generator[Progress, None, float]:
     return min(seconds)
 
 
+def warm(seconds: list[float]) -> bool:
+    """Whether the last of them is no faster than those before it."""
+    return len(seconds) >= LEAST_STEPS and seconds[-1] > GAIN * min(seconds[:-1])
+
+
 def line(sides: list[int], seconds: list[float]) -> tuple[float, float]:
-    """Through two points over px squared; proportional when there is but one."""
+    """Through two points over px squared, the larger side first; proportional when there is but
+    one."""
     if len(sides) == 1:
         return 0.0, seconds[0] / sides[0] ** 2
-    slope = (seconds[1] - seconds[0]) / (sides[1] ** 2 - sides[0] ** 2)
+    slope = (seconds[0] - seconds[1]) / (sides[0] ** 2 - sides[1] ** 2)
     slope = max(slope, 0.0)
-    return max(0.0, seconds[1] - slope * sides[1] ** 2), slope
+    return max(0.0, seconds[0] - slope * sides[0] ** 2), slope
 
 
 def fitting(config: TrainConfig, speed: Speed, num_train: int, num_val: int) -> TrainConfig:
