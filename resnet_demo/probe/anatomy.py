@@ -103,7 +103,7 @@ def anatomy(model: Any) -> Anatomy:
     """Raises UserError for a network that is not made of residual blocks or their plain twins."""
     if isinstance(model, ResNet):
         parts = tuple(our_part(name, block) for name, block in model.blocks())
-        return Anatomy(our_stem(model), (model.conv1, model.bn1), parts, model.head)
+        return Anatomy(model.stem, (model.conv1, model.bn1), parts, model.head)
     stages = [stage for stage in ("layer1", "layer2", "layer3", "layer4") if hasattr(model, stage)]
     if not stages or not hasattr(model, "forward_head"):
         raise UserError(f"{type(model).__name__} has no residual blocks to look into.")
@@ -112,10 +112,6 @@ def anatomy(model: Any) -> Anatomy:
     return Anatomy(
         timm_stem(model), (model.conv1, model.bn1, model.maxpool), parts, model.forward_head
     )
-
-
-def our_stem(model: ResNet) -> Function:
-    return lambda images: model.maxpool(F.relu(model.bn1(model.conv1(images))))
 
 
 def timm_stem(model: Any) -> Function:

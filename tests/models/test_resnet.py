@@ -24,6 +24,18 @@ def test_imagenet_nets_are_torchvisions(depth: int) -> None:
         assert torch.equal(ours.train()(images), theirs.train()(images))
 
 
+def test_gradients_are_torchvisions() -> None:
+    """To the last bit, though here the stem's ReLU comes after its pooling; where no convolution
+    has so few pixels that it is a matrix product."""
+    ours, theirs = build("resnet18"), torchvision.models.resnet18()
+    ours.load_state_dict(theirs.state_dict())
+    images = torch.randn(2, 3, 160, 160, generator=torch.Generator().manual_seed(0))
+    for model in (ours, theirs):
+        model.train()(images).square().mean().backward()
+    learned = dict(theirs.named_parameters())
+    assert all(torch.equal(p.grad, learned[name].grad) for name, p in ours.named_parameters())
+
+
 @pytest.mark.parametrize("depth", IMAGENET_DEPTHS)
 def test_costs_are_torchvisions(depth: int) -> None:
     from torch.utils.flop_counter import FlopCounterMode
