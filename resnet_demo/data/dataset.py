@@ -42,13 +42,18 @@ class Pictures:
 
 def held_apart(split: Split, n: int) -> tuple[Split, Split]:
     """The rest, and `n` pictures drawn once and for all."""
-    if n >= len(split):
-        raise UserError(
-            f"val_from_train {n} leaves nothing to train on: there are {len(split)} training "
-            f"pictures. Hold fewer apart."
-        )
+    check_some_are_left(n, len(split))
     order = np.random.default_rng(n).permutation(len(split))
     return part(split, order[n:], f"without {n}"), part(split, order[:n], f"{n} held apart")
+
+
+def check_some_are_left(held: int, total: int) -> None:
+    """Raises UserError where all training pictures would be held apart."""
+    if held >= total:
+        raise UserError(
+            f"val_from_train {held} leaves nothing to train on: there are {total} training "
+            f"pictures. Hold fewer apart."
+        )
 
 
 def subset(split: Split, n: int) -> Split:

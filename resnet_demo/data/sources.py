@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 
 from resnet_demo.config import Home, TrainConfig
-from resnet_demo.data.dataset import Pictures
+from resnet_demo.data.dataset import Pictures, check_some_are_left
 from resnet_demo.data.download import cifar10, imagenette_folder, is_downloaded
 from resnet_demo.data.folder import folder, folder_path
 from resnet_demo.data.hub_pictures import HubData, folder_here, hub_folder, pinned
@@ -109,9 +109,11 @@ def checked(config: TrainConfig, home: Home) -> TrainConfig:
 
 
 def count(config: TrainConfig, home: Home) -> tuple[int, int, int]:
-    """Classes and pictures that a run would use; nothing is downloaded for it."""
+    """Classes and pictures that a run would use; nothing is downloaded for it. Raises UserError
+    where none are left to train on, or own pictures cannot be trained on."""
     classes, train, val = DOWNLOADS.get(config.data) or sizes(config.data, home)
     if config.val_from_train:
+        check_some_are_left(config.val_from_train, train)
         train, val = train - config.val_from_train, config.val_from_train
     return classes, min(train, config.num_train or train), min(val, config.num_val or val)
 

@@ -84,7 +84,8 @@ def tensors_of(source: Path) -> dict[str, Tensor]:
 
 
 def unpickle(source: Path, target: Path) -> None:
-    command = [sys.executable, "-m", "resnet_demo.models.unpickle", str(source), str(target)]
+    files = (str(source.absolute()), str(target))  # the process works in another folder
+    command = [sys.executable, "-m", "resnet_demo.models.unpickle", *files]
     root = Path(__file__).resolve().parents[2]
     try:
         done = subprocess.run(

@@ -19,7 +19,7 @@ from pathlib import Path
 from resnet_demo.config import ARCHS, BUNDLED, PLAIN, Home, TrainConfig, can_be_paired
 from resnet_demo.data.dataset import Pictures
 from resnet_demo.data.pixel_cache import load_pixels
-from resnet_demo.data.sources import checked, count, open_here
+from resnet_demo.data.sources import checked, open_here
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.export import hub_jobs
 from resnet_demo.files import Json, numbered_folder
@@ -32,6 +32,10 @@ from resnet_demo.runs.queue import dequeue, enqueue
 from resnet_demo.runs.snapshot import Run, RunSnapshot, is_rented, row_of, state_of
 from resnet_demo.runs.store import Facts, Job, Store
 from resnet_demo.training.changes import Change, changed, with_changes
+
+# What a network is read with before a run: its pictures may not be here yet, and a classifier for
+# other classes starts afresh.
+ANY_CLASSES = 2
 
 
 def run_folder(home: Home, run: str) -> RunFolder:
@@ -96,16 +100,19 @@ def new_run(home: Home, config: TrainConfig, save_every: float = 30.0) -> str:
 
 
 def ready(config: TrainConfig, home: Home) -> TrainConfig:
-    """As `checked`, and what it starts from is read (only then torch is imported).
-
-    Raises UserError for pictures or weights that a run would fail on.
-    """
+    """As `checked`. Raises UserError for pictures or weights that a run would fail on."""
     config = checked(config, home)
+    check_start(config, home)
+    return config
+
+
+def check_start(config: TrainConfig, home: Home) -> None:
+    """What it starts from is read (only then torch is imported). Raises UserError for weights that
+    do not fit."""
     if config.init:
         from resnet_demo.models.reference import starting_weights
 
-        starting_weights(config, count(config, home)[0], home)
-    return config
+        starting_weights(config, ANY_CLASSES, home)
 
 
 def start(home: Home, config: TrainConfig) -> str:

@@ -65,6 +65,7 @@ def start(
     hub:USER/REPO, made when it is not there; USER pays. Raises UserError, and then there is no
     run."""
     repo, machine = check(config, place, hours), offer(flavor)
+    config = control.ready(config, home)  # before anything is paid
     run = control.new_run(home, config, save_every)
     dequeue(home, run)
     try:

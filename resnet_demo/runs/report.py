@@ -24,8 +24,10 @@ def final_report(context: RunContext, training: Training) -> Generator[None, Non
     store, val = context.store, training.val
     classes: tuple[str, ...] = tuple(store.fact("classes"))
     labels = torch.from_numpy(val.labels)
-    work = all_logits(training.best_model, batches(val), len(val), training.device)
-    logits = yield from context.follow(work)
+    logits = training.val_logits
+    if logits is None:  # the last epoch was validated in another process
+        work = all_logits(training.best_model, batches(val), len(val), training.device)
+        logits = yield from context.follow(work)
     temperature = store.last("temperature") or 1.0  # an older run has measured none
     scores = score(logits, labels, classes, val.names, temperature)
     numbers = asdict(scores) | {"classes": classes}

@@ -101,8 +101,10 @@ def configs(base: TrainConfig, grid: Grid, seeds: int) -> list[TrainConfig]:
 
 
 def create(home: Home, base: TrainConfig, grid: Grid, seeds: int) -> Sweep:
-    """Raises UserError as `groups.create`."""
+    """Raises UserError as `groups.create`, and for weights that do not fit."""
     wanted = configs(checked(base, home), grid, seeds)
+    for config in {(each.arch, each.init): each for each in wanted}.values():
+        control.check_start(config, home)
     return groups.create(
         home, WORD, wanted,
         lambda name, runs: Sweep(name, grid, seeds, time.time(), runs),

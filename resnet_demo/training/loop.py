@@ -66,6 +66,7 @@ class Training:
     epoch: int = 0  # epochs trained and validated
     seconds: float = 0.0  # spent in this loop, also before a resume
     sums: Sums = field(default_factory=Sums)
+    val_logits: Tensor | None = None  # (pictures, classes) of the present weights, where known
 
     def __post_init__(self) -> None:
         if self.config.batch_size > len(self.train):
@@ -156,7 +157,7 @@ class Training:
         self.learned.lead()
         if self.ema is not None:
             self.ema.update_parameters(self.model)
-        self.step += 1
+        self.step, self.val_logits = self.step + 1, None
         metrics |= self.count(counts, len(indices)) | {"lr": lr}
         elapsed = time.perf_counter() - started
         self.seconds += elapsed
@@ -232,7 +233,7 @@ class Training:
             self.ranks.announce("validate", part)
             scores.append(self.validate_batch(part))
             yield Validating(part.stop, total)
-        logits = torch.cat(scores)
+        logits = self.val_logits = torch.cat(scores)
         if not torch.isfinite(logits).all():  # the last step spoilt the weights
             lr = lr_at((self.step - 1) / self.total_steps, self.settings)
             what = "Of the validation pictures a logit"

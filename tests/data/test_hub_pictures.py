@@ -45,9 +45,9 @@ def repo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def train(hub: dict[str, str], home):
-    def trained(data: str, **more: str) -> subprocess.CompletedProcess:
+    def trained(data: str, *options: str, **more: str) -> subprocess.CompletedProcess:
         words = ["train", f"--data={data}", "--arch=resnet8", "--px=16", "--start-px=16"]
-        words += ["--epochs=1", "--batch-size=8", f"--home={home.path}", "--json"]
+        words += ["--epochs=1", "--batch-size=8", f"--home={home.path}", "--json", *options]
         return command({**hub, **more}, *words)
 
     return trained
@@ -64,6 +64,14 @@ def test_a_parquet_set_is_trained_on_at_a_pinned_revision(train, repo: Path, hom
     done = train(f"hub:me/pets@{'2' * 40}", HF_HUB_OFFLINE="1")
     assert done.returncode == 0, done.stderr
     assert len(handler.asked) == asked
+
+
+def test_a_network_that_has_learned_goes_on_with_pictures_that_are_not_here_yet(
+    train, repo: Path, home
+) -> None:
+    done = train("hub:me/pets", "--init=bundled:resnet56", "--arch=resnet56")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(home.run("0001").report.read_text())["classes"] == ["cat", "dog-wolf"]
 
 
 def test_folders_of_pictures_are_taken_as_they_are(train, tmp_path: Path, home) -> None:

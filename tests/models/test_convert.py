@@ -107,9 +107,10 @@ def test_common_wrappers_are_taken_off(
 
     if wrapper == "bare":  # once as it is: a python of its own, not one that is forked
         monkeypatch.setattr(convert, "subprocess", subprocess)
+    monkeypatch.chdir(tmp_path)
     model = TheirNet(1, 4).eval()
     torch.save(WRAPPED[wrapper](model.state_dict()), tmp_path / "theirs.pt")
-    convert.convert(tmp_path / "theirs.pt", tmp_path / "ours.safetensors", "resnet8")
+    convert.convert(Path("theirs.pt"), Path("ours.safetensors"), "resnet8")
     network = reference.load(f"file:{tmp_path / 'ours.safetensors'}", NOWHERE)
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():

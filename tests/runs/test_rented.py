@@ -91,6 +91,16 @@ def test_a_run_comes_back_as_it_would_have_been_here(jobs, handler, home: Home, 
     assert rented.away(home) == [] == jobs("list").runs
 
 
+def test_nothing_is_rented_for_a_run_that_would_fail(jobs, handler, home: Home, config) -> None:
+    for wrong, why in (
+        (dict(init="bundled", arch="resnet50"), "Cannot start a resnet50 from bundled"),
+        (dict(data="dataset:none"), "There is no data set 'none' here"),
+    ):
+        refused = jobs("start", *replace(config, **wrong).options(), *WHERE, "--yes")
+        assert why in refused.error
+    assert not handler.jobs and not control.run_names(home)
+
+
 def test_own_pictures_go_along(jobs, handler, home: Home, config, tmp_path: Path) -> None:
     drawn = draw_folder(tmp_path / "drawn", 12, 4, px=32)
     finish(import_path(home, "pets", str(drawn)))

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from resnet_demo.cli.main import parser
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.files import read_json
+from resnet_demo.models.reference import bundled_path
 from resnet_demo.runs import control, sweeps
 
 
@@ -22,9 +24,13 @@ def test_the_page_gets_no_path_of_a_sweep(home: Home, config: TrainConfig, tmp_p
     from resnet_demo.ui.requests import TrainRequest
     from resnet_demo.ui.train.sweeps import Comparison
 
-    sweeps.create(home, config, {"init": (f"{tmp_path}/a.pt", f"{tmp_path}/b.pt")}, 1)
+    paths = [tmp_path / name for name in ("a.safetensors", "b.safetensors")]
+    for path in paths:
+        shutil.copy(bundled_path("resnet56"), path)
+    starts = tuple(f"file:{path}" for path in paths)
+    sweeps.create(home, replace(config, arch="resnet56"), {"init": starts}, 1)
     answer = Comparison(home).sweep(TrainRequest())
-    assert [row["name"] for row in answer["rows"]] == ["init a.pt", "init b.pt"]
+    assert [row["name"] for row in answer["rows"]] == ["init a.safetensors", "init b.safetensors"]
     assert str(tmp_path) not in str(answer)
 
 
@@ -73,9 +79,18 @@ def test_settings_and_seeds_make_runs(config: TrainConfig) -> None:
         sweeps.configs(config, {"lr": (0.1, -1.0)}, 1)
 
 
-def test_nothing_is_left_of_a_sweep_that_cannot_begin(home: Home, config: TrainConfig) -> None:
-    with pytest.raises(UserError):
-        sweeps.create(home, replace(config, data="folder:/nowhere"), {}, 2)
+@pytest.mark.parametrize(
+    ("wrong", "grid"),
+    [
+        (dict(data="folder:/nowhere"), {}),
+        (dict(init="bundled:resnet56", arch="resnet56"), {"arch": ("resnet56", "resnet8")}),
+    ],
+)
+def test_nothing_is_left_of_a_sweep_that_cannot_begin(
+    home: Home, config: TrainConfig, wrong: dict, grid: dict
+) -> None:
+    with pytest.raises(UserError, match=r"There is no folder|Cannot start a resnet8"):
+        sweeps.create(home, replace(config, **wrong), grid, 2)
     assert control.run_names(home) == [] and sweeps.sweep_names(home) == []
 
 

@@ -8,6 +8,7 @@ import torch
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.data.augment import WHOLE
 from resnet_demo.data.pixel_cache import CROP_MARGIN
+from resnet_demo.errors import UserError
 from resnet_demo.models import reference
 from resnet_demo.runs import control
 from resnet_demo.runs.scheduler import train_here
@@ -104,6 +105,13 @@ def test_an_estimate_downloads_nothing(config: TrainConfig, home: Home) -> None:
     _, answer = drained(preflight.estimate(replace(config, data="imagenette"), home))
     assert (answer["num_train"], answer["num_val"]) == (9469, 3925)
     assert not list(home.downloads.iterdir())
+
+
+def test_nothing_is_estimated_of_a_run_without_pictures(config: TrainConfig, home: Home) -> None:
+    for data, many in ((config.data, 36), ("imagenette", 9469)):
+        none_left = replace(config, data=data, val_from_train=many)
+        with pytest.raises(UserError, match=f"{many} leaves nothing to train on"):
+            drained(preflight.estimate(none_left, home))
 
 
 def test_the_finder_suggests_a_rate_below_the_lowest_loss(config: TrainConfig, home: Home) -> None:
