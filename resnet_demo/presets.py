@@ -10,7 +10,7 @@ PAIRED: Json = SHORT | dict(paired_filters=True, lr=0.03)
 # What fits a time on 2 cores with bf16; slower machines get a smaller run (budget_seconds).
 PRESETS: dict[str, Json] = {
     "minute": dict(SHORT, epochs=3, px=112, budget_seconds=200),
-    "coffee": dict(PAIRED, epochs=11, px=128, min_crop=0.45, budget_seconds=900),
+    "coffee": dict(PAIRED, epochs=10, px=128, min_crop=0.45, budget_seconds=900),
     "lunch": dict(
         epochs=20, px=128, start_px=96, min_crop=0.4, val_scale=1.25, budget_seconds=1800
     ),
