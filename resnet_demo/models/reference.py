@@ -102,23 +102,31 @@ def untrained(arch: str) -> Network:
 # --- fine-tuning -------------------------------------------------------------------------------
 
 
-def starting_weights(config: TrainConfig, num_classes: int, home: Home) -> dict[str, Tensor] | None:
+def starting_weights(
+    config: TrainConfig, classes: tuple[str, ...], home: Home
+) -> dict[str, Tensor] | None:
     """What `--init MODEL` gives a new network of `config.arch`; a classifier for other classes
     starts afresh, as the seed has it. None without `--init`."""
     if not config.init:
         return None
-    given = load(config.init, home).model.state_dict()
+    network = load(config.init, home)
+    given = network.model.state_dict()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        fresh = build(config.arch, num_classes, config.zero_init).state_dict()
-    head = {"fc.weight", "fc.bias"}
-    if given.get("fc.weight") is not None and given["fc.weight"].shape != fresh["fc.weight"].shape:
-        given |= {name: fresh[name] for name in head}
+        fresh = build(config.arch, len(classes), config.zero_init).state_dict()
+    if "fc.weight" in given and not are_same(network.classes, classes):
+        given |= {name: fresh[name] for name in ("fc.weight", "fc.bias")}
     try:
         check_fit({name: tuple(t.shape) for name, t in given.items()}, fresh, config.init)
     except UserError as error:
         raise UserError(f"Cannot start a {config.arch} from {config.init}: {error}") from None
     return given
+
+
+def are_same(known: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    """Whether a network's classes are these. Where its weights came without names, which it was
+    given by their number, as ImageNet's thousand, that number decides."""
+    return known == wanted or (len(known) == len(wanted) and known == hub.named(len(known)))
 
 
 def is_pretrained(reference: str, home: Home) -> bool:

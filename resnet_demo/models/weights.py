@@ -67,19 +67,33 @@ def recognised(shapes: dict[str, tuple[int, ...]], name: str) -> Description:
 
     Shortcuts without parameters leave no trace: the residual network is meant, not its twin.
     """
-    count = shapes.get("fc.weight", (0,))[0]
+    count = max(1, min(shapes.get("fc.weight", (0,))[0], MOST_CLASSES))
+    alike: list[str] = []  # by names alone, as resnet18d and resnet18w are
     for arch in ARCHS:
-        with torch.device("meta"):
-            wanted = build(arch, max(1, min(count, MOST_CLASSES))).state_dict()
-        if all(name in shapes for name in wanted if not is_counter(name)):
-            px = 32 if is_cifar(arch) else 224
-            if set(shapes) <= set(wanted):
-                return Description(arch, (), px, IMAGENET_MEAN, IMAGENET_STD, {})
+        wanted = shapes_of(arch, count)
+        needed = {key for key in wanted if not is_counter(key)}
+        if needed <= shapes.keys() <= wanted.keys():
+            alike.append(arch)
+            if shapes.items() <= wanted.items():
+                return undescribed(arch)
+    if alike:
+        return undescribed(alike[0])  # to be refused by its shapes
     missing = missing_names(shapes)
     raise UserError(
         f"{name} says no architecture in its metadata and is none of ResNet-18 to 152 or 8 to 110 "
         f"by its tensors{missing}. `python -m resnet_demo convert` reads other layouts."
     )
+
+
+def shapes_of(arch: str, num_classes: int) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        tensors = build(arch, num_classes).state_dict()
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def undescribed(arch: str) -> Description:
+    px = 32 if is_cifar(arch) else 224
+    return Description(arch, (), px, IMAGENET_MEAN, IMAGENET_STD, {})
 
 
 def missing_names(shapes: dict[str, tuple[int, ...]]) -> str:

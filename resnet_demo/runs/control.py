@@ -35,7 +35,7 @@ from resnet_demo.training.changes import Change, changed, with_changes
 
 # What a network is read with before a run: its pictures may not be here yet, and a classifier for
 # other classes starts afresh.
-ANY_CLASSES = 2
+ANY_CLASSES = ("this", "that")
 
 
 def run_folder(home: Home, run: str) -> RunFolder:

@@ -51,7 +51,7 @@ def open_training(context: RunContext) -> Generator[None, None, Training]:
     state = latest_checkpoint(context)
     weights = None  # a checkpoint needs no start
     if state is None:
-        weights = starting_weights(context.config, len(pictures.classes), context.home)
+        weights = starting_weights(context.config, pictures.classes, context.home)
         store.set(pretrained=is_pretrained(context.config.init, context.home))
     config = fit_batch(context, len(train))
     training = make_training(

@@ -51,7 +51,7 @@ def find_lr(config: TrainConfig, home: Home) -> Generator[Progress, None, Json]:
     pixels = yield from cached_pixels(pictures.train, kept_side(config), home.caches)
     device.prepare()
     config = replace(config, batch_size=fitting_batch(config, len(pixels)))
-    weights = starting_weights(config, len(pictures.classes), home)
+    weights = starting_weights(config, pictures.classes, home)
     training = Training(config, pixels, pixels, len(pictures.classes), weights=weights)
     tried = []
     for point in sweep(training):

@@ -9,6 +9,8 @@ from resnet_demo.config import Home, TrainConfig
 from resnet_demo.errors import UserError
 from resnet_demo.models import build, hub, reference
 
+FIVE = ("ant", "bee", "cat", "dog", "elk")
+
 
 @pytest.fixture
 def weights(tmp_path):
@@ -87,9 +89,32 @@ def test_a_file_that_is_no_weights_is_refused(tmp_path, home: Home) -> None:
 def test_weights_of_other_classes_start_with_a_new_classifier(weights, home: Home) -> None:
     path, model, _ = weights
     config = TrainConfig(arch="resnet8", init=f"file:{path}")
-    tensors = reference.starting_weights(config, 5, home)
+    tensors = reference.starting_weights(config, FIVE, home)
     assert tensors["fc.weight"].shape == (5, 64)
     assert torch.equal(tensors["conv1.weight"], model.conv1.weight)
+
+
+@pytest.mark.parametrize(
+    ("classes", "kept"), [(("cat", "dog"), True), (("dog", "cat"), False), (("ant", "bee"), False)]
+)
+def test_a_classifier_is_kept_for_the_same_classes_alone(
+    classes: tuple[str, ...], kept: bool, weights, home: Home
+) -> None:
+    """As many classes are not the same ones: what told cats from dogs is not begun with for ants
+    and bees."""
+    path, model, _ = weights
+    config = TrainConfig(arch="resnet8", init=f"file:{path}")
+    tensors = reference.starting_weights(config, classes, home)
+    assert torch.equal(tensors["fc.weight"], model.fc.weight) == kept
+
+
+def test_a_classifier_whose_classes_have_no_names_is_kept_for_as_many(weights, home: Home) -> None:
+    """As torchvision's are: which classes it tells apart only its owner knows."""
+    path, model, _ = weights
+    save_file(model.state_dict(), path)
+    config = TrainConfig(arch="resnet8", init=f"file:{path}")
+    tensors = reference.starting_weights(config, ("ant", "bee"), home)
+    assert torch.equal(tensors["fc.weight"], model.fc.weight)
 
 
 def test_a_new_classifier_is_decided_by_the_seed_alone(weights, home: Home) -> None:
@@ -99,7 +124,7 @@ def test_a_new_classifier_is_decided_by_the_seed_alone(weights, home: Home) -> N
     heads = []
     for seed in (0, 0, 1):
         torch.rand(7)
-        tensors = reference.starting_weights(replace(config, seed=seed), 5, home)
+        tensors = reference.starting_weights(replace(config, seed=seed), FIVE, home)
         heads.append(tensors["fc.weight"])
     assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[0], heads[2])
 
@@ -107,7 +132,7 @@ def test_a_new_classifier_is_decided_by_the_seed_alone(weights, home: Home) -> N
 def test_weights_of_another_network_are_refused_by_name(weights, home: Home) -> None:
     config = TrainConfig(arch="resnet20", init=f"file:{weights[0]}")
     with pytest.raises(UserError, match="Cannot start a resnet20 from file:"):
-        reference.starting_weights(config, 2, home)
+        reference.starting_weights(config, ("cat", "dog"), home)
 
 
 def test_timm_weights_fit_our_network(monkeypatch, home: Home) -> None:
@@ -116,7 +141,8 @@ def test_timm_weights_fit_our_network(monkeypatch, home: Home) -> None:
 
     theirs = timm.create_model("resnet18", pretrained=False)
     monkeypatch.setattr(hub, "create_timm", lambda name: theirs)
-    tensors = reference.starting_weights(TrainConfig(init="timm:resnet18"), 1000, home)
+    classes = tuple(f"n{index:08d}" for index in range(1000))  # as ImageNet's folders are called
+    tensors = reference.starting_weights(TrainConfig(init="timm:resnet18"), classes, home)
     ours = build("resnet18")
     ours.load_state_dict(tensors)
     images = torch.randn(1, 3, 64, 64)
