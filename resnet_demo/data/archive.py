@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import count, islice
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -54,6 +55,10 @@ class Unpacked:
 
     left_out: LeftOut = field(default_factory=LeftOut)  # no pictures
     refused: list[tuple[str, str]] = field(default_factory=list)  # name, reason
+
+    def add(self, more: "Unpacked") -> None:
+        self.left_out.suffixes += more.left_out.suffixes
+        self.refused += more.refused
 
 
 def is_archive(path: Path) -> bool:
@@ -133,14 +138,19 @@ def write_new(place: Path, data: bytes) -> str:
     for a full disk."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        for number in range(MOST_NAMESAKES):
-            free = place.with_stem(f"{place.stem}-{number}") if number else place
+        for free in islice(namesakes(place), MOST_NAMESAKES):
             if not os.path.lexists(free):
                 free.write_bytes(data)
                 return ""
     except (FileExistsError, NotADirectoryError):
         pass
     return "another entry has its name"
+
+
+def namesakes(place: Path) -> Iterator[Path]:
+    """The place, then others beside it: image.jpg, image-1.jpg, image-2.jpg, ..."""
+    yield place
+    yield from (place.with_stem(f"{place.stem}-{number}") for number in count(1))
 
 
 def safe_parts(name: str) -> tuple[str, ...] | None:

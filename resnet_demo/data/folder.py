@@ -83,6 +83,7 @@ def listing(root: Path) -> Listing:
         check_same_classes(classes, [path.name for path in folders_in(val_dir)], val_dir)
         val = list(pictures_below(val_dir, classes, left_out))
     train = list(pictures_below(train_dir, classes, left_out))
+    notes += beside_classes(train_dir) if classes else []
     return Listing(root, train_dir, val_dir, classes, train, val, left_out, notes)
 
 
@@ -154,8 +155,16 @@ def unwrapped(root: Path) -> Path:
     return root
 
 
-def pictures_in(root: Path) -> bool:
-    return any(path.suffix.lower() in SUFFIXES for path in root.iterdir() if path.is_file())
+def pictures_in(root: Path) -> int:
+    """How many lie in it, and in no folder of its."""
+    files = (path for path in root.iterdir() if path.is_file() and not is_junk(path.name))
+    return sum(path.suffix.lower() in SUFFIXES for path in files)
+
+
+def beside_classes(root: Path) -> list[str]:
+    """What to say of pictures in no class's folder."""
+    count = pictures_in(root)
+    return [f"Left out, as in no class's folder: {amount(count, 'picture')}."] if count else []
 
 
 def is_split_name(name: str) -> bool:

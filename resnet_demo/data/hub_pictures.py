@@ -183,10 +183,18 @@ def write_picture(path: Path, name: str, folder: Path, number: int, data: HubDat
 
 
 def write_rows(path: Path, name: str, folder: Path, number: int, data: HubData) -> None:
-    """Every picture of a parquet file into the folder of its class."""
+    """Every picture of a parquet file into the folder of its class. Raises UserError for two
+    classes that would share one."""
+    labels: dict[str, str] = {}  # by folder
     for row, (label, picture) in enumerate(rows_of(path, data)):
+        place = folder_name(label)
+        if labels.setdefault(place, label) != label:
+            raise UserError(
+                f"{data} has two classes that would be one here: {labels[place]!r} and {label!r} "
+                f"make the same folder. Rename one of them there."
+            )
         suffix = next((s for magic, s in MAGIC.items() if picture.startswith(magic)), ".jpg")
-        put(folder / folder_name(label) / f"{number:03d}-{row:07d}{suffix}", picture)
+        put(folder / place / f"{number:03d}-{row:07d}{suffix}", picture)
 
 
 def put(place: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """A folder or an archive that a person has -> a data set of the library."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Generator, Iterator
@@ -8,10 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from resnet_demo.config import Home
-from resnet_demo.data.archive import is_archive, safe_parts, unpack
-from resnet_demo.data.folder import check_is_folder, folder_path
+from resnet_demo.data.archive import Unpacked, is_archive, namesakes, safe_parts, unpack
+from resnet_demo.data.folder import (
+    TRAIN_NAMES,
+    check_is_folder,
+    folder_path,
+    folders_in,
+    is_junk,
+    is_split_name,
+    unwrapped,
+)
 from resnet_demo.data.intake import add
-from resnet_demo.data.labels import FOLDERS, labelled
+from resnet_demo.data.labels import FOLDERS, Reading, labelled
 from resnet_demo.data.library import Library
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
@@ -28,45 +37,93 @@ def import_path(home: Home, name: str, source: str, labels: str = FOLDERS) -> Wo
     """
     library, place = Library(home, name), folder_path(source)
     if place.is_file() and is_archive(place):
-        with emptied_after(home) as into:
-            unpacked = yield from unpack(place, into)
-            return (yield from take_in(library, into, labels, place.name, unpacked.refused))
+        return (yield from import_files(home, name, [(place, place.name)], labels, place.name))
     check_is_folder(place)
-    return (yield from take_in(library, place, labels, place.name, []))
+    return (yield from take_in(library, labelled(place, labels), place.name))
 
 
 def import_files(
-    home: Home, name: str, files: list[tuple[Path, str]], labels: str = FOLDERS
+    home: Home,
+    name: str,
+    files: list[tuple[Path, str]],
+    labels: str = FOLDERS,
+    source: str = "what you dropped",
 ) -> Work:
     """The same for files under the names that they had elsewhere ("pets/cat/1.jpg"); archives
     among them are unpacked."""
-    library = Library(home, name)
+    library, out = Library(home, name), Unpacked()
     with emptied_after(home) as into:
-        refused: list[tuple[str, str]] = []
         for number, (path, called) in enumerate(files):
+            apart = into / f"{number}"
+            apart.mkdir()
             if is_archive(path):
-                unpacked = yield from unpack(path, into / f"{number}")
-                refused += unpacked.refused
+                out.add((yield from unpack(path, apart)))
             else:
-                place_below(into, path, called)
-        return (yield from take_in(library, into, labels, "what you dropped", refused))
+                place_below(apart, path, called)
+        reading = labelled(root_of(into, files, labels), labels)
+        reading.refused = [*out.refused, *reading.refused]
+        reading.left_out.suffixes += out.left_out.suffixes
+        return (yield from take_in(library, reading, source))
 
 
-def take_in(
-    library: Library, root: Path, labels: str, source: str, refused: list[tuple[str, str]]
-) -> Work:
-    reading = labelled(root, labels)
-    reading.refused = [*refused, *reading.refused]
+def root_of(into: Path, files: list[tuple[Path, str]], labels: str) -> Path:
+    """Where the labels of files are to be read that lie in `into` apart, each in its folder 0, 1,
+    ...: classes that are folders have one for all."""
+    if labels != FOLDERS:
+        return into / "0" if len(files) == 1 else into
+    whole = into / "together"
+    whole.mkdir()
+    archives = [called for path, called in files if is_archive(path)]
+    for number, (path, called) in enumerate(files):
+        inner = into / f"{number}"
+        if is_archive(path):
+            inner = unwrapped(inner)
+            move(inner, whole / folder_of(inner, called, archives))
+        else:
+            move(inner, whole)
+    return whole
+
+
+def folder_of(inner: Path, called: str, archives: list[str]) -> str:
+    """Where what is in one of the archives belongs. Pictures alone: to the class that was said, or
+    that it is called where there are others. Class folders: beside those of the others, or to its
+    side where one is called train."""
+    folders, stem = folders_in(inner), stem_of(called)
+    if not folders:
+        *said, _ = safe_parts(called) or ("",)
+        label = said[-1] if said else stem if len(archives) > 1 else ""
+        return "" if is_junk(label) else label
+    sides = [is_split_name(folder.name) for folder in folders]
+    trains = any(stem_of(each).lower() in TRAIN_NAMES for each in archives)
+    return stem if trains and is_split_name(stem) and not any(sides) else ""
+
+
+def stem_of(called: str) -> str:
+    """ "cats" of "pets/cats.tar.gz"."""
+    return re.sub(r"(\.tar)?\.[^.]+$", "", called.rpartition("/")[2])
+
+
+def move(source: Path, into: Path) -> None:
+    """All that is in a folder to another one; of two of one name both stay."""
+    into.mkdir(parents=True, exist_ok=True)
+    for path in sorted(source.iterdir()):
+        place = into / path.name
+        if path.is_dir() and place.is_dir():
+            move(path, place)
+        else:
+            path.rename(next(free for free in namesakes(place) if not os.path.lexists(free)))
+
+
+def take_in(library: Library, reading: Reading, source: str) -> Work:
+    left_out = reading.left_out.sentence()
     if not reading.items:
-        raise UserError(nothing_in(source, reading.refused, reading.left_out.sentence()))
+        raise UserError(nothing_in(source, reading.refused, left_out))
     fresh = not library.index.exists()
     done = yield from add(library.make(), reading, source)
     if fresh and not done.added:
         library.delete()
-        raise UserError(nothing_in(source, done.refused, reading.left_out.sentence()))
-    sentence = " ".join(
-        filter(None, [*reading.notes, reading.left_out.sentence(), done.sentence()])
-    )
+        raise UserError(nothing_in(source, done.refused, left_out))
+    sentence = " ".join(filter(None, [*reading.notes, left_out, done.sentence()]))
     return {**library.table(), "added": done.added, "sentence": sentence}
 
 

@@ -65,3 +65,24 @@ def test_many_classes_are_named_by_how_hard_they_are(shared, page, config, busy:
     scores = [float(row.split("\t")[1].removesuffix(" %")) for row in rows]
     assert len(rows) == len(report["classes"]) and scores == sorted(scores)
     assert "too many for a matrix" in page.locator("#live .confusion caption").inner_text()
+
+
+def test_a_report_that_did_not_come_is_asked_for_again(shared, page, config, busy: Home) -> None:
+    from playwright.sync_api import expect
+
+    run = control.start(busy, replace(config, epochs=1))
+    wait_until(lambda: control.read_run(busy, run).state == "finished")
+    lost = []
+
+    def lose_one(route) -> None:
+        asks = '"fn_name":"report"' in (route.request.post_data or "").replace(" ", "")
+        if not asks or lost:
+            return route.continue_()
+        lost.append(route)
+        route.abort()
+
+    page.route("**/component_server/", lose_one)
+    open_page(page, shared.url, f"?run={run}")
+    page.get_by_text("Final report:").click()
+    expect(page.locator("#live .final-numbers")).to_contain_text("Last epoch: top-1")
+    assert lost

@@ -11,7 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from resnet_demo.data.hub_pictures import HubData, parquet_splits, rows_of, write_picture
+from resnet_demo.data.hub_pictures import (
+    HubData,
+    parquet_splits,
+    rows_of,
+    write_picture,
+    write_rows,
+)
 from resnet_demo.errors import UserError
 from tests.commands import command
 
@@ -147,3 +153,12 @@ def test_rows_that_nobody_has_labelled_are_left_out(tmp_path: Path) -> None:
     kept_back = table.set_column(1, "label", pa.array([0, -1, 1, -1, None, 0]))
     pq.write_table(kept_back.replace_schema_metadata(table.schema.metadata), path)
     assert [label for label, _ in rows_of(path, HubData("me/pets"))] == ["cat", "dog/wolf", "cat"]
+
+
+def test_two_classes_that_would_share_a_folder_are_refused(tmp_path: Path) -> None:
+    """Merged they would be one class, and nobody would know."""
+    path = tmp_path / "train.parquet"
+    kind = {"_type": "ClassLabel", "names": ["dog-wolf", "dog/wolf"]}
+    parquet(path, 2, 0, FIELDS | {"label": kind})
+    with pytest.raises(UserError, match="'dog-wolf' and 'dog/wolf' make the same folder"):
+        write_rows(path, path.name, tmp_path / "folder", 0, HubData("me/pets"))

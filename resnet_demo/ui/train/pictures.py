@@ -21,8 +21,8 @@ from resnet_demo.ui.train import correcting
 from resnet_demo.ui.train.form import HEAD_FIELDS, OWN, Form, fill_in_head
 
 HOW = (
-    "Drop a ZIP or TAR with a folder for each class; or pictures of one class, and say which. "
-    "Drop again to add more."
+    "Drop a ZIP or TAR with a folder for each class, or one for each class; or pictures of one "
+    "class, and say which. Drop again to add more."
 )
 LABELS = [("in the folders' names", FOLDERS), ("in the pictures' names, as cat_001.jpg", PREFIX)]
 

@@ -28,6 +28,7 @@ export function drawReport() {
 async function openReport() {
   const run = (reported = state.main), told = await state.server.report({ run, token: token() }).catch(() => LATE);
   if (run !== state.main) return;
+  if (told === LATE || told.retry) reported = null; // asked again at the next look
   behind([], "");
   const words = [told.error || sentence(told), told.learning_curve?.hint];
   find(".final-numbers").textContent = words.filter(Boolean).join(" ");
