@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from resnet_demo.classify.predictor import Predictor
+from resnet_demo.classify.table import TOP
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
 
 Read = Callable[[], np.ndarray]  # RGB pixels; raises UserError
-TOP, MOST_TOP = 5, 1000
+MOST_TOP = 1000
 
 
 def classify(

@@ -19,7 +19,9 @@ def add_dataset_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=tuple(WORDS))
     parser.add_argument("words", nargs="*", metavar="NAME|DATA [PATH]", help=FORMS)
     parser.add_argument(
-        "--labels", default="folders", help="folders, prefix (cat_001.jpg) or FILE.csv (file,label)"
+        "--labels",
+        default="folders",
+        help="folders, prefix (cat_001.jpg), table (one FILE.csv there: file,label) or FILE.csv",
     )
 
 

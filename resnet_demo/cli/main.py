@@ -118,7 +118,8 @@ def add_model_commands(command: Command) -> None:
         help="val; clean: that ImageNet's networks have not seen; all: also those to train on",
     )  # fmt: skip
     sub = command("classify", classify, "model")
-    sub.add_argument("images", nargs="+", metavar="image")
+    sub.add_argument("images", nargs="+", metavar="image", help="a file, or a folder of them")
+    sub.add_argument("--csv", metavar="FILE", help="write a table there, a line a picture")
     sub.add_argument("--top", type=int, default=5, help="how many classes to name")
     sub = command("inspect", inspect, "model", "image")
     sub.add_argument("--target", help="class by name or index; the most probable when not given")

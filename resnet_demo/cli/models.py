@@ -4,6 +4,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
+from resnet_demo.classify.table import csv_text
 from resnet_demo.cli.output import (
     Answer,
     accuracy_lines,
@@ -15,7 +16,10 @@ from resnet_demo.cli.output import (
 )
 from resnet_demo.cli.progress import ProgressBars
 from resnet_demo.config import Home
-from resnet_demo.errors import amount
+from resnet_demo.data.folder import LeftOut
+from resnet_demo.data.labels import pictures
+from resnet_demo.errors import UserError, amount, writing
+from resnet_demo.files import write_whole
 
 
 def evaluate(args: argparse.Namespace) -> Answer:
@@ -39,16 +43,23 @@ def classify(args: argparse.Namespace) -> Answer:
     from resnet_demo.images.decoder import Decoders
     from resnet_demo.models import reference
 
+    names, table = pictures_in(args.images), Path(args.csv) if args.csv else None
+    if table and table.exists():
+        raise UserError(f"{table} exists already. Choose another place with --csv.")
     device.prepare()
     predictor = Predictor(reference.ready(args.model, Home.find(args.home)))
     decode = Decoders().decode
-    pictures = [(name, partial(decode, Path(name))) for name in args.images]
+    given = [(name, partial(decode, Path(name))) for name in names]
     rows, bars = [], ProgressBars()
     with bars:
-        for row in measure(predictor, pictures, args.top):
+        for row in measure(predictor, given, args.top):
             rows.append(row)
-            bars.show("Classifying", len(rows), len(pictures))
+            bars.show("Classifying", len(rows), len(given))
             say(args, picture_sentence(row))
+    if table:
+        text = csv_text(rows, min(args.top, len(predictor.network.classes))).encode()
+        with writing(table):
+            write_whole(table, lambda file: file.write(text))
     answer = {"model": args.model, "images": rows}
     judged = [row["unlike"] for row in rows if row.get("unlike") is not None]
     if judged:
@@ -56,6 +67,19 @@ def classify(args: argparse.Namespace) -> Answer:
         say(args, f"Unlike all {len(predictor.network.classes)} classes: "
             f"{answer['unlike_share']:.1f} % of {amount(len(judged), 'picture')}.")  # fmt: skip
     return answer
+
+
+def pictures_in(names: list[str]) -> list[str]:
+    """Files as they are named, and all pictures below folders. Raises UserError for a folder
+    without any."""
+    found: list[str] = []
+    for name in names:
+        is_folder = Path(name).is_dir()
+        below = [str(path) for path in pictures(Path(name), LeftOut())] if is_folder else [name]
+        if not below:
+            raise UserError(f"There is no picture in the folder {name}. Give another, or files.")
+        found += below
+    return found
 
 
 def convert(args: argparse.Namespace) -> Answer:

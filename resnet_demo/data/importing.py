@@ -20,7 +20,7 @@ from resnet_demo.data.folder import (
     unwrapped,
 )
 from resnet_demo.data.intake import add
-from resnet_demo.data.labels import FOLDERS, Reading, labelled
+from resnet_demo.data.labels import FOLDERS, PREFIX, Reading, labelled
 from resnet_demo.data.library import Library
 from resnet_demo.errors import UserError
 from resnet_demo.files import Json
@@ -68,15 +68,15 @@ def import_files(
 
 def root_of(into: Path, files: list[tuple[Path, str]], labels: str) -> Path:
     """Where the labels of files are to be read that lie in `into` apart, each in its folder 0, 1,
-    ...: classes that are folders have one for all."""
-    if labels != FOLDERS:
-        return into / "0" if len(files) == 1 else into
+    ...: folders have one for all."""
+    if labels == PREFIX:  # names must stay as they are
+        return into
     whole = into / "together"
     whole.mkdir()
     archives = [called for path, called in files if is_archive(path)]
     for number, (path, called) in enumerate(files):
         inner = into / f"{number}"
-        if is_archive(path):
+        if labels == FOLDERS and is_archive(path):
             inner = unwrapped(inner)
             move(inner, whole / folder_of(inner, called, archives))
         else:

@@ -2,7 +2,8 @@
 
 labelled(root, "folders")       # cat/1.jpg, or train/cat/1.jpg
 labelled(root, "prefix")        # cat_001.jpg, cat.1.jpg
-labelled(root, "labels.csv")    # file,label: below root, or anywhere
+labelled(root, "table")         # file,label in the one FILE.csv that lies below root
+labelled(root, "labels.csv")    # in this one: below root, or anywhere
 """
 
 import csv
@@ -17,7 +18,7 @@ from resnet_demo.data.imagenette import IMAGENETTE_CLASSES
 from resnet_demo.errors import UserError
 from resnet_demo.files import printable
 
-FOLDERS, PREFIX = "folders", "prefix"
+FOLDERS, PREFIX, TABLE = "folders", "prefix", "table"
 NUMBER = re.compile(r"[\s._-]*\(?\d+\)?$")  # the end of "cat_001", "cat.1", "cat (3)"
 FILE_COLUMNS = ("file", "filename", "file_name", "image", "path", "id")
 LABEL_COLUMNS = ("label", "class", "category", "species", "breed")
@@ -50,7 +51,9 @@ def labelled(root: Path, labels: str = FOLDERS) -> Reading:
     check_is_folder(root)
     if labels == FOLDERS:
         return by_folder(root)
-    return by_prefix(root) if labels == PREFIX else by_table(root, table_path(root, labels))
+    if labels == PREFIX:
+        return by_prefix(root)
+    return by_table(root, only_table(root) if labels == TABLE else table_path(root, labels))
 
 
 def by_folder(root: Path) -> Reading:
@@ -84,10 +87,22 @@ def pictures(root: Path, left_out: LeftOut) -> Iterator[Path]:
 # --- a table -------------------------------------------------------------------------------------
 
 
+def only_table(root: Path) -> Path:
+    tables = sorted(p for p in files_below(root, frozenset()) if p.suffix.lower() == ".csv")
+    if len(tables) != 1:
+        names = ", ".join(printable(path.name) for path in tables[:5]) or "none"
+        raise UserError(
+            f"Labels in a table: give one FILE.csv with the columns file and label among the "
+            f"pictures. There: {names}."
+        )
+    return tables[0]
+
+
 def table_path(root: Path, labels: str) -> Path:
     if not labels.lower().endswith(".csv"):
         raise UserError(
-            f"Labels are in folders, in the names' prefix, or in a table FILE.csv. Got '{labels}'."
+            f"Labels are in folders, in the names' prefix, in a table, or in FILE.csv. "
+            f"Got '{labels}'."
         )
     for path in (root / labels, Path(labels).expanduser()):
         if path.is_file():

@@ -92,9 +92,10 @@ def build_dataset(home: Home) -> None:
         request: gr.Request,
     ) -> dict:  # fmt: skip
         """One's own pictures. action: import (files: ZIP, TAR or pictures; label: the class of
-        loose pictures, or ""; labels: folders or prefix), list, show or delete; token: the owner's
-        on a public page, else "". Returns {name, data, classes: [{name, n}], refused: [{name,
-        reason}], unfinished}, of an import with {added, sentence}; {datasets: [...]} of list."""
+        loose pictures, or ""; labels: folders, prefix or table), list, show or delete; token: the
+        owner's on a public page, else "". Returns {name, data, classes: [{name, n}], refused:
+        [{name, reason}], unfinished}, of an import with {added, sentence}; {datasets: [...]} of
+        list."""
         require_steering(request, token)
         if action == "list":
             return {"datasets": tables(home)}

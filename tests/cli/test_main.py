@@ -190,3 +190,20 @@ def test_every_setting_says_what_it_is(capsys: pytest.CaptureFixture) -> None:
     shown = " ".join(capsys.readouterr().out.split())
     for setting in fields(TrainConfig):
         assert setting.metadata["says"] in shown, setting.name
+
+
+def test_a_folder_of_pictures_is_classified_into_a_table(
+    command: Callable, pictures: Path, tmp_path: Path
+) -> None:
+    table, folder = tmp_path / "answers.csv", pictures / "val"
+    ask = ["classify", "bundled:resnet56", str(folder), f"--csv={table}", "--top=2", "--json"]
+    answered = json.loads(command(*ask).stdout)["images"]
+    assert sorted(row["path"] for row in answered) == sorted(map(str, folder.rglob("*.png")))
+    head, *lines = table.read_text().splitlines()
+    assert head == "picture,class_1,probability_1,class_2,probability_2,unlike,ms,error"
+    assert [line.split(",")[0] for line in lines] == [row["path"] for row in answered]
+    again = command(*ask)
+    assert again.returncode == 1 and "exists already" in again.stderr
+    (tmp_path / "empty").mkdir()
+    nothing = command("classify", "bundled:resnet56", str(tmp_path / "empty"))
+    assert nothing.returncode == 1 and "no picture in the folder" in nothing.stderr

@@ -89,3 +89,31 @@ def test_what_is_left_out_is_told(tmp_path: Path, home: Home) -> None:
         made.writestr("cat/notes.txt", "cats")
     said = finish(import_path(home, "pets", str(place)))["sentence"]
     assert "Left out, as in no class's folder: 1 picture." in said and "1 file (.txt)" in said
+
+
+@pytest.mark.parametrize("where", ["beside", "inside", "loose"])
+def test_labels_in_a_table_that_comes_along(where: str, tmp_path: Path, home: Home) -> None:
+    """As competitions give them: pictures in an archive, and labels.csv in it or beside it."""
+    (tmp_path / "labels.csv").write_text("file,label\nimages/1.png,cat\nimages/2.png,dog\n")
+    names = ["images/1.png", "images/2.png"]
+    files = [str(tmp_path / "labels.csv"), str(zipped(tmp_path / "images.zip", *names))]
+    if where == "inside":
+        with zipfile.ZipFile(files.pop(), "a") as made:
+            made.write(files[0], "labels.csv")
+        files = [str(tmp_path / "images.zip")]
+    if where == "loose":
+        files = files[:1] + [str(tmp_path / name) for name in ("1.png", "2.png")]
+        for path in files[1:]:
+            Path(path).write_bytes(png())
+    assert counted(take_in(home, "pets", files, "", "table")) == {"cat": 1, "dog": 1}
+
+
+def test_no_table_or_two_is_told(tmp_path: Path, home: Home) -> None:
+    place = str(zipped(tmp_path / "images.zip", "1.png"))
+    with pytest.raises(UserError, match="one FILE.csv .* There: none"):
+        take_in(home, "pets", [place], "", "table")
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("file,label\n1.png,cat\n")
+    both = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    with pytest.raises(UserError, match="There: a.csv, b.csv"):
+        take_in(home, "pets", [place, *both], "", "table")

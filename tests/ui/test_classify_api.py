@@ -8,10 +8,11 @@ import gradio as gr
 import pytest
 from PIL import Image
 
+from resnet_demo.classify.table import csv_text
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.ui.access import check_model
-from resnet_demo.ui.classify.tab import classifying_all, csv_text
+from resnet_demo.ui.classify.tab import classifying_all
 from resnet_demo.ui.classify.takeaway import exported
 from resnet_demo.ui.upload import Upload
 from tests.classify.test_predictor import saved

@@ -1,11 +1,9 @@
 """The Classify tab: a picture and what one network, or two side by side, think of it."""
 
-import csv
 import html
-import io
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 from gradio.components import Component
 
+from resnet_demo.classify.table import TOP, csv_text
 from resnet_demo.config import Home
 from resnet_demo.errors import UserError
 from resnet_demo.templates import render
@@ -25,7 +24,6 @@ from resnet_demo.ui.janitor import upload_folder
 from resnet_demo.ui.serving import MOST_PICTURES, Classifier, data_url, thumbnail
 from resnet_demo.ui.upload import Upload
 
-TOP = 5
 NOTHING = "<p>Drop a photograph, paste one, use the camera, or choose an example below.</p>"
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -231,29 +229,3 @@ def csv_file(rows: list[dict[str, Any]]) -> str:
     path = folder / "pictures.csv"
     path.write_text(csv_text(rows))
     return str(path)
-
-
-def csv_text(rows: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    places = range(1, TOP + 1)
-    writer.writerow(
-        ["picture", *(f"{what}_{n}" for n in places for what in ("class", "probability"))]
-        + ["unlike", "ms", "error"]
-    )
-    writer.writerows(cells(row) for row in rows)
-    return text.getvalue()
-
-
-def cells(row: dict[str, Any]) -> Iterator[Any]:
-    top = row.get("top", [])
-    yield escape_formula(row["path"])
-    for place in range(TOP):
-        guess = top[place] if place < len(top) else {"class": "", "probability": ""}
-        yield from (escape_formula(guess["class"]), guess["probability"])
-    yield from (row.get("unlike"), row.get("ms"), row.get("error"))
-
-
-def escape_formula(text: str) -> str:
-    """A spreadsheet would run a cell that begins like a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

@@ -9,7 +9,7 @@ from gradio.components import Component
 
 from resnet_demo.config import BUNDLED, Home, size_of
 from resnet_demo.data.importing import import_files
-from resnet_demo.data.labels import FOLDERS, PREFIX
+from resnet_demo.data.labels import FOLDERS, PREFIX, TABLE
 from resnet_demo.data.library import names_of
 from resnet_demo.errors import UserError, require_one_of
 from resnet_demo.files import Json
@@ -24,7 +24,11 @@ HOW = (
     "Drop a ZIP or TAR with a folder for each class, or one for each class; or pictures of one "
     "class, and say which. Drop again to add more."
 )
-LABELS = [("in the folders' names", FOLDERS), ("in the pictures' names, as cat_001.jpg", PREFIX)]
+LABELS = [
+    ("in the folders' names", FOLDERS),
+    ("in the pictures' names, as cat_001.jpg", PREFIX),
+    ("in a table among them, FILE.csv with file,label", TABLE),
+]
 
 
 def take_in(home: Home, name: str, files: list[str], label: str, labels: str) -> Json:
@@ -32,7 +36,7 @@ def take_in(home: Home, name: str, files: list[str], label: str, labels: str) ->
     loose pictures; empty where folders or names tell it. Raises UserError."""
     if not files:
         raise UserError(f"There is nothing to take in yet. {HOW}")
-    require_one_of("labels", labels, (FOLDERS, PREFIX))  # a table would be a file of the server
+    require_one_of("labels", labels, (FOLDERS, PREFIX, TABLE))  # FILE.csv would be the server's
     paths = [Path(path) for path in files]
     inside = f"{label.strip()}/" if label.strip() else ""
     named = [(path, f"{inside}{path.name}") for path in paths]
