@@ -18,7 +18,7 @@ from resnet_demo.config import (
 )
 from resnet_demo.errors import UserError
 from resnet_demo.presets import CLASSIFIER_ONLY, PRESETS
-from resnet_demo.refs import DATA
+from resnet_demo.refs import DATA, shown_data
 from resnet_demo.runs import control
 from resnet_demo.runs.snapshot import UNDER_WAY
 from resnet_demo.runs.store import Store
@@ -192,6 +192,13 @@ def fill_in_head(freeze: str, init: str, preset: str) -> list[Any]:
     start = "bundled" if freeze == "backbone" and not init else gr.skip()
     time = OWN if freeze == "backbone" else gr.skip()
     return [time, start, *(getattr(config, name) for name in HEAD_FIELDS)]
+
+
+def known_starts(home: Home) -> list[tuple[str, str]]:
+    """What the form offers to start from: also the runs that have weights, the newest first."""
+    runs = [run for run in control.list_runs(home) if run.epoch]
+    own = [(f"run {r.run}: {r.arch} on {shown_data(r.data)}", f"run:{r.run}") for r in runs]
+    return [*STARTS[:2], *own, *STARTS[2:]]
 
 
 def network_of(home: Home, init: str, depth: str) -> str:

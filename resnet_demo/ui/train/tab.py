@@ -29,6 +29,7 @@ from resnet_demo.ui.train.form import (
     at_work,
     fill_in,
     fill_in_head,
+    known_starts,
     network_of,
 )
 from resnet_demo.ui.train.panel import Live
@@ -134,6 +135,7 @@ def wire(home: Home, form: Form, token: Component, start: gr.Button, started: Co
     filled = freeze.input(fill_in_head, [freeze, init, form.preset], head, **quiet)
     for event in (filled.then, init.input):
         event(friendly(partial(network_of, home)), [init, depth], depth, **quiet)
+    init.focus(lambda: gr.Dropdown(choices=known_starts(home)), None, init, **quiet)
     for name in PRESET_FIELDS:
         form.widgets[name].input(
             lambda: OWN, None, form.preset, api_visibility="private", show_progress="hidden"

@@ -3,6 +3,7 @@
 from resnet_demo.config import Home, TrainConfig
 from resnet_demo.presets import CLASSIFIER_ONLY, PRESETS
 from resnet_demo.runs import control
+from resnet_demo.runs.store import Store
 from resnet_demo.ui.train.form import (
     HEAD_FIELDS,
     OWN,
@@ -10,6 +11,7 @@ from resnet_demo.ui.train.form import (
     at_work,
     fill_in,
     fill_in_head,
+    known_starts,
     network_of,
 )
 
@@ -52,3 +54,12 @@ def test_the_network_follows_what_is_started_from(home: Home) -> None:
     starts = {"": "34", "bundled": "18d", "bundled:resnet56": "56", f"run:{run}": "56"}
     starts |= {"timm:resnet50": "50", "hub:someone/else": "34", "timm:resnetv2_50": "34"}
     assert {start: network_of(home, start, "34") for start in starts} == starts
+
+
+def test_runs_that_have_weights_are_offered_to_start_from(home: Home) -> None:
+    ended, begun = (control.new_run(home, TrainConfig(data="folder:/srv/cats")) for _ in range(2))
+    with Store(home.run(ended)) as store:
+        store.set(epoch=1)
+    offered = dict((start, says) for says, start in known_starts(home))
+    assert offered[f"run:{ended}"] == f"run {ended}: resnet18 on folder:cats"
+    assert f"run:{begun}" not in offered and "timm:resnet50" in offered
