@@ -135,6 +135,7 @@ def wire(home: Home, form: Form, token: Component, start: gr.Button, started: Co
     filled = freeze.input(fill_in_head, [freeze, init, form.preset], head, **quiet)
     for event in (filled.then, init.input):
         event(friendly(partial(network_of, home)), [init, depth], depth, **quiet)
+    assert isinstance(init, gr.Dropdown)
     init.focus(lambda: gr.Dropdown(choices=known_starts(home)), None, init, **quiet)
     for name in PRESET_FIELDS:
         form.widgets[name].input(
