@@ -70,15 +70,13 @@ def classify(args: argparse.Namespace) -> Answer:
 
 
 def pictures_in(names: list[str]) -> list[str]:
-    """Files as they are named, and all pictures below folders. Raises UserError for a folder
-    without any."""
+    """Files as they are named, and all pictures below folders; a folder without any is refused
+    like a file that is no picture."""
     found: list[str] = []
     for name in names:
         is_folder = Path(name).is_dir()
         below = [str(path) for path in pictures(Path(name), LeftOut())] if is_folder else [name]
-        if not below:
-            raise UserError(f"There is no picture in the folder {name}. Give another, or files.")
-        found += below
+        found += below or [name]
     return found
 
 

@@ -204,6 +204,3 @@ def test_a_folder_of_pictures_is_classified_into_a_table(
     assert [line.split(",")[0] for line in lines] == [row["path"] for row in answered]
     again = command(*ask)
     assert again.returncode == 1 and "exists already" in again.stderr
-    (tmp_path / "empty").mkdir()
-    nothing = command("classify", "bundled:resnet56", str(tmp_path / "empty"))
-    assert nothing.returncode == 1 and "no picture in the folder" in nothing.stderr
