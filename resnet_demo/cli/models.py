@@ -57,9 +57,9 @@ def classify(args: argparse.Namespace) -> Answer:
             bars.show("Classifying", len(rows), len(given))
             say(args, picture_sentence(row))
     if table:
-        text = csv_text(rows, min(args.top, len(predictor.network.classes))).encode()
-        with writing(table):
-            write_whole(table, lambda file: file.write(text))
+        text = csv_text(rows, min(args.top, len(predictor.network.classes)))
+        with writing(table):  # a disk's names need not be UTF-8
+            write_whole(table, lambda file: file.write(text.encode(errors="backslashreplace")))
     answer = {"model": args.model, "images": rows}
     judged = [row["unlike"] for row in rows if row.get("unlike") is not None]
     if judged:

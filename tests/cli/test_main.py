@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,12 +196,17 @@ def test_every_setting_says_what_it_is(capsys: pytest.CaptureFixture) -> None:
 def test_a_folder_of_pictures_is_classified_into_a_table(
     command: Callable, pictures: Path, tmp_path: Path
 ) -> None:
-    table, folder = tmp_path / "answers.csv", pictures / "val"
+    table, folder = tmp_path / "answers.csv", tmp_path / "val"
+    shutil.copytree(pictures / "val", folder)
     ask = ["classify", "bundled:resnet56", str(folder), f"--csv={table}", "--top=2", "--json"]
     answered = json.loads(command(*ask).stdout)["images"]
     assert sorted(row["path"] for row in answered) == sorted(map(str, folder.rglob("*.png")))
     head, *lines = table.read_text().splitlines()
     assert head == "picture,class_1,probability_1,class_2,probability_2,unlike,ms,error"
     assert [line.split(",")[0] for line in lines] == [row["path"] for row in answered]
+    one = next(folder.rglob("*.png"))
+    one.rename(os.fsdecode(os.fsencode(one.parent) + b"/odd\xff.png"))
+    odd = [*ask[:3], f"--csv={tmp_path / 'odd.csv'}"]
+    assert command(*odd).returncode == 0 and "odd\\udcff.png" in (tmp_path / "odd.csv").read_text()
     again = command(*ask)
     assert again.returncode == 1 and "exists already" in again.stderr
